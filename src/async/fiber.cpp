@@ -41,7 +41,9 @@ Fiber& Fiber::current() {
   return *current_fiber;
 }
 
-Fiber* Fiber::current_or_null() { return current_fiber; }
+Fiber* Fiber::current_or_null() {
+  return current_fiber;
+}
 
 void Fiber::start() {
   self_ = shared_from_this();
@@ -139,9 +141,13 @@ void Fiber::interrupt_wait() {
 
 Worker::Worker(Options options) : io_(1), stacks_(options.stack_bytes), deadline_timer_(io_) {}
 
-Worker::~Worker() { assert(live_fibers_ == 0); }
+Worker::~Worker() {
+  assert(live_fibers_ == 0);
+}
 
-Worker* Worker::current() { return current_worker; }
+Worker* Worker::current() {
+  return current_worker;
+}
 
 std::shared_ptr<Fiber> Worker::spawn(std::function<void()> body) {
   std::shared_ptr<Fiber> fiber(new Fiber(*this, std::move(body)));
@@ -150,7 +156,9 @@ std::shared_ptr<Fiber> Worker::spawn(std::function<void()> body) {
   return fiber;
 }
 
-void Worker::post(std::function<void()> task) { boost::asio::post(io_, std::move(task)); }
+void Worker::post(std::function<void()> task) {
+  boost::asio::post(io_, std::move(task));
+}
 
 void Worker::run() {
   Worker* outer = std::exchange(current_worker, this);
@@ -214,6 +222,8 @@ Result<void> sleep_until(TimePoint when) {
   return {};
 }
 
-Result<void> sleep_for(Duration duration) { return sleep_until(Clock::now() + duration); }
+Result<void> sleep_for(Duration duration) {
+  return sleep_until(Clock::now() + duration);
+}
 
 }  // namespace wattle::async

@@ -8,12 +8,12 @@
 //   });
 //   worker.run();                                       // returns when no fiber and no operation is left
 //
-// Why not asio::spawn: a wait inside a guest's import must leave and re-enter the V8 isolate around every switch,
-// must know the bounds of its stack, and must never be unwound (a suspended fiber is resumed with an error
-// instead). A layer of our own states those three rules in one place, and costs less per switch.
+// Why not asio::spawn: a wait inside a guest's import must leave and re-enter the V8 isolate around every
+// switch, must know the bounds of its stack, and must never be unwound (a suspended fiber is resumed with an
+// error instead). A layer of our own states those three rules in one place, and costs less per switch.
 //
-// Cancelling: Fiber::cancel ends the wait in progress and every later one with an error, until the fiber returns;
-// a deadline does so for as long as it is set and has passed. Nothing is ever thrown into a fiber.
+// Cancelling: Fiber::cancel ends the wait in progress and every later one with an error, until the fiber
+// returns; a deadline does so for as long as it is set and has passed. Nothing is ever thrown into a fiber.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -45,7 +45,8 @@ class SwitchObserver {
   ~SwitchObserver() = default;
 };
 
-// Always held by shared_ptr; Worker::spawn makes it. All members are for the owning worker's thread, except where said.
+// Always held by shared_ptr; Worker::spawn makes it. All members are for the owning worker's thread, except
+// where said.
 class Fiber : public std::enable_shared_from_this<Fiber> {
  public:
   // The fiber that is running on this thread. Precondition: one is.
@@ -57,8 +58,8 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   uintptr_t stack_low() const { return stack_low_; }
   bool finished() const { return finished_; }
 
-  // Ends the current and every later wait with `reason` (code cancelled, unless told otherwise). The first reason wins.
-  // From the worker's thread only; from another thread, post it to the worker.
+  // Ends the current and every later wait with `reason` (code cancelled, unless told otherwise). The first
+  // reason wins. From the worker's thread only; from another thread, post it to the worker.
   void cancel(Error reason = Error(ErrorCode::cancelled, "cancelled"));
   // The reason given to cancel(), which all waits end with from then on.
   const std::optional<Error>& cancellation() const { return cancellation_; }
@@ -73,11 +74,13 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   void set_switch_observer(SwitchObserver* observer) { observer_ = observer; }
   SwitchObserver* switch_observer() const { return observer_; }
 
-  // What every waiting operation is made of. Suspends until somebody calls wake(); `interrupt` is called at most
-  // once, when the fiber is cancelled or its deadline passes meanwhile, and must see to it that wake() follows
-  // (now or later). Returns the cancellation, if there was one. Precondition: this is the current fiber.
+  // What every waiting operation is made of. Suspends until somebody calls wake(); `interrupt` is called at
+  // most once, when the fiber is cancelled or its deadline passes meanwhile, and must see to it that wake()
+  // follows (now or later). Returns the cancellation, if there was one. Precondition: this is the current
+  // fiber.
   Result<void> suspend(const std::function<void()>& interrupt);
-  // Resumes a suspended fiber: at once when called from the worker's loop, by a post when called from a fiber.
+  // Resumes a suspended fiber: at once when called from the worker's loop, by a post when called from a
+  // fiber.
   void wake();
   // Lets every other ready fiber run before going on. Cannot be interrupted.
   void yield();
@@ -93,8 +96,8 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
 
   Worker& worker_;
   std::function<void()> body_;
-  std::shared_ptr<Fiber> self_;     // from start to return: a suspended fiber is never destroyed
-  boost::context::fiber context_;   // while suspended: this fiber; while running: the worker's loop
+  std::shared_ptr<Fiber> self_;    // from start to return: a suspended fiber is never destroyed
+  boost::context::fiber context_;  // while suspended: this fiber; while running: the worker's loop
   uintptr_t stack_low_ = 0;
   SwitchObserver* observer_ = nullptr;
   const std::function<void()>* interrupt_ = nullptr;
@@ -179,12 +182,13 @@ class MaskScope {
   Fiber& fiber_;
 };
 
-// Waits for one Asio operation. `start(handler)` begins it with `handler` as completion handler; `cancel()` asks
-// Asio to end it early. Buffers and sockets may live on the fiber's stack: this returns only after the handler ran.
-// Returns the handler's arguments as a tuple, or the cancellation.
+// Waits for one Asio operation. `start(handler)` begins it with `handler` as completion handler; `cancel()`
+// asks Asio to end it early. Buffers and sockets may live on the fiber's stack: this returns only after the
+// handler ran. Returns the handler's arguments as a tuple, or the cancellation.
 //
 //   WATTLE_TRY(auto done, (await<boost::system::error_code, size_t>(
-//       [&](auto handler) { socket.async_read_some(buffer, std::move(handler)); }, [&] { socket.cancel(); })));
+//       [&](auto handler) { socket.async_read_some(buffer, std::move(handler)); }, [&] { socket.cancel();
+//       })));
 template <class... Values, class Start, class Cancel>
 Result<std::tuple<Values...>> await(Start start, Cancel cancel) {
   Fiber& fiber = Fiber::current();

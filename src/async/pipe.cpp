@@ -44,7 +44,8 @@ Result<size_t> Pipe::read_some(std::span<uint8_t> into) {
 
 void Pipe::reserve(size_t bytes) {
   if (ring_.size() >= bytes) return;
-  std::vector<uint8_t> larger(std::min(capacity_, std::max<size_t>(bytes, std::max<size_t>(1024, 2 * ring_.size()))));
+  std::vector<uint8_t> larger(
+      std::min(capacity_, std::max<size_t>(bytes, std::max<size_t>(1024, 2 * ring_.size()))));
   for (size_t done = 0; done < size_;) {
     size_t from = (head_ + done) % ring_.size();
     size_t count = std::min(size_ - done, ring_.size() - from);

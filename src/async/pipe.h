@@ -1,8 +1,8 @@
 // A bounded byte queue between two fibers of one worker: how bodies flow between sockets and guests with
 // backpressure. One side writes and closes, the other reads; either may abort.
 //
-// Reading and writing never wait by themselves: the caller asks, and waits on readable() or writable(), alone or
-// together with other signals. read_some() and write_all() do the waiting for plain fibers.
+// Reading and writing never wait by themselves: the caller asks, and waits on readable() or writable(), alone
+// or together with other signals. read_some() and write_all() do the waiting for plain fibers.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ class Pipe {
   void stop_reading();
   // Waits for bytes; 0 is the end.
   Result<size_t> read_some(std::span<uint8_t> into);
-  Signal& readable() { return readable_; }   // notified on bytes, close and abort
+  Signal& readable() { return readable_; }  // notified on bytes, close and abort
 
   // Writer's side. Takes at most room() bytes.
   size_t try_write(std::span<const uint8_t> bytes);
@@ -44,7 +44,7 @@ class Pipe {
   bool reader_gone() const { return reader_gone_; }
   // Waits for room until everything is in. Fails when the reader went away (code unavailable).
   Result<void> write_all(std::span<const uint8_t> bytes);
-  Signal& writable() { return writable_; }   // notified on room and when the reader goes away
+  Signal& writable() { return writable_; }  // notified on room and when the reader goes away
 
   const std::optional<Error>& error() const { return error_; }
 
@@ -52,7 +52,7 @@ class Pipe {
   void reserve(size_t bytes);
 
   size_t capacity_;
-  std::vector<uint8_t> ring_;   // grows to capacity_ at most
+  std::vector<uint8_t> ring_;  // grows to capacity_ at most
   size_t head_ = 0;
   size_t size_ = 0;
   bool closed_ = false;

@@ -16,7 +16,9 @@ struct Signal::Group {
   }
 };
 
-Signal::~Signal() { assert(waiters_.empty()); }
+Signal::~Signal() {
+  assert(waiters_.empty());
+}
 
 void Signal::notify() {
   // A woken fiber may wait on this signal again at once: only those that wait now are taken.

@@ -1,5 +1,5 @@
-// A Signal says "something changed"; what changed, its owner's own state tells. Waiting on several at once is what
-// wasi:io/poll needs. All of it is for one worker's thread.
+// A Signal says "something changed"; what changed, its owner's own state tells. Waiting on several at once is
+// what wasi:io/poll needs. All of it is for one worker's thread.
 //
 //   while (queue.empty()) WATTLE_CHECK(not_empty.wait());
 #pragma once
@@ -24,12 +24,14 @@ class Signal {
 
   // Waits for the next notify().
   Result<void> wait();
-  // Waits until one of `signals` is notified or `until` is reached, whichever is first; reaching `until` is success.
+  // Waits until one of `signals` is notified or `until` is reached, whichever is first; reaching `until` is
+  // success.
   static Result<void> wait_any(std::span<Signal* const> signals, TimePoint until = kNever);
 
  private:
   struct Group;  // one waiting fiber
-  struct Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  struct Waiter
+      : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     Group* group = nullptr;
   };
   boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> waiters_;

@@ -30,7 +30,8 @@ boost::context::stack_context StackPool::allocate() {
     return stack;
   }
   size_t total = stack_bytes_ + page_bytes();
-  void* base = mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+  void* base = mmap(nullptr, total, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) throw std::bad_alloc();
   if (mprotect(base, page_bytes(), PROT_NONE) != 0) {
     munmap(base, total);

@@ -22,24 +22,24 @@ namespace wattle {
 
 // What kind of failure it is: what a program decides on. People read the message.
 enum class ErrorCode : uint8_t {
-  invalid_argument,    // the caller's argument is wrong: flag, value text, configuration
-  malformed,           // bytes or text that do not parse
-  invalid,             // parses, but breaks a validation rule
-  unsupported,         // valid, but needs a feature this build does not have
-  unlinkable,          // an import that nothing satisfies, or with another type
-  not_found,           // file, function, name
-  already_exists,      // occupied port, existing file
-  permission_denied,   // refused by policy or by the operating system
-  trap,                // the guest trapped
-  exit,                // the guest ended itself with wasi:cli/exit
-  deadline_exceeded,   // the wall-clock deadline passed
-  cpu_time_exceeded,   // the guest used more CPU time than allowed
-  memory_exceeded,     // the guest hit its memory limit where that ends it
-  overloaded,          // no instance and no room in the queue
-  cancelled,           // the caller went away
-  unavailable,         // a peer cannot be reached or went away
-  io,                  // the operating system refused or failed
-  internal,            // a bug in wattle
+  invalid_argument,   // the caller's argument is wrong: flag, value text, configuration
+  malformed,          // bytes or text that do not parse
+  invalid,            // parses, but breaks a validation rule
+  unsupported,        // valid, but needs a feature this build does not have
+  unlinkable,         // an import that nothing satisfies, or with another type
+  not_found,          // file, function, name
+  already_exists,     // occupied port, existing file
+  permission_denied,  // refused by policy or by the operating system
+  trap,               // the guest trapped
+  exit,               // the guest ended itself with wasi:cli/exit
+  deadline_exceeded,  // the wall-clock deadline passed
+  cpu_time_exceeded,  // the guest used more CPU time than allowed
+  memory_exceeded,    // the guest hit its memory limit where that ends it
+  overloaded,         // no instance and no room in the queue
+  cancelled,          // the caller went away
+  unavailable,        // a peer cannot be reached or went away
+  io,                 // the operating system refused or failed
+  internal,           // a bug in wattle
 };
 
 // The code's name as shown to people and in JSON: "deadline-exceeded".
@@ -78,7 +78,9 @@ class Error {
 template <class T>
 using Result = tl::expected<T, Error>;
 
-inline tl::unexpected<Error> failure(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> failure(Error error) {
+  return tl::unexpected<Error>(std::move(error));
+}
 
 // failure(ErrorCode::not_found, "no export named {}", name)
 template <class... Args>
@@ -90,8 +92,8 @@ tl::unexpected<Error> failure(ErrorCode code, fmt::format_string<Args...> format
 
 #define WATTLE_CONCATENATE_INNER(a, b) a##b
 #define WATTLE_CONCATENATE(a, b) WATTLE_CONCATENATE_INNER(a, b)
-#define WATTLE_TRY_INNER(temporary, declaration, expression) \
-  auto temporary = (expression);                             \
+#define WATTLE_TRY_INNER(temporary, declaration, expression)              \
+  auto temporary = (expression);                                          \
   if (!temporary) return ::wattle::failure(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 
@@ -100,8 +102,8 @@ tl::unexpected<Error> failure(ErrorCode code, fmt::format_string<Args...> format
   WATTLE_TRY_INNER(WATTLE_CONCATENATE(wattle_try_, __LINE__), declaration, expression)
 
 // WATTLE_CHECK(f()): for Result<void>: the enclosing function returns f()'s error, if there is one.
-#define WATTLE_CHECK(expression)                                                   \
-  do {                                                                             \
-    if (auto wattle_checked = (expression); !wattle_checked)                       \
-      return ::wattle::failure(std::move(wattle_checked).error());                 \
+#define WATTLE_CHECK(expression)                                   \
+  do {                                                             \
+    if (auto wattle_checked = (expression); !wattle_checked)       \
+      return ::wattle::failure(std::move(wattle_checked).error()); \
   } while (false)
