@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "wit/strings.h"
 #include "wit/type.h"
 
 namespace wattle::component {
@@ -87,7 +88,7 @@ struct ExternType {
 // --------------------------------------------------------------- Each definition adds to the index space of
 // its sort, in order; "index" always means an index into those spaces at that point, which only ever grow.
 
-enum class StringEncoding : uint8_t { utf8, utf16, latin1_utf16 };
+using wit::StringEncoding;
 
 struct CanonicalOptions {
   StringEncoding string_encoding = StringEncoding::utf8;
@@ -98,7 +99,7 @@ struct CanonicalOptions {
 
 struct CoreModule {
   uint32_t module;
-};                        // adds a core module: index into Component::modules
+};  // adds a core module: index into Component::modules
 struct CoreInstantiate {  // adds a core instance
   uint32_t module;        // core module index
   struct Argument {
@@ -122,7 +123,7 @@ struct CoreAliasExport {
 };  // adds to `sort`
 struct NestedComponent {
   uint32_t component;
-};                     // adds a component: index into Component::components
+};  // adds a component: index into Component::components
 struct Instantiate {   // adds an instance
   uint32_t component;  // component index
   struct Argument {
@@ -177,7 +178,7 @@ struct CanonResource {  // adds a core function
 struct Import {
   std::string name;
   std::shared_ptr<const ExternType> type;
-};               // adds to the sort of `type`
+};  // adds to the sort of `type`
 struct Export {  // adds to `sort`
   std::string name;
   Sort sort;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "wit/type.h"
@@ -18,6 +19,12 @@ enum class FlatType : uint8_t { i32, i64, f32, f64 };
 // Limits of the canonical ABI (MAX_FLAT_PARAMS, MAX_FLAT_RESULTS).
 inline constexpr size_t kMaxFlatParameters = 16;
 inline constexpr size_t kMaxFlatResults = 1;
+// A flat form is cut off here: nothing uses one that is longer than the limit, and the flat form of types
+// that share parts can be exponentially longer than they are.
+inline constexpr size_t kMaxFlatKept = kMaxFlatParameters + 1;
+
+// Size and offsets saturate at this value: such a value fits no memory, so lifting and lowering trap on it.
+inline constexpr uint32_t kOversized = UINT32_MAX;
 
 struct Layout;
 using LayoutRef = std::shared_ptr<const Layout>;
@@ -30,23 +37,40 @@ struct LayoutMember {
 struct Layout {
   Kind kind =
       Kind::boolean;  // tuple reads as record; option, result and enumeration keep their kind but carry cases
-  uint32_t size = 0;  // bytes, "elem_size"
+  uint32_t size = 0;  // bytes, "elem_size"; kOversized: 4 GiB or more
   uint32_t alignment = 1;           // bytes: 1, 2, 4 or 8
   uint32_t discriminant_bytes = 0;  // variants: 1, 2 or 4
   uint32_t label_count = 0;         // flags
   ResourceId resource = 0;          // own and borrow
-  // Copying the bytes is copying the value: no pointer, handle, or bit pattern to check or normalise inside.
+  // Copying the bytes is copying the value: inside is no pointer, handle, bit pattern to check or normalise,
+  // nor padding (whose old content would leak to the receiver).
   bool is_plain = false;
   // A borrow handle, an own handle, or a pointer is somewhere inside.
   bool has_handles = false;
   bool has_pointers = false;
   std::vector<LayoutMember>
       members;                 // record: fields; list: element; variant, option, result, enumeration: cases
-  std::vector<FlatType> flat;  // complete, even above the limits
+  std::vector<FlatType> flat;  // complete up to kMaxFlatKept entries, which means "more than the limit"
 
   bool is_variant_like() const {
     return kind == Kind::variant || kind == Kind::option || kind == Kind::result || kind == Kind::enumeration;
   }
+};
+
+// Layouts of many types, each distinct Type (by address) computed once. Keeps the types alive. Not for use by
+// several threads at once; the layouts are.
+class Layouts {
+ public:
+  LayoutRef of(const TypeRef& type);  // null for null
+  struct FunctionLayout of(const FunctionType& type);
+
+ private:
+  LayoutRef compute(const TypeRef& type);
+  struct Known {
+    TypeRef type;
+    LayoutRef layout;
+  };
+  std::unordered_map<const Type*, Known> known_;
 };
 
 LayoutRef layout_of(const TypeRef& type);

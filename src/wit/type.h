@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ enum class Kind : uint8_t {
 inline bool is_primitive(Kind kind) {
   return kind <= Kind::string;
 }
+
+// The kind's name as WIT writes it: "bool", "enum", "own".
+std::string_view kind_name(Kind kind);
 
 // A resource type's identity within the scope of the declaration that uses it: a validated component
 // definition or a resolved set of WIT packages. The owner of that scope says what it stands for.
@@ -84,14 +88,18 @@ TypeRef result_of(TypeRef ok, TypeRef error);
 TypeRef own_of(ResourceId resource);
 TypeRef borrow_of(ResourceId resource);
 
-// Structural equality; resources by id. Null equals null.
+// Structural equality; resources by id. Null equals null. Takes time in proportion to the distinct types, not
+// to the tree that they unfold to.
 bool equal(const TypeRef& left, const TypeRef& right);
 bool equal(const FunctionType& left, const FunctionType& right);
 
 // One line of WIT text, without trailing punctuation: "result<list<u8>, option<string>>",
-// "record { name: string, age: u8 }". `resource_name` names own and borrow (default: "resource-7").
-using ResourceNamer = std::string (*)(ResourceId);
-std::string to_string(const TypeRef& type);
-std::string to_string(const FunctionType& type);  // "func(a: u32, b: string) -> u32"
+// "record { name: string, age: u8 }". `resource_name` names own and borrow (default: "resource-7"). Types can
+// share parts so that their text is exponentially longer than they are: text ends in "..." past kMaxTypeText.
+using ResourceNamer = std::function<std::string(ResourceId)>;
+inline constexpr size_t kMaxTypeText = 16 * 1024;  // bytes
+std::string to_string(const TypeRef& type, const ResourceNamer& resource_name = nullptr);
+// "func(a: u32, b: string) -> u32"
+std::string to_string(const FunctionType& type, const ResourceNamer& resource_name = nullptr);
 
 }  // namespace wattle::wit

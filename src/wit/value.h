@@ -36,7 +36,12 @@ struct Value {
   std::variant<bool, int8_t, uint8_t, int16_t, uint16_t, int32_t, uint32_t, int64_t, uint64_t, float, double,
                char32_t, std::string, Values, CaseValue, FlagsValue, HandleValue>
       data;
-  bool operator==(const Value& other) const;  // NaN equals NaN, payload ignored
+  // NaN equals NaN, payload ignored; -0 differs from 0.
+  bool operator==(const Value& other) const;
 };
+
+// Values of case types, shorter to write: none is {0}, ok(...) is {0, ...}.
+Value case_value(uint32_t index);
+Value case_value(uint32_t index, Value payload);
 
 }  // namespace wattle::wit
