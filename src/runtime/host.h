@@ -1,0 +1,91 @@
+// What a host function sees: the state of the invocation that it serves, and the host's resources in it.
+//
+// A resource of the host is a C++ class:
+//
+//   struct Pollable : HostResource {
+//     static constexpr std::string_view kInterface = "wasi:io/poll";
+//     static constexpr std::string_view kName = "pollable";
+//     ...
+//   };
+//
+// In a host function's signature `Pollable&` or `Pollable*` is `borrow<pollable>`, and
+// `std::unique_ptr<Pollable>` is `own<pollable>`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace wattle::runtime {
+
+class Instance;
+
+// A resource type's identity at run time: two handles are of one type exactly if these are one object. Host
+// types live for ever (host_resource_type); a guest's own are made with each instance of the component that
+// defines them.
+struct ResourceType {
+  std::string_view interface;  // "wasi:io/poll", without version; empty for guests' own
+  std::string_view name;
+  bool is_host = true;
+};
+
+class HostResource {
+ public:
+  virtual ~HostResource() = default;
+};
+
+template <class T>
+inline const ResourceType host_resource_type{T::kInterface, T::kName, true};
+
+// The host's resources that guests hold, by representation. One invocation's; dropped at its end, latest
+// first.
+class HostResources {
+ public:
+  ~HostResources() { clear(); }
+  uint32_t insert(std::unique_ptr<HostResource> resource);
+  HostResource* get(uint32_t representation) const { return slots_[representation].get(); }
+  std::unique_ptr<HostResource> take(uint32_t representation);
+  void clear();
+  size_t count() const { return slots_.size() - unused_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<HostResource>> slots_;
+  std::vector<uint32_t> unused_;
+};
+
+// One per Instance. Embedders attach what their host functions need, by type: host.attach(wasi_context);
+class Host {
+ public:
+  HostResources resources;
+
+  // `state` must outlive the invocation. One per type; a second replaces the first.
+  template <class T>
+  void attach(T& state) {
+    for (auto& [tag, pointer] : states_)
+      if (tag == &kTag<T>) {
+        pointer = &state;
+        return;
+      }
+    states_.emplace_back(&kTag<T>, &state);
+  }
+  // Precondition: attached.
+  template <class T>
+  T& state() const {
+    for (auto& [tag, pointer] : states_)
+      if (tag == &kTag<T>) return *static_cast<T*>(pointer);
+    std::abort();
+  }
+  void detach_all() { states_.clear(); }
+
+ private:
+  template <class T>
+  static constexpr char kTag = 0;
+  std::vector<std::pair<const char*, void*>> states_;
+};
+
+}  // namespace wattle::runtime

@@ -1,0 +1,215 @@
+// Components, from bytes to a call:
+//
+//   WATTLE_TRY(auto component, Component::load(bytes, {}));            // decode, validate, compile: any
+//   thread Linker linker; wasi::add_to(linker);                                              // host
+//   functions by interface WATTLE_TRY(auto linked, linker.link(component));                   // every import
+//   found and of the right type WATTLE_TRY(auto instance, Instance::create(linked, {}));           // on the
+//   worker's thread WATTLE_TRY(auto add, linked->find_function("ns:demo/calc@1.0.0", "add")); WATTLE_TRY(auto
+//   results, instance->call(*add, {1u, 2u}, limits));
+//
+// Linking flattens nested components into a Plan, one linear list of steps, so that creating an instance only
+// walks the list (plan.h). A call runs on the current fiber.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "component/component.h"
+#include "engine/engine.h"
+#include "runtime/bind.h"
+#include "runtime/host.h"
+#include "wit/layout.h"
+#include "wit/value.h"
+
+namespace wattle::runtime {
+
+struct LoadOptions {
+  uint64_t max_memory_bytes = uint64_t{4} << 30;  // all linear memories of an instance together
+  bool compile = true;                            // false: decode and validate only, for tools
+};
+
+// A component that was decoded, validated and compiled. Immutable, for any thread.
+class Component {
+ public:
+  // Blocks while compiling: see async::offload. Errors: malformed, invalid, unsupported, memory_exceeded.
+  static Result<std::shared_ptr<const Component>> load(std::vector<uint8_t> bytes,
+                                                       const LoadOptions& options);
+
+  const component::Component& definition() const { return *definition_; }
+  const LoadOptions& options() const { return options_; }
+  // Parallel to the component's core modules in the order of Plan::modules (nested ones included).
+  const std::shared_ptr<const engine::Module>& module(const component::ModuleBytes& bytes) const;
+
+ private:
+  std::shared_ptr<const component::Component> definition_;
+  LoadOptions options_;
+  std::map<const uint8_t*, std::shared_ptr<const engine::Module>> modules_;  // by first byte
+};
+
+struct Plan;  // plan.h
+
+// An exported function of a linked component, found by name once and called often.
+struct ExportedFunction {
+  std::string interface;  // empty: exported by the component itself
+  std::string name;
+  std::shared_ptr<const wit::FunctionType> type;
+  wit::FunctionLayout layout;
+  uint32_t index = 0;  // in the plan
+};
+
+// A component with all imports bound: immutable, for any thread.
+class LinkedComponent {
+ public:
+  const Component& component() const { return *component_; }
+  const Plan& plan() const { return *plan_; }
+  // `interface` is the instance export's name, empty for functions of the component itself. A version is
+  // matched semver-compatibly: "wasi:http/incoming-handler@0.2.0" finds @0.2.3. Refuses with not_found,
+  // naming what there is.
+  Result<std::shared_ptr<const ExportedFunction>> find_function(std::string_view interface,
+                                                                std::string_view name) const;
+  const std::vector<std::shared_ptr<const ExportedFunction>>& functions() const;
+
+ private:
+  friend class Linker;
+  std::shared_ptr<const Component> component_;
+  std::shared_ptr<const Plan> plan_;
+};
+
+// A host function with a type known only at run time. `arguments` in order; returns the result, or nothing
+// for a function without one; an error traps.
+using DynamicFunction =
+    std::function<Result<std::optional<wit::Value>>(Host&, std::span<const wit::Value> arguments)>;
+
+// What a host offers, by interface. Filled once, then shared.
+class Linker {
+ public:
+  // Defines the function `name` ("now", "[method]input-stream.read", "[constructor]fields") of `interface`,
+  // which is given with the highest version offered: "wasi:clocks/monotonic-clock@0.2.12" serves every 0.2.x
+  // import.
+  template <class Callable>
+  void function(std::string_view interface, std::string_view name, Callable callable) {
+    define(interface, name, bind(std::move(callable)));
+  }
+  // A C++ resource class; its name comes from T::kInterface and T::kName.
+  template <class T>
+  void resource() {
+    define_resource(host_resource_type<T>);
+  }
+  // A function whose type is the importing component's own business; used for tools, tests and remote calls.
+  void dynamic_function(std::string_view interface, std::string_view name, DynamicFunction function);
+
+  // Resolves every import. An import that nothing satisfies is unlinkable: the error names it, says what is
+  // available, and how to allow it; one of another type shows both sides.
+  Result<std::shared_ptr<const LinkedComponent>> link(std::shared_ptr<const Component> component) const;
+
+  // The interfaces offered, with versions, in order.
+  std::vector<std::string> interfaces() const;
+
+ private:
+  void define(std::string_view interface, std::string_view name, HostFunction function);
+  void define_resource(const ResourceType& type);
+
+  struct Interface {
+    std::string version;
+    std::map<std::string, HostFunction, std::less<>> functions;
+    std::map<std::string, DynamicFunction, std::less<>> dynamic_functions;
+    std::map<std::string, const ResourceType*, std::less<>> resources;
+  };
+  std::map<std::string, Interface, std::less<>> interfaces_;  // by name without version
+};
+
+// One live instance of a linked component, with everything it is composed of, in a Store of its own. Belongs
+// to one worker's thread; one call at a time.
+class Instance {
+ public:
+  // Instantiates: runs start functions under `limits`. Waits and host calls work as in a call.
+  static Result<std::unique_ptr<Instance>> create(std::shared_ptr<const LinkedComponent> linked, Host&& host,
+                                                  const engine::CallLimits& limits);
+  ~Instance();
+
+  Host& host();
+  const LinkedComponent& linked() const;
+
+  // Calls an export with run-time values. Resources of the guest appear as HandleValues of this instance.
+  // Errors: invalid_argument (wrong number or shape), trap, and those of engine::Store::call. After an error
+  // other than invalid_argument the instance is poisoned: later calls are refused with trap.
+  Result<std::optional<wit::Value>> call(const ExportedFunction& function,
+                                         std::span<const wit::Value> arguments,
+                                         const engine::CallLimits& limits);
+
+  // The same with C++ types, by the table in abi.h: instance.call<uint32_t>(add, limits, 1u, 2u). Own handles
+  // of host resources are passed as std::unique_ptr. The types must be those of the export: checked once by
+  // shape.
+  template <class R, class... Args>
+  Result<R> call(const ExportedFunction& function, const engine::CallLimits& limits, Args... arguments);
+
+  bool poisoned() const;
+  // Back to the state after create(), if possible: memory, globals, tables, handle tables; host resources are
+  // dropped. False: this instance must be thrown away.
+  bool reset();
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  explicit Instance(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct PoolOptions {
+  uint32_t max_instances = 64;  // of this component on this worker, busy and ready together
+  uint32_t max_queue = 1024;    // calls that wait for an instance
+  bool pristine = true;         // false: instances keep their state between calls (an explicit choice)
+  Duration idle_time =
+      std::chrono::seconds(30);  // ready instances and code are dropped after this; zero: kept
+  engine::CallLimits instantiate_limits{};
+};
+
+// The instances of one linked component on one worker: ready ones wait in it, each call takes one and gives
+// it back reset. When all are busy, calls queue up to a bound and their deadline.
+class InstancePool {
+ public:
+  InstancePool(async::Worker& worker, std::shared_ptr<const LinkedComponent> linked,
+               const PoolOptions& options);
+  ~InstancePool();  // Precondition: no lease is out.
+
+  // Gives its instance back when it is destroyed: reset, or thrown away when that cannot be.
+  class Lease {
+   public:
+    Lease(Lease&& other) noexcept;
+    ~Lease();
+    Instance& operator*() const;
+    Instance* operator->() const;
+
+   private:
+    friend class InstancePool;
+    Lease(InstancePool& pool, std::unique_ptr<Instance> instance);
+    InstancePool* pool_;
+    std::unique_ptr<Instance> instance_;
+  };
+
+  // Waits for an instance, bounded by the fiber's deadline. Refuses with overloaded when the queue is full.
+  Result<Lease> acquire();
+
+  struct Counts {
+    size_t ready = 0, busy = 0, queued = 0;
+    uint64_t created = 0, reset = 0, dropped = 0, refused = 0;
+  };
+  Counts counts() const;
+  // Ends the calls in flight with `reason`, and refuses new ones.
+  void shut_down(const Error& reason);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace wattle::runtime
