@@ -6,8 +6,8 @@
 #define CALLER(function) EXPORT("wattle:caller/caller@1.0.0#" function)
 
 IMPORT(DEMO, "add") uint32_t demo_add(uint32_t a, uint32_t b);
-IMPORT(DEMO, "length") uint32_t demo_length(const char *data, size_t size);
-IMPORT(DEMO, "echo") void demo_echo(const char *data, size_t size, Bytes *out);
+IMPORT(DEMO, "length") uint32_t demo_length(const char* data, size_t size);
+IMPORT(DEMO, "echo") void demo_echo(const char* data, size_t size, Bytes* out);
 IMPORT(COUNTERS, "[constructor]counter") int32_t counter_new(uint32_t start);
 IMPORT(COUNTERS, "[static]counter.merge") int32_t counter_merge(int32_t a, int32_t b);
 IMPORT(COUNTERS, "[method]counter.value") uint32_t counter_value(int32_t self);
@@ -15,22 +15,26 @@ IMPORT(COUNTERS, "[resource-drop]counter") void counter_drop(int32_t self);
 
 static char kibibyte[1024];
 
-static void fill_kibibyte(void) { __builtin_memset(kibibyte, 'w', sizeof(kibibyte)); }
+static void fill_kibibyte(void) {
+  __builtin_memset(kibibyte, 'w', sizeof(kibibyte));
+}
 
-CALLER("run-add") uint32_t run_add(uint32_t a, uint32_t b) { return demo_add(a, b); }
+CALLER("run-add") uint32_t run_add(uint32_t a, uint32_t b) {
+  return demo_add(a, b);
+}
 
-CALLER("run-length") uint32_t run_length(const char *data, size_t size) {
+CALLER("run-length") uint32_t run_length(const char* data, size_t size) {
   uint32_t length = demo_length(data, size);
   guest_release_all();
   return length;
 }
 
-CALLER("run-echo") Bytes *run_echo(const char *data, size_t size) {
+CALLER("run-echo") Bytes* run_echo(const char* data, size_t size) {
   static Bytes returned;
   demo_echo(data, size, &returned);
   return &returned;
 }
-EXPORT("cabi_post_wattle:caller/caller@1.0.0#run-echo") void run_echo_after(Bytes *result) {
+EXPORT("cabi_post_wattle:caller/caller@1.0.0#run-echo") void run_echo_after(Bytes* result) {
   (void)result;
   guest_release_all();
 }

@@ -1,5 +1,6 @@
-// Fetches http://AUTHORITY/PATH, named by the request's headers wattle-authority and wattle-path (and, for https,
-// wattle-scheme), and answers with the status, content type and body that it got. 502 names the error-code's case.
+// Fetches http://AUTHORITY/PATH, named by the request's headers wattle-authority and wattle-path (and, for
+// https, wattle-scheme), and answers with the status, content type and body that it got. 502 names the
+// error-code's case.
 #include "stream_copy.h"
 #include "wasi_http.h"
 

@@ -3,7 +3,7 @@
 #include "wasi_http.h"
 
 // Ends the incoming body; returns its trailers, if it had any.
-static bool take_trailers(Handle body, Handle *trailers) {
+static bool take_trailers(Handle body, Handle* trailers) {
   Handle future = incoming_body_finish(body);
   FutureResult got;
   future_trailers_get(future, &got);

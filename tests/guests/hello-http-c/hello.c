@@ -1,4 +1,5 @@
-// The smallest honest HTTP handler: nine host calls a request, no memory but the stack. bench/ measures with it.
+// The smallest honest HTTP handler: nine host calls a request, no memory but the stack. bench/ measures with
+// it.
 #include "wasi_http.h"
 
 HANDLER void handle(Handle request, Handle out_param) {

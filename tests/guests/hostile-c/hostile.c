@@ -1,16 +1,17 @@
 // Does to its host what a guest must not be able to do. The path of the request chooses the attack; "/" is
-// well-behaved, so that one component is neighbour and attacker. Attacks that the host may answer with a refusal
-// (memory, tables, handles) report how far they came; all others end in a trap or at a limit.
+// well-behaved, so that one component is neighbour and attacker. Attacks that the host may answer with a
+// refusal (memory, tables, handles) report how far they came; all others end in a trap or at a limit.
 #include "wasi_http.h"
 
 IMPORT("wasi:clocks/monotonic-clock@" WASI_VERSION, "now") uint64_t clock_now(void);
-IMPORT("wasi:clocks/monotonic-clock@" WASI_VERSION, "subscribe-duration") Handle clock_subscribe(uint64_t nanoseconds);
+IMPORT("wasi:clocks/monotonic-clock@" WASI_VERSION, "subscribe-duration")
+Handle clock_subscribe(uint64_t nanoseconds);
 IMPORT("wasi:cli/stderr@" WASI_VERSION, "get-stderr") Handle get_stderr(void);
 
 // The compiler must not see that a loop is endless or that a value is never used.
 static volatile uint32_t sink;
 
-static void report(Handle out_param, const char *what, size_t what_size, uint64_t count) {
+static void report(Handle out_param, const char* what, size_t what_size, uint64_t count) {
   static char text[128];
   __builtin_memcpy(text, what, what_size);
   size_t size = what_size + write_decimal(text + what_size, count);
@@ -51,7 +52,7 @@ static void eat_memory(Handle out_param) {
   for (;;) {
     size_t before = __builtin_wasm_memory_grow(0, 16);
     if (before == (size_t)-1) break;
-    for (size_t page = before; page < before + 16; page++) *(volatile uint32_t *)(page * 65536) = 1;
+    for (size_t page = before; page < before + 16; page++) *(volatile uint32_t*)(page * 65536) = 1;
     pages += 16;
   }
   REPORT(out_param, "pages of memory: ", pages);
@@ -61,7 +62,8 @@ static __externref_t table[0];
 
 static void grow_table(Handle out_param) {
   uint64_t elements = 0;
-  while (elements < UINT32_MAX && __builtin_wasm_table_grow(table, __builtin_wasm_ref_null_extern(), 65536) != -1)
+  while (elements < UINT32_MAX &&
+         __builtin_wasm_table_grow(table, __builtin_wasm_ref_null_extern(), 65536) != -1)
     elements += 65536;
   REPORT(out_param, "elements of a table: ", elements);
 }
@@ -69,8 +71,11 @@ static void grow_table(Handle out_param) {
 static uint32_t recurse_from(uint32_t depth);
 static uint32_t (*volatile deeper)(uint32_t depth) = recurse_from;
 
-// Through a pointer, so that it stays a recursion; without a frame in memory, so that the host's stack ends it.
-static uint32_t recurse_from(uint32_t depth) { return deeper(depth + 1) + 1; }
+// Through a pointer, so that it stays a recursion; without a frame in memory, so that the host's stack ends
+// it.
+static uint32_t recurse_from(uint32_t depth) {
+  return deeper(depth + 1) + 1;
+}
 
 static void recurse(Handle out_param) {
   (void)out_param;
@@ -120,7 +125,7 @@ static void flood_stderr(Handle out_param) {
 // Everything the host lets it write without asking how much that is.
 static void write_unchecked(Handle out_param) {
   size_t size = 1 << 20;
-  char *block = guest_allocate(size, 16);
+  char* block = guest_allocate(size, 16);
   Answer answer = begin_answer(out_param, 200, fields_new());
   for (;;) {
     StreamStatus status;
@@ -201,20 +206,20 @@ static void poll_forged(Handle out_param) {
 static void huge_string(Handle out_param) {
   (void)out_param;
   ByteResult result;
-  fields_append(fields_new(), "a", 1, (const char *)16, 0x7fffffff, &result);
+  fields_append(fields_new(), "a", 1, (const char*)16, 0x7fffffff, &result);
 }
 
 static void string_past_end(Handle out_param) {
   (void)out_param;
   size_t end = __builtin_wasm_memory_size(0) * 65536;
   ByteResult result;
-  fields_append(fields_new(), "a", 1, (const char *)(end - 4), 8, &result);
+  fields_append(fields_new(), "a", 1, (const char*)(end - 4), 8, &result);
 }
 
 static void string_wraps(Handle out_param) {
   (void)out_param;
   ByteResult result;
-  fields_append(fields_new(), (const char *)0xfffffff0, 0x20, "b", 1, &result);
+  fields_append(fields_new(), (const char*)0xfffffff0, 0x20, "b", 1, &result);
 }
 
 static void bad_utf8(Handle out_param) {
@@ -226,30 +231,34 @@ static void bad_utf8(Handle out_param) {
 static void huge_list(Handle out_param) {
   (void)out_param;
   HandleResult result;
-  fields_from_list((const Field *)16, 0x10000000, &result);
+  fields_from_list((const Field*)16, 0x10000000, &result);
 }
 
 static void misaligned_list(Handle out_param) {
   (void)out_param;
   HandleResult result;
-  fields_from_list((const Field *)17, 1, &result);
+  fields_from_list((const Field*)17, 1, &result);
 }
 
 static void misaligned_result(Handle out_param) {
   (void)out_param;
   HandleResult result[2];
-  response_body(response_new(fields_new()), (HandleResult *)((uintptr_t)result + 1));
+  response_body(response_new(fields_new()), (HandleResult*)((uintptr_t)result + 1));
 }
 
 static void result_past_end(Handle out_param) {
   (void)out_param;
   size_t end = __builtin_wasm_memory_size(0) * 65536;
-  response_body(response_new(fields_new()), (HandleResult *)(end - 4));
+  response_body(response_new(fields_new()), (HandleResult*)(end - 4));
 }
 
-static void bad_discriminant(Handle out_param) { outparam_set(out_param, 7, 0, 0, 0, 0, 0, 0, 0); }
+static void bad_discriminant(Handle out_param) {
+  outparam_set(out_param, 7, 0, 0, 0, 0, 0, 0, 0);
+}
 
-static void bad_error_code(Handle out_param) { outparam_set(out_param, 1, 200, 0, 0, 0, 0, 0, 0); }
+static void bad_error_code(Handle out_param) {
+  outparam_set(out_param, 1, 200, 0, 0, 0, 0, 0, 0);
+}
 
 // ---- traps
 
@@ -260,12 +269,12 @@ static void unreachable(Handle out_param) {
 
 static void out_of_bounds(Handle out_param) {
   (void)out_param;
-  sink = *(volatile uint32_t *)0xfffffff0;
+  sink = *(volatile uint32_t*)0xfffffff0;
 }
 
 static void write_out_of_bounds(Handle out_param) {
   (void)out_param;
-  *(volatile uint32_t *)0xf0000000 = 1;
+  *(volatile uint32_t*)0xf0000000 = 1;
 }
 
 static volatile uint32_t zero;
@@ -280,13 +289,15 @@ static void call_null(Handle out_param) {
 }
 
 static void call_wrong_type(Handle out_param) {
-  uint64_t (*volatile target)(uint64_t, uint64_t) = (uint64_t(*)(uint64_t, uint64_t))(uintptr_t)&spin;
+  uint64_t (*volatile target)(uint64_t, uint64_t) = (uint64_t (*)(uint64_t, uint64_t))(uintptr_t)&spin;
   sink = (uint32_t)target((uint64_t)out_param, 1);
 }
 
 // ---- the protocol
 
-static void no_answer(Handle out_param) { (void)out_param; }
+static void no_answer(Handle out_param) {
+  (void)out_param;
+}
 
 static void trap_after_head(Handle out_param) {
   Answer answer = begin_answer(out_param, 200, fields_new());
@@ -331,9 +342,13 @@ static void long_body(Handle out_param) {
   end_answer(answer, 0, 0);
 }
 
-static void error_answer(Handle out_param) { outparam_set(out_param, 1, 36, 0, 0, 0, 0, 0, 0); }
+static void error_answer(Handle out_param) {
+  outparam_set(out_param, 1, 36, 0, 0, 0, 0, 0, 0);
+}
 
-static void behave(Handle out_param) { answer_text(out_param, 200, (Bytes)TEXT("well-behaved\n")); }
+static void behave(Handle out_param) {
+  answer_text(out_param, 200, (Bytes)TEXT("well-behaved\n"));
+}
 
 typedef struct {
   Bytes path;

@@ -13,7 +13,7 @@
 
 // A string or a list<u8> as the canonical ABI stores it in memory.
 typedef struct {
-  const char *data;
+  const char* data;
   size_t size;
 } Bytes;
 
@@ -22,12 +22,18 @@ typedef struct {
 extern unsigned char __heap_base;  // set by the linker
 static uintptr_t guest_next;       // first free byte; 0 before the first allocation
 
-static inline uintptr_t guest_mark(void) { return guest_next ? guest_next : (uintptr_t)&__heap_base; }
-static inline void guest_release(uintptr_t mark) { guest_next = mark; }
-static inline void guest_release_all(void) { guest_next = (uintptr_t)&__heap_base; }
+static inline uintptr_t guest_mark(void) {
+  return guest_next ? guest_next : (uintptr_t)&__heap_base;
+}
+static inline void guest_release(uintptr_t mark) {
+  guest_next = mark;
+}
+static inline void guest_release_all(void) {
+  guest_next = (uintptr_t)&__heap_base;
+}
 
 // `align` is a power of two. Grows the memory where needed; traps where the host refuses that.
-static inline void *guest_allocate(size_t size, size_t align) {
+static inline void* guest_allocate(size_t size, size_t align) {
   uintptr_t start = (guest_mark() + align - 1) & ~(uintptr_t)(align - 1);
   uintptr_t end = start + size;
   if (end < start) __builtin_trap();
@@ -37,12 +43,12 @@ static inline void *guest_allocate(size_t size, size_t align) {
     if (__builtin_wasm_memory_grow(0, pages) == (size_t)-1) __builtin_trap();
   }
   guest_next = end;
-  return (void *)start;
+  return (void*)start;
 }
 
 // The host calls this to make room for strings and lists.
-EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t align, size_t new_size) {
-  void *fresh = guest_allocate(new_size, align);
+EXPORT("cabi_realloc") void* cabi_realloc(void* old, size_t old_size, size_t align, size_t new_size) {
+  void* fresh = guest_allocate(new_size, align);
   if (old_size) __builtin_memcpy(fresh, old, old_size < new_size ? old_size : new_size);
   return fresh;
 }
@@ -60,7 +66,7 @@ static inline bool starts_with(Bytes text, Bytes prefix) {
 }
 
 // Writes `value` in decimal at `at`, which has room for 20 characters; returns how many it took.
-static inline size_t write_decimal(char *at, uint64_t value) {
+static inline size_t write_decimal(char* at, uint64_t value) {
   char digits[20];
   size_t count = 0;
   do {

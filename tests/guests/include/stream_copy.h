@@ -1,10 +1,11 @@
-// Copying one stream to another without blocking calls: read, wait, check how much may be written, write, wait.
+// Copying one stream to another without blocking calls: read, wait, check how much may be written, write,
+// wait.
 #pragma once
 
 #include "wasi_io.h"
 
 // False where the reader went away.
-static inline bool write_patiently(Handle output, const char *data, size_t size) {
+static inline bool write_patiently(Handle output, const char* data, size_t size) {
   while (size) {
     StreamCount room;
     output_check_write(output, &room);

@@ -60,22 +60,24 @@ typedef struct {
 IMPORT(WASI_POLL, "[method]pollable.block") void pollable_block(Handle self);
 IMPORT(WASI_POLL, "[method]pollable.ready") int32_t pollable_ready(Handle self);
 IMPORT(WASI_POLL, "[resource-drop]pollable") void pollable_drop(Handle self);
-IMPORT(WASI_POLL, "poll") void poll_list(const Handle *pollables, size_t count, Bytes *out);
+IMPORT(WASI_POLL, "poll") void poll_list(const Handle* pollables, size_t count, Bytes* out);
 
-IMPORT(WASI_STREAMS, "[method]input-stream.read") void input_read(Handle self, uint64_t size, StreamData *out);
+IMPORT(WASI_STREAMS, "[method]input-stream.read")
+void input_read(Handle self, uint64_t size, StreamData* out);
 IMPORT(WASI_STREAMS, "[method]input-stream.blocking-read")
-void input_blocking_read(Handle self, uint64_t size, StreamData *out);
+void input_blocking_read(Handle self, uint64_t size, StreamData* out);
 IMPORT(WASI_STREAMS, "[method]input-stream.subscribe") Handle input_subscribe(Handle self);
 IMPORT(WASI_STREAMS, "[resource-drop]input-stream") void input_drop(Handle self);
 
-IMPORT(WASI_STREAMS, "[method]output-stream.check-write") void output_check_write(Handle self, StreamCount *out);
+IMPORT(WASI_STREAMS, "[method]output-stream.check-write")
+void output_check_write(Handle self, StreamCount* out);
 IMPORT(WASI_STREAMS, "[method]output-stream.write")
-void output_write(Handle self, const char *data, size_t size, StreamStatus *out);
-IMPORT(WASI_STREAMS, "[method]output-stream.flush") void output_flush(Handle self, StreamStatus *out);
+void output_write(Handle self, const char* data, size_t size, StreamStatus* out);
+IMPORT(WASI_STREAMS, "[method]output-stream.flush") void output_flush(Handle self, StreamStatus* out);
 IMPORT(WASI_STREAMS, "[method]output-stream.blocking-flush")
-void output_blocking_flush(Handle self, StreamStatus *out);
+void output_blocking_flush(Handle self, StreamStatus* out);
 IMPORT(WASI_STREAMS, "[method]output-stream.blocking-write-and-flush")
-void output_blocking_write_and_flush(Handle self, const char *data, size_t size, StreamStatus *out);
+void output_blocking_write_and_flush(Handle self, const char* data, size_t size, StreamStatus* out);
 IMPORT(WASI_STREAMS, "[method]output-stream.subscribe") Handle output_subscribe(Handle self);
 IMPORT(WASI_STREAMS, "[resource-drop]output-stream") void output_drop(Handle self);
 
@@ -92,7 +94,7 @@ static inline void drop_stream_error(StreamError error) {
 }
 
 // False where the other side went away, which is no fault of the guest's.
-static inline bool write_all(Handle stream, const char *data, size_t size) {
+static inline bool write_all(Handle stream, const char* data, size_t size) {
   while (size) {
     size_t chunk = size < 4096 ? size : 4096;  // the most that blocking-write-and-flush takes
     StreamStatus status;

@@ -11,9 +11,11 @@ typedef struct {
   int32_t x, y;
 } Point;
 
-CALC("add") uint32_t add(uint32_t a, uint32_t b) { return a + b; }
+CALC("add") uint32_t add(uint32_t a, uint32_t b) {
+  return a + b;
+}
 
-CALC("length") uint32_t length(const char *data, size_t size) {
+CALC("length") uint32_t length(const char* data, size_t size) {
   (void)data;
   guest_release_all();
   return size;
@@ -21,16 +23,16 @@ CALC("length") uint32_t length(const char *data, size_t size) {
 
 static Bytes returned;  // where results lie that are longer than one core value
 
-CALC("echo") Bytes *echo(char *data, size_t size) {
+CALC("echo") Bytes* echo(char* data, size_t size) {
   returned = (Bytes){data, size};
   return &returned;
 }
-AFTER("echo") void echo_after(Bytes *result) {
+AFTER("echo") void echo_after(Bytes* result) {
   (void)result;
   guest_release_all();
 }
 
-CALC("reverse") Bytes *reverse(char *data, size_t size) {
+CALC("reverse") Bytes* reverse(char* data, size_t size) {
   for (size_t i = 0; i < size / 2; i++) {
     char swapped = data[i];
     data[i] = data[size - 1 - i];
@@ -39,12 +41,12 @@ CALC("reverse") Bytes *reverse(char *data, size_t size) {
   returned = (Bytes){data, size};
   return &returned;
 }
-AFTER("reverse") void reverse_after(Bytes *result) {
+AFTER("reverse") void reverse_after(Bytes* result) {
   (void)result;
   guest_release_all();
 }
 
-CALC("translate") Point *translate(int32_t x, int32_t y, int32_t by_x, int32_t by_y) {
+CALC("translate") Point* translate(int32_t x, int32_t y, int32_t by_x, int32_t by_y) {
   static Point moved;
   moved.x = (int32_t)((uint32_t)x + (uint32_t)by_x);
   moved.y = (int32_t)((uint32_t)y + (uint32_t)by_y);
@@ -57,12 +59,16 @@ CALC("area") double area(int32_t kind, double first, double second) {
   return kind == RECTANGLE ? first * second : 0;
 }
 
-CALC("invert") uint32_t invert(uint32_t permissions) { return ~permissions & 7; }
+CALC("invert") uint32_t invert(uint32_t permissions) {
+  return ~permissions & 7;
+}
 
-CALC("next") uint32_t next(uint32_t colour) { return (colour + 1) % 3; }
+CALC("next") uint32_t next(uint32_t colour) {
+  return (colour + 1) % 3;
+}
 
 // Writes the letter in UTF-8 at `at`, which has room for 4 bytes; returns how many it took.
-static size_t encode_utf8(uint32_t letter, char *at) {
+static size_t encode_utf8(uint32_t letter, char* at) {
   if (letter < 0x80) {
     at[0] = (char)letter;
     return 1;
@@ -79,7 +85,7 @@ typedef struct {
   uint32_t value;
 } MaybeIndex;
 
-CALC("find") MaybeIndex *find(const char *data, size_t size, uint32_t letter) {
+CALC("find") MaybeIndex* find(const char* data, size_t size, uint32_t letter) {
   static MaybeIndex found;
   char wanted[4];
   size_t wanted_size = encode_utf8(letter, wanted);
@@ -100,7 +106,7 @@ typedef struct {
   };
 } Division;
 
-CALC("divide") Division *divide(int64_t a, int64_t b) {
+CALC("divide") Division* divide(int64_t a, int64_t b) {
   static Division result;
   if (b == 0) {
     result = (Division){.failed = 1, .reason = TEXT("division by zero")};
@@ -117,7 +123,7 @@ typedef struct {
   int32_t least, greatest;
 } MaybeBounds;
 
-CALC("bounds") MaybeBounds *bounds(const int32_t *values, size_t count) {
+CALC("bounds") MaybeBounds* bounds(const int32_t* values, size_t count) {
   static MaybeBounds found;
   found = (MaybeBounds){count > 0, count ? values[0] : 0, count ? values[0] : 0};
   for (size_t i = 1; i < count; i++) {
@@ -128,7 +134,7 @@ CALC("bounds") MaybeBounds *bounds(const int32_t *values, size_t count) {
   return &found;
 }
 
-CALC("join") Bytes *join(const Bytes *parts, size_t count, const char *separator, size_t separator_size) {
+CALC("join") Bytes* join(const Bytes* parts, size_t count, const char* separator, size_t separator_size) {
   size_t size = count ? separator_size * (count - 1) : 0;
   for (size_t i = 0; i < count; i++) size += parts[i].size;
   char *joined = guest_allocate(size, 1), *at = joined;
@@ -143,21 +149,25 @@ CALC("join") Bytes *join(const Bytes *parts, size_t count, const char *separator
   returned = (Bytes){joined, size};
   return &returned;
 }
-AFTER("join") void join_after(Bytes *result) {
+AFTER("join") void join_after(Bytes* result) {
   (void)result;
   guest_release_all();
 }
 
-CALC("negate") uint32_t negate(uint32_t value) { return !value; }
+CALC("negate") uint32_t negate(uint32_t value) {
+  return !value;
+}
 
-CALC("halve") float halve(float value) { return value / 2; }
+CALC("halve") float halve(float value) {
+  return value / 2;
+}
 
 typedef struct {
   uint8_t failed;
   Point point;
 } MaybePoint;
 
-CALC("centre") MaybePoint *centre(const Point *points, size_t count) {
+CALC("centre") MaybePoint* centre(const Point* points, size_t count) {
   static MaybePoint result;
   int64_t x = 0, y = 0;
   for (size_t i = 0; i < count; i++) {
@@ -208,18 +218,23 @@ COUNTERS("[method]counter.increment") uint32_t counter_increment(uint32_t self, 
   return counters[self - 1].value += by;
 }
 
-COUNTERS("[method]counter.value") uint32_t counter_value(uint32_t self) { return counters[self - 1].value; }
+COUNTERS("[method]counter.value") uint32_t counter_value(uint32_t self) {
+  return counters[self - 1].value;
+}
 
 COUNTERS("[static]counter.merge") int32_t counter_merge(int32_t a, int32_t b) {
-  uint32_t sum = counters[counter_representation(a) - 1].value + counters[counter_representation(b) - 1].value;
+  uint32_t sum =
+      counters[counter_representation(a) - 1].value + counters[counter_representation(b) - 1].value;
   counter_drop(a);
   counter_drop(b);
   return counter_construct(sum);
 }
 
-COUNTERS("alive") uint32_t alive(void) { return counters_alive; }
+COUNTERS("alive") uint32_t alive(void) {
+  return counters_alive;
+}
 
-COUNTERS("sum") uint32_t sum(const uint32_t *selves, size_t count) {
+COUNTERS("sum") uint32_t sum(const uint32_t* selves, size_t count) {
   uint32_t total = 0;
   for (size_t i = 0; i < count; i++) total += counters[selves[i] - 1].value;
   guest_release_all();
