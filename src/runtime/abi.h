@@ -700,6 +700,10 @@ struct Abi<std::unique_ptr<T>> : HandleAbi {
     return std::unique_ptr<T>(static_cast<T*>(context.host.resources.take(representation).release()));
   }
   static uint32_t lower_to(CallContext& context, std::unique_ptr<T> resource) {
+    if (context.host.resources.full()) {
+      context.fail(Error(ErrorCode::memory_exceeded, "the guest holds too many resources of its host"));
+      return 0;
+    }
     return context.lower_own(context.host.resources.insert(std::move(resource)), host_resource_type<T>);
   }
   static std::unique_ptr<T> lift(CallContext& context, const CoreValue*& values) {

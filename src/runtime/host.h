@@ -43,9 +43,23 @@ template <class T>
 inline const ResourceType host_resource_type{T::kInterface, T::kName, true};
 
 // The host's resources that guests hold, by representation. One invocation's; dropped at its end, latest
-// first.
+// first. Both their number and the bytes they keep on the guest's behalf are bounded.
 class HostResources {
  public:
+  uint32_t max_count = 10'000;
+  size_t max_bytes = size_t{16} << 20;
+
+  bool full() const { return count() >= max_count; }
+  // Accounts for memory that grows as the guest asks: false, and nothing is taken, beyond max_bytes. Who
+  // charged gives back the same.
+  bool charge(size_t bytes) {
+    if (bytes > max_bytes - bytes_) return false;
+    bytes_ += bytes;
+    return true;
+  }
+  void discharge(size_t bytes) { bytes_ -= bytes; }
+  size_t bytes() const { return bytes_; }
+
   ~HostResources() { clear(); }
   uint32_t insert(std::unique_ptr<HostResource> resource);
   HostResource* get(uint32_t representation) const { return slots_[representation].get(); }
@@ -54,6 +68,7 @@ class HostResources {
   size_t count() const { return slots_.size() - unused_.size(); }
 
  private:
+  size_t bytes_ = 0;
   std::vector<std::unique_ptr<HostResource>> slots_;
   std::vector<uint32_t> unused_;
 };

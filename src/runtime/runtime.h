@@ -171,6 +171,8 @@ struct PoolOptions {
   Duration idle_time =
       std::chrono::seconds(30);  // ready instances and code are dropped after this; zero: kept
   engine::CallLimits instantiate_limits{};
+  // Attaches to each new instance's host what the host functions need: start functions may call them.
+  std::function<void(Host&)> prepare_host;
 };
 
 // The instances of one linked component on one worker: ready ones wait in it, each call takes one and gives
