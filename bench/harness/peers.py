@@ -1,0 +1,97 @@
+"""The servers that bench/run compares: how each is installed and started."""
+
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from process import GUESTS, ROOT, WATTLE, Server, wattle_serve
+
+BODY = b"hello from wattle\n"
+PEERS = ROOT / "bench" / "peers"
+NODE_MODULES = ROOT / ".deps" / "npm" / "node_modules"
+JCO = NODE_MODULES / "@bytecodealliance" / "jco" / "dist" / "jco.js"
+WORKERD = NODE_MODULES / "workerd" / "bin" / "workerd"
+NGINX_PREFIX = ROOT / ".deps" / "nginx"
+WRK_REPORT = ROOT / "bench" / "harness" / "wrk_report.lua"
+
+
+def nginx_program():
+    return shutil.which("nginx", path="/usr/sbin:/usr/bin:" + str(NGINX_PREFIX / "usr/sbin"))
+
+
+def install_nginx():
+    """Unpacks Debian's package beside the others: installing it would start a server on port 80."""
+    if nginx_program():
+        return
+    print("Unpacking nginx into .deps/nginx", flush=True)
+    with tempfile.TemporaryDirectory(prefix="wattle-nginx-") as work:
+        try:
+            subprocess.run(["apt-get", "download", "-qq", "nginx"], cwd=work, check=True, capture_output=True)
+            (package,) = pathlib.Path(work).glob("*.deb")
+            subprocess.run(["dpkg", "-x", package, NGINX_PREFIX], check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError):
+            raise SystemExit("bench/run: no nginx. Remedy: apt-get install nginx-light, or --skip nginx") from None
+
+
+def prepare_nginx(folder, port):
+    text = (PEERS / "nginx.conf").read_text().replace("{folder}", str(folder)).replace("{port}", str(port))
+    (folder / "nginx.conf").write_text(text)
+
+
+def jco_serve(name, component):
+    return Server(
+        name,
+        ["node", JCO, "serve", GUESTS / f"{component}.wasm", "--host", "127.0.0.1", "--port", "{port}",
+         "--jco-dir", "{folder}/transpiled"],
+    )  # fmt: skip
+
+
+class Candidate:
+    """`make` gives a server that is ready to be started. `first_answer_seconds_max` bounds its start."""
+
+    def __init__(self, name, what, make, first_answer_seconds_max=10):
+        self.name, self.what, self.make = name, what, make
+        self.first_answer_seconds_max = first_answer_seconds_max
+
+
+def candidates(wattle, cache_folder):
+    def serve(name, guest, *options):
+        return lambda: wattle_serve(guest, "--cache-dir", cache_folder, *options, name=name, wattle=wattle)
+
+    workerd = [WORKERD, "serve", PEERS / "workerd.capnp", "--socket-addr", "http=127.0.0.1:{port}"]
+    return [
+        Candidate("wattle-c", "wattle serve, hello in C, 1 worker", serve("wattle-c", "hello-http-c", "--workers", "1")),
+        Candidate("wattle-c-all", "wattle serve, hello in C, workers by default", serve("wattle-c-all", "hello-http-c")),
+        Candidate("workerd", "workerd, hello worker in JavaScript", lambda: Server("workerd", workerd)),
+        Candidate("jco-c", "jco serve, hello in C", lambda: jco_serve("jco-c", "hello-http-c"), 30),
+        Candidate(
+            "nginx", "nginx, return 200, 1 worker process",
+            lambda: Server("nginx", [nginx_program(), "-c", "{folder}/nginx.conf", "-p", "{folder}"], prepare=prepare_nginx),
+        ),
+        Candidate("node", "node's http module", lambda: Server("node", ["node", PEERS / "node_hello.js", "{port}"])),
+        Candidate("wattle-js", "wattle serve, hello in JavaScript, 1 worker", serve("wattle-js", "hello-http-js", "--workers", "1"), 60),
+        Candidate("wattle-js-all", "wattle serve, hello in JavaScript, workers by default", serve("wattle-js-all", "hello-http-js"), 60),
+        Candidate("jco-js", "jco serve, hello in JavaScript", lambda: jco_serve("jco-js", "hello-http-js"), 60),
+    ]  # fmt: skip
+
+
+def versions(wattle):
+    """What was compared, as the programs call themselves."""
+
+    def first_line(*command):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        except (OSError, subprocess.TimeoutExpired):
+            return "missing"
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        return lines[0] if lines else "unknown"
+
+    return {
+        "wattle": first_line(wattle or WATTLE, "--version"),
+        "workerd": first_line(WORKERD, "--version"),
+        "jco": first_line("node", JCO, "--version"),
+        "node": first_line("node", "--version"),
+        "nginx": first_line(nginx_program() or "nginx", "-v").removeprefix("nginx version: "),
+        "wrk": first_line("wrk", "-v").split(" [")[0],
+    }
