@@ -3,6 +3,8 @@
 #include <cassert>
 #include <exception>
 
+#include "async/poller.h"
+
 #if defined(BOOST_USE_UCONTEXT)
 // Debian builds libboost_context without the ucontext implementation that the sanitizers need; its one
 // out-of-line function is defined here: each thread begins with a record of its own stack.
@@ -113,7 +115,7 @@ Result<void> Fiber::suspend(const std::function<void()>& interrupt) {
 
 void Fiber::wake() {
   assert(!finished_);
-  if (current_fiber == nullptr && current_worker == &worker_ && suspended_) {
+  if (current_fiber == nullptr && current_worker == &worker_ && suspended_ && worker_.wakes_deferred_ == 0) {
     resume();
     return;
   }
@@ -145,13 +147,21 @@ Worker::~Worker() {
   assert(live_fibers_ == 0);
 }
 
+Poller& Worker::poller() {
+  if (!poller_) poller_ = std::make_unique<Poller>(*this);
+  return *poller_;
+}
+
 Worker* Worker::current() {
   return current_worker;
 }
 
 std::shared_ptr<Fiber> Worker::spawn(std::function<void()> body) {
   std::shared_ptr<Fiber> fiber(new Fiber(*this, std::move(body)));
-  if (live_fibers_++ == 0) fibers_live_.emplace(io_.get_executor());
+  if (live_fibers_++ == 0) {
+    fibers_live_.emplace(io_.get_executor());
+    if (poller_) poller_->arm();
+  }
   boost::asio::post(io_, [fiber] { fiber->start(); });
   return fiber;
 }
@@ -187,6 +197,7 @@ void Worker::disarm(Fiber& fiber) {
 void Worker::fiber_finished() {
   if (--live_fibers_ > 0) return;
   fibers_live_.reset();
+  if (poller_) poller_->pause();
   timer_armed_for_ = kNever;  // nobody left to wake: run() must not wait for the timer
   deadline_timer_.cancel();
 }

@@ -33,6 +33,7 @@
 
 namespace wattle::async {
 
+class Poller;
 class Worker;
 
 // Told when its fiber leaves and comes back to the processor: how the engine exits and re-enters an isolate.
@@ -79,8 +80,8 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   // follows (now or later). Returns the cancellation, if there was one. Precondition: this is the current
   // fiber.
   Result<void> suspend(const std::function<void()>& interrupt);
-  // Resumes a suspended fiber: at once when called from the worker's loop, by a post when called from a
-  // fiber.
+  // Resumes a suspended fiber: at once when called from the worker's loop, by a post when called from a fiber
+  // or inside a DeferWakesScope.
   void wake();
   // Lets every other ready fiber run before going on. Cannot be interrupted.
   void yield();
@@ -125,6 +126,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   boost::asio::io_context& io() { return io_; }
+  // Readiness of descriptors by edges, for connections. See poller.h.
+  Poller& poller();
   // The worker that runs on this thread, or null.
   static Worker* current();
 
@@ -138,6 +141,7 @@ class Worker {
 
  private:
   friend class Fiber;
+  friend class DeferWakesScope;
   void arm(Fiber& fiber);
   void disarm(Fiber& fiber);
   void arm_timer();
@@ -151,6 +155,8 @@ class Worker {
   std::multimap<TimePoint, Fiber*> deadlines_;
   std::multimap<TimePoint, Fiber*>::node_type spare_node_;
   size_t live_fibers_ = 0;
+  int wakes_deferred_ = 0;
+  std::unique_ptr<Poller> poller_;  // made when first asked for
   // While a fiber lives the loop goes on, even if only another thread can wake it.
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> fibers_live_;
 };
@@ -168,6 +174,19 @@ class DeadlineScope {
  private:
   Fiber& fiber_;
   TimePoint outer_;
+};
+
+// While it lives, no fiber of this worker is resumed inside a call to wake(), but soon after: for code of the
+// loop that is not finished with what a woken fiber might change or destroy.
+class DeferWakesScope {
+ public:
+  explicit DeferWakesScope(Worker& worker) : worker_(worker) { ++worker_.wakes_deferred_; }
+  ~DeferWakesScope() { --worker_.wakes_deferred_; }
+  DeferWakesScope(const DeferWakesScope&) = delete;
+  DeferWakesScope& operator=(const DeferWakesScope&) = delete;
+
+ private:
+  Worker& worker_;
 };
 
 // While it lives, the current fiber's waits are not ended by cancellation or deadline.

@@ -21,6 +21,7 @@ Signal::~Signal() {
 }
 
 void Signal::notify() {
+  if (listener_) listener_();
   // A woken fiber may wait on this signal again at once: only those that wait now are taken.
   boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> now;
   now.splice(now.end(), waiters_);

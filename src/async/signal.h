@@ -22,6 +22,10 @@ class Signal {
   void notify();
   bool has_waiters() const { return !waiters_.empty(); }
 
+  // Calls `listener` at every notify() too, before the waiters wake; null takes it away. It must neither wait
+  // nor destroy this signal. This is how a connection learns of bytes or room without a fiber of its own.
+  void set_listener(std::function<void()> listener) { listener_ = std::move(listener); }
+
   // Waits for the next notify().
   Result<void> wait();
   // Waits until one of `signals` is notified or `until` is reached, whichever is first; reaching `until` is
@@ -35,6 +39,7 @@ class Signal {
     Group* group = nullptr;
   };
   boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> waiters_;
+  std::function<void()> listener_;
 };
 
 }  // namespace wattle::async

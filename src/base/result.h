@@ -62,6 +62,13 @@ class Error {
     remedy_ = std::move(remedy);
     return std::move(*this);
   }
+  // A finer reason that the folder at fault defines, for callers that must tell cases apart; 0 when there is
+  // none. The upper half names the folder, so that two folders' numbers never meet: see http/error.h.
+  uint32_t detail() const { return detail_; }
+  Error with_detail(uint32_t detail) && {
+    detail_ = detail;
+    return std::move(*this);
+  }
   // The same failure seen from further up: same code, `context` as message, this as cause.
   Error with_context(std::string context) const { return Error(code_, std::move(context), *this); }
 
@@ -72,6 +79,7 @@ class Error {
   ErrorCode code_;
   std::string message_;
   std::string remedy_;
+  uint32_t detail_ = 0;
   std::shared_ptr<const Error> cause_;
 };
 
