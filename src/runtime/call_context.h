@@ -26,8 +26,8 @@ class ComponentInstance;  // handle table and flags of one component instance
 
 class CallContext {
  public:
-  CallContext(engine::Store& store, ComponentInstance& instance, Host& host)
-      : store(store), instance(instance), host(host) {}
+  CallContext(engine::Store& its_store, ComponentInstance& its_instance, Host& its_host)
+      : store(its_store), instance(its_instance), host(its_host) {}
 
   engine::Store& store;
   ComponentInstance& instance;
