@@ -11,7 +11,9 @@ namespace wattle::wasi {
 
 namespace {
 
-Error misuse(std::string message) { return Error(ErrorCode::trap, std::move(message)); }
+Error misuse(std::string message) {
+  return Error(ErrorCode::trap, std::move(message));
+}
 
 constexpr std::array<uint8_t, kMaxBlockingWriteBytes> kZeroes{};
 
@@ -42,7 +44,9 @@ Result<void> wait_until_ready(Waitable& waitable) {
   return {};
 }
 
-tl::unexpected<StreamError> stream_closed() { return tl::unexpected<StreamError>(std::monostate{}); }
+tl::unexpected<StreamError> stream_closed() {
+  return tl::unexpected<StreamError>(std::monostate{});
+}
 
 tl::unexpected<StreamError> stream_failed(Error error, IoError::Origin origin, int number) {
   return tl::unexpected<StreamError>(std::make_unique<IoError>(std::move(error), origin, number));
@@ -112,8 +116,8 @@ Result<Streamed<uint64_t>> OutputStream::check_write() {
 
 Result<Streamed<void>> OutputStream::write(std::span<const uint8_t> contents) {
   if (contents.size() > permit_)
-    return failure(misuse(
-        fmt::format("write of {} bytes where check-write permitted {}", contents.size(), permit_)));
+    return failure(
+        misuse(fmt::format("write of {} bytes where check-write permitted {}", contents.size(), permit_)));
   permit_ -= contents.size();
   if (contents.empty()) return Streamed<void>{};
   return sink_->write(contents);
@@ -148,7 +152,9 @@ Result<Streamed<void>> OutputStream::blocking_write_and_flush(std::span<const ui
   return blocking_flush();
 }
 
-Result<Streamed<void>> OutputStream::flush() { return sink_->flush(); }
+Result<Streamed<void>> OutputStream::flush() {
+  return sink_->flush();
+}
 
 Result<Streamed<void>> OutputStream::blocking_flush() {
   auto begun = sink_->flush();
@@ -201,8 +207,12 @@ Result<Streamed<uint64_t>> OutputStream::blocking_splice(InputStream& source, ui
   }
 }
 
-InputSourcePtr empty_source() { return InputSourcePtr(new EmptySource); }
-OutputSinkPtr discarding_sink() { return OutputSinkPtr(new DiscardingSink); }
+InputSourcePtr empty_source() {
+  return InputSourcePtr(new EmptySource);
+}
+OutputSinkPtr discarding_sink() {
+  return OutputSinkPtr(new DiscardingSink);
+}
 
 // ---- linking
 
@@ -253,9 +263,10 @@ void add_output_stream(runtime::Linker& linker) {
                   [](Host&, OutputStream& self) { return self.subscribe(); });
   linker.function(kStreams, "[method]output-stream.write-zeroes",
                   [](Host&, OutputStream& self, uint64_t length) { return self.write_zeroes(length); });
-  linker.function(
-      kStreams, "[method]output-stream.blocking-write-zeroes-and-flush",
-      [](Host&, OutputStream& self, uint64_t length) { return self.blocking_write_zeroes_and_flush(length); });
+  linker.function(kStreams, "[method]output-stream.blocking-write-zeroes-and-flush",
+                  [](Host&, OutputStream& self, uint64_t length) {
+                    return self.blocking_write_zeroes_and_flush(length);
+                  });
   linker.function(kStreams, "[method]output-stream.splice",
                   [](Host&, OutputStream& self, InputStream& source, uint64_t length) {
                     return self.splice(source, length);

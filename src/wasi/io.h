@@ -1,10 +1,10 @@
 // wasi:io: streams, pollables and errors.
 //
-// A stream or a pollable that a guest holds is a thin resource over a shared source, sink or Waitable, counted
-// by reference: so a parent may be dropped before its children, in any order, and nothing dangles.
+// A stream or a pollable that a guest holds is a thin resource over a shared source, sink or Waitable,
+// counted by reference: so a parent may be dropped before its children, in any order, and nothing dangles.
 //
-// Nothing here blocks a thread. Operations that must wait suspend the current fiber; when that is cancelled or
-// its deadline passes, they fail with that error, which ends the guest's call.
+// Nothing here blocks a thread. Operations that must wait suspend the current fiber; when that is cancelled
+// or its deadline passes, they fail with that error, which ends the guest's call.
 #pragma once
 
 #include <boost/container/small_vector.hpp>
@@ -90,8 +90,8 @@ tl::unexpected<StreamError> stream_failed_errno(int number, std::string_view doi
 // Where an input-stream's bytes come from. Ready: a read would give bytes, the end or an error.
 class InputSource : public Waitable {
  public:
-  // At most `limit` bytes (1 to kMaxChunkBytes) that are there now; none if nothing is. After the end: closed.
-  // May suspend the fiber where the answer needs blocking work, as for files.
+  // At most `limit` bytes (1 to kMaxChunkBytes) that are there now; none if nothing is. After the end:
+  // closed. May suspend the fiber where the answer needs blocking work, as for files.
   virtual Result<Streamed<Bytes>> read(size_t limit) = 0;
   // The same without handing them out.
   virtual Result<Streamed<uint64_t>> skip(size_t limit);

@@ -1,0 +1,17 @@
+#include "wasi/add_to.h"
+
+#include "wasi/cli.h"
+#include "wasi/clocks.h"
+#include "wasi/io.h"
+#include "wasi/random.h"
+
+namespace wattle::wasi {
+
+void add_to(runtime::Linker& linker) {
+  add_io(linker);
+  add_cli(linker);
+  add_clocks(linker);
+  add_random(linker);
+}
+
+}  // namespace wattle::wasi
