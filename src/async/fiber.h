@@ -67,6 +67,7 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   // While a fiber is masked, cancellation and deadline do not end its waits: for cleaning up. Masks nest.
   void mask() { ++masked_; }
   void unmask() { --masked_; }
+  bool masked() const { return masked_ != 0; }
 
   // Waits end with deadline_exceeded from this point on; kNever takes it away. See DeadlineScope.
   void set_deadline(TimePoint deadline) { deadline_ = deadline; }

@@ -138,6 +138,14 @@ struct MemoryView {
   size_t bytes = 0;
 };
 
+// What reset() goes back to; see Store::take_image. For any thread.
+class Image {
+ public:
+  virtual ~Image() = default;
+  // Bytes of memory pages that are not zero.
+  virtual size_t bytes() const = 0;
+};
+
 class Store {
  public:
   // Takes about 2 ms: make stores ahead, never inside a request.
@@ -157,7 +165,6 @@ class Store {
 
    private:
     Store& store_;
-    alignas(16) unsigned char v8_scopes_[96];
   };
 
   // Imports in the order of module.imports(). Runs the start function. A trap there is an error like any
@@ -186,8 +193,10 @@ class Store {
   void terminate(Error error);
 
   // ---- A pristine instance for every call ----
-  // Remembers memories, globals and tables as they are now. Later reset() goes back to it.
-  Result<void> take_image();
+  // Remembers memories, globals and tables as they are now. Later reset() goes back to it. Give `like` the
+  // image of another store with the same instances: what is equal is then shared between the two. Refuses
+  // with unsupported when a module is not resettable().
+  Result<std::shared_ptr<const Image>> take_image(std::shared_ptr<const Image> like = nullptr);
   // Makes everything as it was at take_image(). False: it cannot be (memory has grown, a table changed, a
   // call trapped): drop the store.
   bool reset();

@@ -1,0 +1,246 @@
+#include "engine/core_binary.h"
+
+#include <algorithm>
+
+#include "engine/byte_reader.h"
+
+namespace wattle::engine {
+namespace {
+
+// V8's own limits are of this order; they keep hostile counts from allocating.
+constexpr uint32_t kMostItems = 1'000'000;
+constexpr uint32_t kMostTypes = 1'000;  // in one signature
+
+Error malformed(std::string_view what) {
+  return Error(ErrorCode::malformed, "the core module does not parse: " + std::string(what));
+}
+
+std::optional<CoreType> read_type(ByteReader& reader) {
+  switch (reader.byte()) {
+    case 0x7f:
+      return CoreType::i32;
+    case 0x7e:
+      return CoreType::i64;
+    case 0x7d:
+      return CoreType::f32;
+    case 0x7c:
+      return CoreType::f64;
+    case 0x7b:
+      return CoreType::v128;
+    case 0x70:
+      return CoreType::funcref;
+    case 0x6f:
+      return CoreType::externref;
+    default:
+      reader.fail();
+      return std::nullopt;
+  }
+}
+
+uint32_t read_count(ByteReader& reader, uint32_t most = kMostItems) {
+  uint32_t count = reader.u32();
+  if (count > most || count > reader.remaining()) {
+    reader.fail();
+    return 0;
+  }
+  return count;
+}
+
+bool read_types(ByteReader& reader, std::vector<CoreType>& types) {
+  uint32_t count = read_count(reader, kMostTypes);
+  for (uint32_t index = 0; index < count && reader.ok(); ++index) {
+    if (auto type = read_type(reader)) types.push_back(*type);
+  }
+  return reader.ok();
+}
+
+CoreMemory read_limits(ByteReader& reader) {
+  uint8_t flags = reader.byte();
+  if (flags > 7) reader.fail();
+  CoreMemory limits;
+  limits.minimum_pages = reader.u64();
+  if ((flags & 1) != 0) limits.maximum_pages = reader.u64();
+  return limits;
+}
+
+class Decoder {
+ public:
+  explicit Decoder(CoreModule& module) : module_(module) {}
+
+  bool section(const Section& section) {
+    ByteReader reader(section.bytes);
+    switch (section.id) {
+      case SectionId::type:
+        return each(reader, [&] { type(reader); });
+      case SectionId::import:
+        return each(reader, [&] { import(reader); });
+      case SectionId::function:
+        return each(reader, [&] { module_.functions.push_back(reader.u32()); });
+      case SectionId::memory:
+        return each(reader, [&] { memory(reader); });
+      case SectionId::global:
+        return each(reader, [&] { global(reader); });
+      case SectionId::export_:
+        return each(reader, [&] { export_item(reader); });
+      case SectionId::start:
+        module_.start = reader.u32();
+        return reader.ok();
+      default:
+        return true;
+    }
+  }
+
+ private:
+  template <class Item>
+  bool each(ByteReader& reader, Item item) {
+    uint32_t count = read_count(reader);
+    for (uint32_t index = 0; index < count && reader.ok(); ++index) item();
+    return reader.ok();
+  }
+
+  void type(ByteReader& reader) {
+    if (reader.byte() != 0x60) return reader.fail();
+    Signature signature;
+    if (read_types(reader, signature.parameters) && read_types(reader, signature.results)) {
+      module_.types.push_back(std::move(signature));
+    }
+  }
+
+  void import(ByteReader& reader) {
+    ModuleImport import{std::string(reader.name()), std::string(reader.name()), ExternKind::function, {}};
+    switch (reader.byte()) {
+      case 0:
+        import.signature = signature_of_type(reader, reader.u32());
+        break;
+      case 1:
+        import.kind = ExternKind::table;
+        read_type(reader);
+        read_limits(reader);
+        break;
+      case 2:
+        import.kind = ExternKind::memory;
+        read_limits(reader);
+        break;
+      case 3: {
+        import.kind = ExternKind::global;
+        auto type = read_type(reader);
+        bool is_mutable = reader.byte() == 1;
+        if (type) module_.globals.push_back({*type, is_mutable});
+        ++module_.imported_globals;
+        break;
+      }
+      case 4:
+        import.kind = ExternKind::tag;
+        reader.byte();
+        reader.u32();
+        break;
+      default:
+        return reader.fail();
+    }
+    module_.imports.push_back(std::move(import));
+  }
+
+  Signature signature_of_type(ByteReader& reader, uint32_t type) {
+    if (type >= module_.types.size()) {
+      reader.fail();
+      return {};
+    }
+    module_.functions.push_back(type);
+    ++module_.imported_functions;
+    return module_.types[type];
+  }
+
+  void memory(ByteReader& reader) { module_.memory = read_limits(reader); }
+
+  void global(ByteReader& reader) {
+    auto type = read_type(reader);
+    bool is_mutable = reader.byte() == 1;
+    if (type) module_.globals.push_back({*type, is_mutable});
+    constant_expression(reader);
+  }
+
+  // A few constant instructions up to `end`.
+  void constant_expression(ByteReader& reader) {
+    while (reader.ok()) {
+      switch (reader.byte()) {
+        case 0x0b:
+          return;
+        case 0x23:
+        case 0xd2:
+          reader.u32();
+          break;
+        case 0x41:
+        case 0xd0:
+          reader.s33();
+          break;
+        case 0x42:
+          reader.s64();
+          break;
+        case 0x43:
+          reader.skip(4);
+          break;
+        case 0x44:
+          reader.skip(8);
+          break;
+        case 0x6a:
+        case 0x6b:
+        case 0x6c:
+        case 0x7c:
+        case 0x7d:
+        case 0x7e:
+          break;
+        case 0xfd:
+          if (reader.u32() != 12) return reader.fail();
+          reader.skip(16);
+          break;
+        default:
+          return reader.fail();
+      }
+    }
+  }
+
+  void export_item(ByteReader& reader) {
+    ModuleExport item{std::string(reader.name()), ExternKind::function, {}};
+    uint8_t kind = reader.byte();
+    uint32_t index = reader.u32();
+    if (kind > 4) return reader.fail();
+    item.kind = static_cast<ExternKind>(kind);
+    if (item.kind == ExternKind::function) {
+      if (index >= module_.functions.size() || module_.functions[index] >= module_.types.size()) {
+        return reader.fail();
+      }
+      item.signature = module_.types[module_.functions[index]];
+      module_.exported_functions.push_back(index);
+    }
+    module_.exports.push_back(std::move(item));
+  }
+
+  CoreModule& module_;
+};
+
+}  // namespace
+
+Result<CoreModule> decode_core_module(std::span<const uint8_t> bytes) {
+  constexpr uint8_t kHeader[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+  if (bytes.size() < sizeof kHeader || !std::equal(kHeader, kHeader + sizeof kHeader, bytes.begin())) {
+    return failure(malformed("it does not begin with the magic number and version 1"));
+  }
+  CoreModule module;
+  Decoder decoder(module);
+  ByteReader reader(bytes.subspan(sizeof kHeader));
+  while (!reader.at_end()) {
+    uint8_t id = reader.byte();
+    auto content = reader.take(reader.u32());
+    if (!reader.ok() || id > static_cast<uint8_t>(SectionId::tag)) {
+      return failure(malformed("a section is cut off or unknown"));
+    }
+    Section section{static_cast<SectionId>(id), content};
+    if (!decoder.section(section)) {
+      return failure(malformed(fmt::format("section {} is malformed", id)));
+    }
+    module.sections.push_back(section);
+  }
+  return module;
+}
+
+}  // namespace wattle::engine

@@ -1,0 +1,57 @@
+// Isolates as the engine makes them, and the few things that every user of one needs.
+#pragma once
+
+#include <v8.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace wattle::engine {
+
+struct IsolateDeleter {
+  void operator()(v8::Isolate* isolate) const { isolate->Dispose(); }
+};
+using IsolatePointer = std::unique_ptr<v8::Isolate, IsolateDeleter>;
+
+// A bare isolate, not entered. Precondition: start() succeeded.
+IsolatePointer make_isolate();
+
+// An isolate with a context, entered on this thread for as long as this lives: for compiling. V8 keeps what
+// it compiled in an isolate alive too long, so these are thrown away.
+class ScratchIsolate {
+ public:
+  ScratchIsolate();
+  ~ScratchIsolate();
+  ScratchIsolate(const ScratchIsolate&) = delete;
+  ScratchIsolate& operator=(const ScratchIsolate&) = delete;
+
+  v8::Isolate* isolate() const { return isolate_.get(); }
+  v8::Local<v8::Context> context() const { return context_.Get(isolate_.get()); }
+
+ private:
+  IsolatePointer isolate_;
+  v8::Global<v8::Context> context_;
+};
+
+v8::Local<v8::String> to_string(v8::Isolate* isolate, std::string_view text);
+// A property that every context has, like WebAssembly.Instance.
+v8::Local<v8::Object> web_assembly(v8::Local<v8::Context> context);
+v8::Local<v8::Function> web_assembly_function(v8::Local<v8::Context> context, std::string_view name);
+// "RuntimeError: unreachable"; empty if nothing was caught.
+std::string exception_text(v8::Isolate* isolate, const v8::TryCatch& caught);
+
+// Lets this thread's guests and compilers use `bytes` of stack below the current frame, or less near the end
+// of the thread's own stack. For isolates that run outside of fibers.
+uintptr_t thread_stack_limit();
+
+// A persistent handle as a local one, without copying it. Valid while `handle` lives.
+template <class T>
+v8::Local<T> local(const v8::Global<T>& handle) {
+  static_assert(sizeof(v8::Local<T>) == sizeof(v8::Global<T>));
+  return *reinterpret_cast<const v8::Local<T>*>(&handle);
+}
+
+}  // namespace wattle::engine

@@ -1,0 +1,187 @@
+// Entering and leaving a store, and everything that can end guest code or make it wait.
+
+#include "engine/store_impl.h"
+
+namespace wattle::engine {
+namespace {
+
+// Room for V8's own C++ and for host functions below the check that guest code makes.
+constexpr uintptr_t kStackReserveBytes = 48 * 1024;
+
+// Entering an isolate costs more than a call, so a thread stays in the last one until another is entered. The
+// owner leaves it when the thread ends.
+struct ThreadIsolate {
+  Store::Impl* store = nullptr;
+  ~ThreadIsolate() {
+    if (store != nullptr) store->isolate->Exit();
+  }
+};
+thread_local ThreadIsolate thread_isolate;
+
+}  // namespace
+
+void leave_isolate(Store::Impl& store) {
+  if (thread_isolate.store != &store) return;
+  store.isolate->Exit();
+  thread_isolate.store = nullptr;
+}
+
+void Store::Impl::enter_isolate() {
+  if (thread_isolate.store == this) return;
+  if (thread_isolate.store != nullptr) thread_isolate.store->isolate->Exit();
+  isolate->Enter();
+  thread_isolate.store = this;
+}
+
+void Store::Impl::begin_segment() {
+  watched = &WatchedThread::current();
+  outer_budget = exchange_thread_budget(this);
+  Duration cpu_left = Duration::max();
+  if (limits.cpu_time != Duration::max()) cpu_left = std::max(limits.cpu_time - cpu_before, Duration::zero());
+  watched->begin(*this, {.deadline = limits.deadline,
+                         .cpu_time = cpu_left,
+                         .slice = fiber != nullptr ? limits.slice : Duration::max()});
+}
+
+void Store::Impl::end_segment() {
+  cpu_before += watched->end();
+  exchange_thread_budget(outer_budget);
+}
+
+void Store::Impl::enter(const CallLimits& call_limits) {
+  limits = call_limits;
+  fiber = async::Fiber::current_or_null();
+  cpu_before = Duration::zero();
+  stop.reset();
+  trap_error.reset();
+  if (has_foreign_stop.load(std::memory_order_relaxed)) {
+    std::lock_guard lock(foreign_mutex);
+    foreign_stop.reset();
+    has_foreign_stop = false;
+  }
+  enter_isolate();
+  const uintptr_t limit = fiber != nullptr ? fiber->stack_low() + kStackReserveBytes : thread_stack_limit();
+  if (limit != stack_limit) {
+    isolate->SetStackLimit(limit);
+    stack_limit = limit;
+  }
+  if (fiber != nullptr) {
+    outer_observer = fiber->switch_observer();
+    fiber->set_switch_observer(this);
+  }
+  entered = true;
+  begin_segment();
+}
+
+void Store::Impl::leave() {
+  end_segment();
+  entered = false;
+  if (fiber != nullptr) fiber->set_switch_observer(outer_observer);
+  fiber = nullptr;
+}
+
+void Store::Impl::before_suspend() {
+  end_segment();
+  if (outer_observer != nullptr) outer_observer->before_suspend();
+}
+
+void Store::Impl::after_resume() {
+  if (outer_observer != nullptr) outer_observer->after_resume();
+  enter_isolate();
+  begin_segment();
+}
+
+// A guest's memory.grow: V8 is about to make the first `bytes` at `base` usable.
+bool Store::Impl::commit(void* base, size_t bytes) {
+  for (MemoryEntry& memory : memories) {
+    if (memory.base != base || bytes <= memory.bytes) continue;
+    if (memory_bytes() - memory.bytes + bytes > options.max_memory_bytes) {
+      refused_bytes = bytes;
+      return false;
+    }
+    memory.bytes = bytes;
+    grown = true;
+    return true;
+  }
+#if defined(WATTLE_SANITIZE_ADDRESS)
+  // Without guard regions V8's second try, at another place, is only known by its size.
+  if (bytes == refused_bytes) return false;
+#endif
+  return true;
+}
+
+void Store::Impl::interrupt() {
+  isolate->RequestInterrupt([](v8::Isolate*, void* self) { static_cast<Impl*>(self)->interrupted(); }, this);
+}
+
+Duration Store::Impl::cpu_used() const {
+  return cpu_before + (entered ? watched->used() : Duration::zero());
+}
+
+bool Store::Impl::find_reason_to_stop() {
+  if (stop) return true;
+  if (has_foreign_stop.load(std::memory_order_acquire)) {
+    std::lock_guard lock(foreign_mutex);
+    stop = foreign_stop;
+  } else if (fiber != nullptr && fiber->cancellation() && !fiber->masked()) {
+    stop = fiber->cancellation();
+  }
+  return stop.has_value();
+}
+
+void Store::Impl::interrupted() {
+  if (!entered) return;  // asked for in a scope that has been left since
+  if (!find_reason_to_stop() && fiber != nullptr && watched->elapsed() >= limits.slice) {
+    fiber->yield();
+    find_reason_to_stop();
+  }
+  if (!stop && limits.deadline != kNever && Clock::now() >= limits.deadline) {
+    stop = Error(ErrorCode::deadline_exceeded, "the guest ran past its deadline");
+  }
+  if (!stop && cpu_used() >= limits.cpu_time) {
+    stop = Error(ErrorCode::cpu_time_exceeded,
+                 fmt::format("the guest used more than {} ms of CPU time",
+                             std::chrono::duration_cast<std::chrono::milliseconds>(limits.cpu_time).count()));
+  }
+  if (stop) {
+    terminating = true;
+    isolate->TerminateExecution();
+  }
+}
+
+void Store::Impl::stop_guest() {
+  terminating = true;
+  isolate->TerminateExecution();
+  // Told inside a callback, V8 acts only at its next check, and the guest may return before that: this call
+  // has one.
+  v8::HandleScope handles(isolate.get());
+  auto ended = local(poll)->Call(local(context), v8::Undefined(isolate.get()), 0, nullptr);
+  static_cast<void>(ended.IsEmpty());
+}
+
+Store::Scope::Scope(Store& store, const CallLimits& limits) : store_(store) {
+  store.impl().enter(limits);
+}
+
+Store::Scope::~Scope() {
+  store_.impl().leave();
+}
+
+void Store::set_trap(Error error) {
+  if (!impl_->trap_error) impl_->trap_error = std::move(error);
+}
+
+void Store::terminate(Error error) {
+  {
+    std::lock_guard lock(impl_->foreign_mutex);
+    if (!impl_->foreign_stop) impl_->foreign_stop = std::move(error);
+    impl_->has_foreign_stop.store(true, std::memory_order_release);
+  }
+  impl_->interrupt();
+}
+
+Duration Store::cpu_time_used() const {
+  return impl_->cpu_used();
+}
+
+}  // namespace wattle::engine

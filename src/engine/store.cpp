@@ -1,0 +1,285 @@
+// Making stores, and everything in them.
+
+#include <algorithm>
+
+#include "engine/engine_state.h"
+#include "engine/rewrite.h"
+#include "engine/store_impl.h"
+#include "engine/trap_message.h"
+
+namespace wattle::engine {
+namespace {
+
+constexpr uint64_t kWasmPageBytes = 65536;
+
+bool is_scalar(CoreType type) {
+  return type <= CoreType::f64;
+}
+
+std::string_view name_of(ExternKind kind) {
+  constexpr std::string_view kNames[] = {"function", "table", "memory", "global", "tag"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+}  // namespace
+
+void leave_isolate(Store::Impl& store);  // scope.cpp
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Store::Impl::~Impl() {
+  if (isolate == nullptr) return;
+  leave_isolate(*this);
+  // Handles die with the isolate, which is a member declared before them: they must not outlive it.
+  functions.clear();
+  memories.clear();
+  values.clear();
+  instances.clear();
+  instance_constructor.Reset();
+  memory_constructor.Reset();
+  poll.Reset();
+  context.Reset();
+}
+
+Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {
+  if (!started()) return failure(not_started());
+  auto impl = std::make_unique<Impl>(options);
+  WATTLE_CHECK(impl->initialize());
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Result<void> Store::Impl::initialize() {
+  isolate = make_isolate();
+  v8::Isolate::Scope entered_here(isolate.get());
+  isolate->SetStackLimit(thread_stack_limit());
+  v8::HandleScope handles(isolate.get());
+  auto new_context = v8::Context::New(isolate.get());
+  if (new_context.IsEmpty()) return failure(ErrorCode::internal, "V8 could not make a context");
+  context.Reset(isolate.get(), new_context);
+  new_context->Enter();  // for good: nothing else ever runs in this isolate
+  instance_constructor.Reset(isolate.get(), web_assembly_function(new_context, "Instance"));
+  memory_constructor.Reset(isolate.get(), web_assembly_function(new_context, "Memory"));
+  v8::Local<v8::Script> script;
+  v8::Local<v8::Value> function;
+  // The second line keeps traps cheap: nobody reads V8's stack traces.
+  if (!v8::Script::Compile(new_context,
+                           to_string(isolate.get(), "Error.stackTraceLimit = 0; (function() {})"))
+           .ToLocal(&script) ||
+      !script->Run(new_context).ToLocal(&function)) {
+    return failure(ErrorCode::internal, "V8 could not run its first script");
+  }
+  poll.Reset(isolate.get(), function.As<v8::Function>());
+  return {};
+}
+
+uint32_t Store::Impl::add_function(v8::Local<v8::Function> function, const Signature& signature) {
+  const bool callable = std::all_of(signature.parameters.begin(), signature.parameters.end(), is_scalar) &&
+                        std::all_of(signature.results.begin(), signature.results.end(), is_scalar);
+  functions.push_back({v8::Global<v8::Function>(isolate.get(), function), signature, callable});
+  return static_cast<uint32_t>(functions.size() - 1);
+}
+
+uint32_t Store::Impl::add_memory(v8::Local<v8::WasmMemoryObject> memory) {
+  for (uint32_t index = 0; index < memories.size(); ++index) {
+    if (local(memories[index].object) == memory) return index;
+  }
+  auto buffer = memory->Buffer();
+  memories.push_back({v8::Global<v8::WasmMemoryObject>(isolate.get(), memory),
+                      static_cast<uint8_t*>(buffer->GetBackingStore()->Data()), buffer->ByteLength()});
+  return static_cast<uint32_t>(memories.size() - 1);
+}
+
+uint32_t Store::Impl::add_value(v8::Local<v8::Value> value) {
+  values.emplace_back(isolate.get(), value);
+  return static_cast<uint32_t>(values.size() - 1);
+}
+
+uint64_t Store::Impl::memory_bytes() const {
+  uint64_t total = 0;
+  for (const MemoryEntry& memory : memories) total += memory.bytes;
+  return total;
+}
+
+Result<v8::Local<v8::Value>> Store::Impl::make_memory(const ModuleImpl& module) {
+  const CoreMemory& declared = *module.facts().memory;
+  const uint64_t initial_bytes = declared.minimum_pages * kWasmPageBytes;
+  const uint64_t module_limit = module.options().max_memory_bytes;
+  if (initial_bytes > module_limit || memory_bytes() + initial_bytes > options.max_memory_bytes) {
+    return failure(
+        Error(ErrorCode::memory_exceeded,
+              fmt::format("the guest needs {} bytes of memory to begin with, and may have {}",
+                          memory_bytes() + initial_bytes, std::min(module_limit, options.max_memory_bytes)))
+            .with_remedy("raise the memory limit of the component"));
+  }
+  const uint64_t most_pages =
+      std::min({declared.maximum_pages.value_or(65536), module_limit / kWasmPageBytes,
+                options.max_memory_bytes / kWasmPageBytes, uint64_t{engine_options().max_memory_pages}});
+  v8::Isolate* v8_isolate = isolate.get();
+  auto in_context = local(context);
+  v8::Local<v8::Name> names[] = {to_string(v8_isolate, "initial"), to_string(v8_isolate, "maximum")};
+  v8::Local<v8::Value> limits_of[] = {
+      v8::Number::New(v8_isolate, static_cast<double>(declared.minimum_pages)),
+      v8::Number::New(v8_isolate, static_cast<double>(std::max(most_pages, declared.minimum_pages)))};
+  v8::Local<v8::Value> descriptor = v8::Object::New(v8_isolate, v8::Null(v8_isolate), names, limits_of, 2);
+  v8::TryCatch caught(v8_isolate);
+  MemoryBudget* budget = exchange_thread_budget(nullptr);
+  auto made = local(memory_constructor)->NewInstance(in_context, 1, &descriptor);
+  exchange_thread_budget(budget);
+  v8::Local<v8::Object> memory;
+  if (!made.ToLocal(&memory)) {
+    return failure(
+        Error(ErrorCode::memory_exceeded,
+              "no room for one more linear memory: " + exception_text(v8_isolate, caught))
+            .with_remedy("each takes 10 GiB of the process's address space; run fewer instances in "
+                         "one process"));
+  }
+  add_memory(memory.As<v8::WasmMemoryObject>());
+  return v8::Local<v8::Value>(memory);
+}
+
+Result<v8::Local<v8::Value>> Store::Impl::value_of(Extern item, const ModuleImport& import) {
+  if (item.kind != import.kind) {
+    return failure(ErrorCode::unlinkable, "the core import \"{}\" \"{}\" is a {}, and was given a {}",
+                   import.module, import.name, name_of(import.kind), name_of(item.kind));
+  }
+  const size_t known = item.kind == ExternKind::function ? functions.size()
+                       : item.kind == ExternKind::memory ? memories.size()
+                                                         : values.size();
+  if (item.index >= known) {
+    return failure(ErrorCode::internal, "the core import \"{}\" \"{}\" is not of this store", import.module,
+                   import.name);
+  }
+  switch (item.kind) {
+    case ExternKind::function:
+      return v8::Local<v8::Value>(local(functions[item.index].function));
+    case ExternKind::memory:
+      return v8::Local<v8::Value>(local(memories[item.index].object));
+    default:
+      return local(values[item.index]);
+  }
+}
+
+// {module: {name: value}}. No object has a prototype, so no name means anything by itself.
+Result<v8::Local<v8::Object>> Store::Impl::import_object(const ModuleImpl& module,
+                                                         std::span<const Extern> imports) {
+  v8::Isolate* v8_isolate = isolate.get();
+  auto in_context = local(context);
+  auto bare = [&] { return v8::Object::New(v8_isolate, v8::Null(v8_isolate), nullptr, nullptr, 0); };
+  v8::Local<v8::Object> all = bare();
+  auto put = [&](std::string_view of, std::string_view name, v8::Local<v8::Value> value) {
+    auto key = to_string(v8_isolate, of);
+    v8::Local<v8::Object> group;
+    if (all->HasOwnProperty(in_context, key).FromMaybe(false)) {
+      group = all->Get(in_context, key).ToLocalChecked().As<v8::Object>();
+    } else {
+      group = bare();
+      all->CreateDataProperty(in_context, key, group).Check();
+    }
+    group->CreateDataProperty(in_context, to_string(v8_isolate, name), value).Check();
+  };
+  for (size_t index = 0; index < imports.size(); ++index) {
+    const ModuleImport& import = module.imports()[index];
+    WATTLE_TRY(auto value, value_of(imports[index], import));
+    put(import.module, import.name, value);
+  }
+  if (module.facts().memory) {
+    WATTLE_TRY(auto memory, make_memory(module));
+    put(kReservedModule, module.facts().memory_import, memory);
+  }
+  return all;
+}
+
+Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::span<const Extern> imports) {
+  Impl& store = *impl_;
+  const auto& module = static_cast<const ModuleImpl&>(module_interface);
+  if (imports.size() != module.imports().size()) {
+    return failure(ErrorCode::internal, "a core module with {} imports was given {}", module.imports().size(),
+                   imports.size());
+  }
+  if (store.instances.size() >= store.options.max_instances) {
+    return failure(ErrorCode::overloaded, "a component may have {} core instances, and wants more",
+                   store.options.max_instances);
+  }
+  if (store.find_reason_to_stop()) return failure(*store.stop);
+  v8::Isolate* isolate = store.isolate.get();
+  v8::HandleScope handles(isolate);
+  auto context = local(store.context);
+  v8::TryCatch caught(isolate);
+  v8::Local<v8::WasmModuleObject> module_object;
+  if (!v8::WasmModuleObject::FromCompiledModule(isolate, module.code()).ToLocal(&module_object)) {
+    return failure(ErrorCode::internal, "V8 does not take its compiled code: {}",
+                   exception_text(isolate, caught));
+  }
+  WATTLE_TRY(v8::Local<v8::Object> given, store.import_object(module, imports));
+  v8::Local<v8::Value> arguments[] = {module_object, given};
+  v8::Local<v8::Object> instance;
+  ++store.depth;
+  auto made = local(store.instance_constructor)->NewInstance(context, 2, arguments);
+  --store.depth;
+  if (!made.ToLocal(&instance)) {
+    if (store.terminating || caught.HasTerminated()) return failure(store.call_failed(caught));
+    store.trapped = true;
+    return failure(instantiation_error_of(exception_text(isolate, caught)));
+  }
+  if (store.terminating && store.depth == 0) store.clear_termination();
+  auto exports = instance->Get(context, to_string(isolate, "exports")).ToLocalChecked().As<v8::Object>();
+  InstanceEntry entry{v8::Global<v8::Object>(isolate, exports), module.shared_from_this(), {}};
+  entry.known_exports.resize(module.exports().size());
+  store.instances.push_back(std::move(entry));
+  return InstanceHandle{static_cast<uint32_t>(store.instances.size() - 1)};
+}
+
+Result<Extern> Store::exported(InstanceHandle handle, std::string_view name) {
+  Impl& store = *impl_;
+  InstanceEntry& instance = store.instances[handle.index];
+  const ModuleFacts& facts = instance.module->facts();
+  auto found = facts.export_index.find(name);
+  if (found == facts.export_index.end()) {
+    return failure(ErrorCode::not_found, "the core instance exports nothing named \"{}\"", name);
+  }
+  auto& known = instance.known_exports[found->second];
+  if (known) return *known;
+  v8::HandleScope handles(store.isolate.get());
+  auto value = local(instance.exports)
+                   ->Get(local(store.context), to_string(store.isolate.get(), name))
+                   .ToLocalChecked();
+  const ModuleExport& item = facts.exports[found->second];
+  Extern result{item.kind, 0};
+  switch (item.kind) {
+    case ExternKind::function:
+      result.index = store.add_function(value.As<v8::Function>(), item.signature);
+      break;
+    case ExternKind::memory:
+      result.index = store.add_memory(value.As<v8::WasmMemoryObject>());
+      break;
+    default:
+      result.index = store.add_value(value);
+  }
+  known = result;
+  return result;
+}
+
+Result<FunctionHandle> Store::exported_function(InstanceHandle instance, std::string_view name) {
+  WATTLE_TRY(Extern item, exported(instance, name));
+  if (item.kind != ExternKind::function) {
+    return failure(ErrorCode::invalid, "the core export \"{}\" is a {}, not a function", name,
+                   name_of(item.kind));
+  }
+  return function(item);
+}
+
+FunctionHandle Store::function(Extern item) {
+  return {item.index};
+}
+
+MemoryHandle Store::memory(Extern item) {
+  return {item.index};
+}
+
+MemoryView Store::view(MemoryHandle memory) const {
+  const MemoryEntry& entry = impl_->memories[memory.index];
+  return {entry.base, entry.bytes};
+}
+
+}  // namespace wattle::engine

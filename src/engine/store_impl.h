@@ -1,0 +1,120 @@
+// What a Store is made of. See the files by job: store.cpp (making things), call.cpp (the hot path),
+// scope.cpp (entering, waiting, ending), image.cpp (going back).
+#pragma once
+
+#include <v8.h>
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/isolate.h"
+#include "engine/module_impl.h"
+#include "engine/platform.h"
+#include "engine/watchdog.h"
+
+namespace wattle::engine {
+
+// A function of a guest or of the host, ready to be called.
+struct FunctionEntry {
+  v8::Global<v8::Function> function;
+  Signature signature;
+  bool callable = true;  // all its types can cross into C++
+};
+
+// What V8 hands back to a host function.
+struct HostFunction {
+  Store::Impl* store;
+  HostCallback callback;
+  void* context;
+  Signature signature;
+};
+
+struct MemoryEntry {
+  v8::Global<v8::WasmMemoryObject> object;
+  uint8_t* base = nullptr;
+  size_t bytes = 0;
+};
+
+struct InstanceEntry {
+  v8::Global<v8::Object> exports;
+  std::shared_ptr<const ModuleImpl> module;
+  std::vector<std::optional<Extern>> known_exports;  // by position in module->exports()
+};
+
+struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
+  explicit Impl(const StoreOptions& store_options) : options(store_options) {}
+  ~Impl();
+
+  // ---- Limits and ends (scope.cpp) ----
+  void enter(const CallLimits& limits);
+  void leave();
+  void begin_segment();
+  void end_segment();
+  // Makes this thread's current isolate ours.
+  void enter_isolate();
+  void before_suspend() override;
+  void after_resume() override;
+  bool commit(void* base, size_t bytes) override;
+  void interrupt() override;
+  // On our own thread, inside guest code: ends it if its time is up, and lets others run if its slice is.
+  void interrupted();
+  // Looks for a reason to end the guest; true if there is one, now in `stop`.
+  bool find_reason_to_stop();
+  // Makes V8 end the guest code below us, uncatchably.
+  void stop_guest();
+  Duration cpu_used() const;
+
+  // ---- Making (store.cpp) ----
+  Result<void> initialize();
+  uint32_t add_function(v8::Local<v8::Function> function, const Signature& signature);
+  uint32_t add_memory(v8::Local<v8::WasmMemoryObject> memory);
+  uint32_t add_value(v8::Local<v8::Value> value);
+  Result<v8::Local<v8::Value>> make_memory(const ModuleImpl& module);
+  Result<v8::Local<v8::Value>> value_of(Extern item, const ModuleImport& import);
+  Result<v8::Local<v8::Object>> import_object(const ModuleImpl& module, std::span<const Extern> imports);
+  uint64_t memory_bytes() const;
+
+  // ---- Calling (call.cpp) ----
+  Error call_failed(const v8::TryCatch& caught);
+  // An outermost call has ended: whatever was to end it is over.
+  void clear_termination();
+
+  StoreOptions options;
+  IsolatePointer isolate;
+  v8::Global<v8::Context> context;
+  v8::Global<v8::Function> instance_constructor, memory_constructor, poll;
+
+  std::deque<FunctionEntry> functions;
+  std::deque<HostFunction> host_functions;
+  std::deque<MemoryEntry> memories;
+  std::vector<v8::Global<v8::Value>> values;  // tables, globals, tags
+  std::vector<InstanceEntry> instances;
+
+  // The current scope.
+  bool entered = false;
+  async::Fiber* fiber = nullptr;
+  async::SwitchObserver* outer_observer = nullptr;
+  MemoryBudget* outer_budget = nullptr;
+  CallLimits limits;
+  Duration cpu_before = Duration::zero();  // of earlier segments in this scope
+  WatchedThread* watched = nullptr;
+  uintptr_t stack_limit = 0;
+  uint32_t depth = 0;               // calls into the guest that have not returned
+  std::optional<Error> stop;        // why the guest must end; stays until the scope is left
+  std::optional<Error> trap_error;  // given to set_trap
+  bool terminating = false;         // V8 has been told
+  bool trapped = false;             // a call did not return: the instances are not to be trusted
+  bool grown = false;               // a memory has grown since the image
+  size_t refused_bytes = 0;         // the size of the last growth that commit() refused
+
+  // From any thread.
+  std::mutex foreign_mutex;
+  std::optional<Error> foreign_stop;
+  std::atomic<bool> has_foreign_stop{false};
+};
+
+}  // namespace wattle::engine

@@ -1,0 +1,20 @@
+// Core modules for tests, written as text.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace wattle::engine::testing {
+
+// Assembles WebAssembly text with wat2wasm; ends the test program if that fails.
+std::vector<uint8_t> assemble(std::string_view text);
+// The module of this text, compiled by an engine with default options.
+std::shared_ptr<const Module> compile(std::string_view text, const CompileOptions& options = {});
+// Starts the engine if it does not run yet.
+void start_engine();
+
+}  // namespace wattle::engine::testing
