@@ -32,6 +32,7 @@ Store::Impl::~Impl() {
   if (isolate == nullptr) return;
   leave_isolate(*this);
   // Handles die with the isolate, which is a member declared before them: they must not outlive it.
+  pristine.reset();
   functions.clear();
   memories.clear();
   values.clear();

@@ -14,6 +14,7 @@
 #include "engine/isolate.h"
 #include "engine/module_impl.h"
 #include "engine/platform.h"
+#include "engine/pristine.h"
 #include "engine/watchdog.h"
 
 namespace wattle::engine {
@@ -93,6 +94,8 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   std::deque<MemoryEntry> memories;
   std::vector<v8::Global<v8::Value>> values;  // tables, globals, tags
   std::vector<InstanceEntry> instances;
+
+  std::unique_ptr<Pristine> pristine;
 
   // The current scope.
   bool entered = false;
