@@ -3,7 +3,8 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <cassert>
+
+#include "async/fiber.h"
 
 namespace wattle::engine {
 namespace {
@@ -25,7 +26,7 @@ IsolatePointer make_isolate() {
 
 ScratchIsolate::ScratchIsolate() : isolate_(make_isolate()) {
   isolate_->Enter();
-  isolate_->SetStackLimit(thread_stack_limit());
+  isolate_->SetStackLimit(current_stack_limit());
   v8::HandleScope handles(isolate_.get());
   auto context = v8::Context::New(isolate_.get());
   context->Enter();
@@ -63,9 +64,10 @@ std::string exception_text(v8::Isolate* isolate, const v8::TryCatch& caught) {
   return *text == nullptr ? "an exception without a text" : std::string(*text, text.length());
 }
 
-uintptr_t thread_stack_limit() {
-  constexpr uintptr_t kReserve = 48 * 1024;  // for V8's own C++ below the check
+uintptr_t current_stack_limit() {
+  constexpr uintptr_t kReserve = 48 * 1024;  // for V8's own C++ and host functions below the check
   constexpr uintptr_t kMost = 1024 * 1024;
+  if (async::Fiber* fiber = async::Fiber::current_or_null()) return fiber->stack_low() + kReserve;
   thread_local const uintptr_t lowest = [] {
     pthread_attr_t attributes;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0) return uintptr_t{0};

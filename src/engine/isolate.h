@@ -43,9 +43,9 @@ v8::Local<v8::Function> web_assembly_function(v8::Local<v8::Context> context, st
 // "RuntimeError: unreachable"; empty if nothing was caught.
 std::string exception_text(v8::Isolate* isolate, const v8::TryCatch& caught);
 
-// Lets this thread's guests and compilers use `bytes` of stack below the current frame, or less near the end
-// of the thread's own stack. For isolates that run outside of fibers.
-uintptr_t thread_stack_limit();
+// How far down guests and compilers may use the stack we run on: to near its end on a fiber, else 1 MiB at
+// most.
+uintptr_t current_stack_limit();
 
 // A persistent handle as a local one, without copying it. Valid while `handle` lives.
 template <class T>

@@ -5,9 +5,6 @@
 namespace wattle::engine {
 namespace {
 
-// Room for V8's own C++ and for host functions below the check that guest code makes.
-constexpr uintptr_t kStackReserveBytes = 48 * 1024;
-
 // Entering an isolate costs more than a call, so a thread stays in the last one until another is entered. The
 // owner leaves it when the thread ends.
 struct ThreadIsolate {
@@ -60,7 +57,7 @@ void Store::Impl::enter(const CallLimits& call_limits) {
     has_foreign_stop = false;
   }
   enter_isolate();
-  const uintptr_t limit = fiber != nullptr ? fiber->stack_low() + kStackReserveBytes : thread_stack_limit();
+  const uintptr_t limit = current_stack_limit();
   if (limit != stack_limit) {
     isolate->SetStackLimit(limit);
     stack_limit = limit;

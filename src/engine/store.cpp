@@ -53,7 +53,7 @@ Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {
 Result<void> Store::Impl::initialize() {
   isolate = make_isolate();
   v8::Isolate::Scope entered_here(isolate.get());
-  isolate->SetStackLimit(thread_stack_limit());
+  isolate->SetStackLimit(current_stack_limit());
   v8::HandleScope handles(isolate.get());
   auto new_context = v8::Context::New(isolate.get());
   if (new_context.IsEmpty()) return failure(ErrorCode::internal, "V8 could not make a context");

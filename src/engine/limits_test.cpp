@@ -1,0 +1,249 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <thread>
+
+#include "async/fiber.h"
+#include "engine/engine.h"
+#include "engine/test_module.h"
+
+namespace wattle::engine {
+namespace {
+
+using async::Fiber;
+using async::Worker;
+using std::chrono::milliseconds;
+using testing::compile;
+
+constexpr std::string_view kSpinner = R"((module (memory (export "memory") 1)
+  (func (export "spin") (loop (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (br 0)))
+  (func (export "count") (param i32) (loop
+    (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+  (func $recurse (export "recurse") call $recurse)
+  (func (export "fine") (result i32) (i32.const 1))))";
+
+struct Guest {
+  explicit Guest(std::string_view text = kSpinner, const StoreOptions& options = {})
+      : module(compile(text)), store(*Store::create(options)) {
+    Store::Scope scope(*store, {});
+    instance = *store->instantiate(*module, {});
+  }
+  Result<CoreValue> call(std::string_view name, const CallLimits& limits, uint32_t argument = 0) {
+    Store::Scope scope(*store, limits);
+    WATTLE_TRY(FunctionHandle function, store->exported_function(instance, name));
+    CoreValue values[1] = {{.u64 = argument}};
+    WATTLE_CHECK(store->call(function, values));
+    return values[0];
+  }
+  uint32_t counter() {
+    Store::Scope scope(*store, {});
+    auto view = store->view(store->memory(*store->exported(instance, "memory")));
+    uint32_t value = 0;
+    std::memcpy(&value, view.base, sizeof value);
+    return value;
+  }
+  std::shared_ptr<const Module> module;
+  std::unique_ptr<Store> store;
+  InstanceHandle instance;
+};
+
+TEST(Limits, DeadlineEndsASpinningGuest) {
+  Guest guest;
+  auto called = guest.call("spin", {.deadline = Clock::now() + milliseconds(20)});
+  ASSERT_FALSE(called);
+  EXPECT_EQ(called.error().code(), ErrorCode::deadline_exceeded);
+  EXPECT_TRUE(guest.call("fine", {}));  // the store itself is usable
+}
+
+TEST(Limits, CpuTimeEndsASpinningGuest) {
+  Guest guest;
+  const auto before = Clock::now();
+  auto called = guest.call("spin", {.cpu_time = milliseconds(20)});
+  ASSERT_FALSE(called);
+  EXPECT_EQ(called.error().code(), ErrorCode::cpu_time_exceeded);
+  EXPECT_GE(Clock::now() - before, milliseconds(18));
+}
+
+TEST(Limits, CpuTimeIsMeasured) {
+  Guest guest;
+  Store::Scope scope(*guest.store, {.cpu_time = milliseconds(30)});
+  CoreValue values[1] = {};
+  EXPECT_FALSE(guest.store->call(*guest.store->exported_function(guest.instance, "spin"), values));
+  EXPECT_GE(guest.store->cpu_time_used(), milliseconds(29));
+  EXPECT_LE(guest.store->cpu_time_used(), milliseconds(90));
+}
+
+TEST(Limits, AnotherThreadEndsAGuest) {
+  Guest guest;
+  std::thread other([&] {
+    std::this_thread::sleep_for(milliseconds(10));
+    guest.store->terminate(Error(ErrorCode::unavailable, "shutting down"));
+  });
+  auto called = guest.call("spin", {});
+  other.join();
+  ASSERT_FALSE(called);
+  EXPECT_EQ(called.error().message(), "shutting down");
+  EXPECT_TRUE(guest.call("fine", {}));
+}
+
+TEST(Limits, RecursionEndsOnAFiberToo) {
+  testing::start_engine();
+  Worker worker({.stack_bytes = 256 * 1024});
+  std::string message;
+  worker.spawn([&] {
+    Guest guest;
+    for (int round = 0; round < 3; ++round) {
+      auto called = guest.call("recurse", {});
+      message = called ? "no trap" : called.error().message();
+    }
+  });
+  worker.run();
+  EXPECT_EQ(message, "call stack exhausted");
+}
+
+TEST(Limits, MemoryOfAllInstancesTogetherIsBounded) {
+  constexpr std::string_view kGrower = R"((module (memory (export "memory") 1)
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))))";
+  Guest guest(kGrower, {.max_memory_bytes = 10 * 65536});
+  InstanceHandle second;
+  {
+    Store::Scope scope(*guest.store, {});
+    second = *guest.store->instantiate(*guest.module, {});
+  }
+  EXPECT_EQ(guest.call("grow", {}, 5)->i32, 1);   // 6 + 1 pages
+  EXPECT_EQ(guest.call("grow", {}, 4)->i32, -1);  // would be 10 + 1
+  EXPECT_EQ(guest.call("grow", {}, 3)->i32, 6);   // 9 + 1
+  guest.instance = second;
+  EXPECT_EQ(guest.call("grow", {}, 1)->i32, -1);
+  Store::Scope scope(*guest.store, {});
+  auto third = guest.store->instantiate(*guest.module, {});
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code(), ErrorCode::memory_exceeded);
+}
+
+TEST(Limits, MemoryMayGrowAndIsSeenToHaveGrown) {
+  Guest guest(R"((module (memory (export "memory") 1)
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+    (func (export "write") (param i32) (i32.store8 (local.get 0) (i32.const 7)))))");
+  EXPECT_EQ(guest.call("grow", {}, 3)->i32, 1);
+  ASSERT_TRUE(guest.call("write", {}, 4 * 65536 - 1));
+  EXPECT_FALSE(guest.call("write", {}, 4 * 65536));
+  Store::Scope scope(*guest.store, {});
+  auto view = guest.store->view(guest.store->memory(*guest.store->exported(guest.instance, "memory")));
+  EXPECT_EQ(view.bytes, 4u * 65536);
+  EXPECT_EQ(view.base[4 * 65536 - 1], 7);
+}
+
+TEST(Limits, TablesCannotGrowWithoutBound) {
+  Guest guest(R"((module (table 1 funcref)
+    (func (export "grow") (param i32) (result i32) (table.grow 0 (ref.null func) (local.get 0)))))");
+  EXPECT_EQ(guest.call("grow", {}, 50'000)->i32, 1);
+  EXPECT_EQ(guest.call("grow", {}, 60'000)->i32, -1);
+  EXPECT_EQ(guest.call("grow", {}, 0xffffffff)->i32, -1);
+}
+
+// ---- On fibers ----
+
+TEST(Slices, SpinningGuestsShareAWorkerWithAWellBehavedFiber) {
+  testing::start_engine();
+  Worker worker;
+  uint32_t counts[4] = {};
+  int turns = 0, ended = 0;
+  for (uint32_t& count : counts) {
+    worker.spawn([&] {
+      Guest guest;
+      auto called = guest.call("spin", {.cpu_time = milliseconds(60)});
+      EXPECT_EQ(called.error().code(), ErrorCode::cpu_time_exceeded);
+      count = guest.counter();
+      ++ended;
+    });
+  }
+  worker.spawn([&] {
+    while (ended < 4) {
+      ASSERT_TRUE(async::sleep_for(milliseconds(1)));
+      ++turns;
+    }
+  });
+  worker.run();
+  for (uint32_t count : counts) EXPECT_GT(count, 1000u);
+  EXPECT_GE(turns, 6);
+}
+
+TEST(Slices, CancellingAFiberEndsItsSpinningGuest) {
+  testing::start_engine();
+  Worker worker;
+  std::string message;
+  auto spinning = worker.spawn([&] {
+    Guest guest;
+    auto called = guest.call("spin", {});
+    message = called ? "returned" : called.error().message();
+  });
+  worker.spawn([&] {
+    ASSERT_TRUE(async::sleep_for(milliseconds(20)));
+    spinning->cancel(Error(ErrorCode::cancelled, "the client went away"));
+  });
+  worker.run();
+  EXPECT_EQ(message, "the client went away");
+}
+
+// ---- Waits in host functions ----
+
+constexpr std::string_view kWaiter = R"((module (import "host" "wait" (func $wait (param i32) (result i32)))
+  (func (export "run") (param i32) (result i32)
+    (i32.add (call $wait (local.get 0)) (call $wait (local.get 0))))))";
+
+bool wait_a_while(void*, CoreValue* values) {
+  values[0].i32 = async::sleep_for(milliseconds(values[0].i32)) ? 1 : 100;
+  return true;
+}
+
+Result<CoreValue> run_waiter(const CallLimits& limits, uint32_t wait_ms) {
+  auto module = compile(kWaiter);
+  auto store = *Store::create({});
+  Store::Scope scope(*store, limits);
+  Extern wait = store->make_host_function({{CoreType::i32}, {CoreType::i32}}, wait_a_while, nullptr);
+  auto instance = *store->instantiate(*module, std::array{wait});
+  CoreValue values[1] = {{.u64 = wait_ms}};
+  WATTLE_CHECK(store->call(*store->exported_function(instance, "run"), values));
+  EXPECT_LT(store->cpu_time_used(), milliseconds(15));
+  return values[0];
+}
+
+TEST(Waits, ManyGuestsWaitAtOnceOnOneThread) {
+  testing::start_engine();
+  Worker worker;
+  int right = 0;
+  const auto before = Clock::now();
+  for (int index = 0; index < 20; ++index) {
+    worker.spawn([&] { right += run_waiter({}, 100)->i32 == 2 ? 1 : 0; });
+  }
+  worker.run();
+  EXPECT_EQ(right, 20);
+  EXPECT_LT(Clock::now() - before, milliseconds(20 * 200));  // not one after the other
+}
+
+TEST(Waits, CancellingEndsTheWaitAndThenTheGuest) {
+  testing::start_engine();
+  Worker worker;
+  Result<CoreValue> result = CoreValue{};
+  auto waiting = worker.spawn([&] { result = run_waiter({}, 60'000); });
+  worker.spawn([&] {
+    ASSERT_TRUE(async::sleep_for(milliseconds(20)));
+    waiting->cancel();
+  });
+  worker.run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::cancelled);
+}
+
+TEST(Waits, DoNotCountAsCpuTime) {
+  testing::start_engine();
+  Worker worker;
+  worker.spawn([&] { EXPECT_EQ(run_waiter({.cpu_time = milliseconds(15)}, 50)->i32, 2); });
+  worker.run();
+}
+
+}  // namespace
+}  // namespace wattle::engine
