@@ -56,11 +56,10 @@ BodyReceiver::State BodyReceiver::pump(Transport& transport) {
   return State::done;
 }
 
-BodyReceiver::State BodyReceiver::discard(Transport& transport, uint64_t max_bytes) {
-  const uint64_t limit = decoder_.decoded_bytes() + max_bytes;
+BodyReceiver::State BodyReceiver::discard(Transport& transport, uint64_t limit_bytes) {
   while (!decoder_.done()) {
     auto step = decoder_.next(as_bytes(transport.input()), BodySender::kHighWater);
-    if (!step || decoder_.decoded_bytes() > limit) return State::failed;
+    if (!step || decoder_.decoded_bytes() > limit_bytes) return State::failed;
     transport.consume(step->consumed);
     if (!step->more_input) continue;
     const auto filled = transport.fill();

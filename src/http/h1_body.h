@@ -34,8 +34,9 @@ class BodyReceiver {
     failed,  // the pipe has been told why; the connection is of no more use
   };
   State pump(Transport& transport);
-  // Reads the rest away, as far as it has come: done, waiting or failed. `max_bytes` bounds it.
-  State discard(Transport& transport, uint64_t max_bytes);
+  // Reads the rest away, as far as it has come: done, waiting, or failed when the body is larger than
+  // `limit_bytes` altogether.
+  State discard(Transport& transport, uint64_t limit_bytes);
   // Lets go of the pipe; its reader sees `error` unless the body had ended.
   void detach(Error error);
 

@@ -81,6 +81,7 @@ class H1Driver final : public ServerDriver, private Exchange {
   uint64_t deadline_tick_ = 0;  // of phases idle and head
   bool expired_ = false;
   bool closing_asked_ = false;
+  bool more_may_come_ = false;  // from a client that has had its last answer
   bool first_request_ = true;
   bool keep_alive_ = true;
   bool disconnected_ = false;
@@ -125,7 +126,7 @@ void H1Driver::run() {
   }
   enter(Phase::closing);
   forget_bodies();
-  if (!disconnected_ && !transport_.broken()) connection_.linger();
+  if (more_may_come_ || !transport_.input().empty()) connection_.linger();
   while (pumps_scheduled_) connection_.fiber().yield();
 }
 
@@ -209,6 +210,7 @@ void H1Driver::refuse(const ParseFailure& failure) {
   out.append("\r\n").append(failure.message).append("\n");
   (void)transport_.flush();
   keep_alive_ = false;
+  more_may_come_ = true;
 }
 
 void H1Driver::handle() {
@@ -248,17 +250,24 @@ void H1Driver::finish_response() {
 void H1Driver::drain_request_body() {
   if (continue_owed_ && !receiver_.done()) keep_alive_ = false;  // whether the client will send it is unknown
   if (!keep_alive_ || disconnected_ || receiver_.done()) {
-    if (!receiver_.done()) keep_alive_ = false;
+    if (!receiver_.done()) {
+      keep_alive_ = false;
+      more_may_come_ = true;
+    }
     return;
   }
   receiver_.detach(http_error(ErrorCase::connection_terminated, "the request has ended"));
   deadline_tick_ = core_.tick + ticks_of(core_.options.header_timeout);
-  auto state = receiver_.discard(transport_, kDrainedBodyBytes);
+  const uint64_t limit = receiver_.received_bytes() + kDrainedBodyBytes;
+  auto state = receiver_.discard(transport_, limit);
   while (state == BodyReceiver::State::waiting && !expired_ && !core_.forced) {
     connection_.wait();
-    state = receiver_.discard(transport_, kDrainedBodyBytes);
+    state = receiver_.discard(transport_, limit);
   }
-  if (state != BodyReceiver::State::done) keep_alive_ = false;
+  if (state != BodyReceiver::State::done) {
+    keep_alive_ = false;
+    more_may_come_ = true;
+  }
 }
 
 void H1Driver::forget_bodies() {
@@ -319,11 +328,11 @@ void H1Driver::on_tick() {
     lose_client();
     break_connection();
   }
-  if (phase_ != Phase::handling || !receiver_.starved() || receiver_.received_bytes() != received_bytes_) {
+  if (!receiver_.starved() || receiver_.received_bytes() != received_bytes_) {
     received_bytes_ = receiver_.received_bytes();
     body_progress_tick_ = now;
   }
-  if (phase_ != Phase::handling || !receiver_.starved()) return;
+  if (!receiver_.starved()) return;
   ++body_waited_ticks_;
   const uint64_t least = core_.options.body_bytes_per_second * body_waited_ticks_ / 10;
   if (now - body_progress_tick_ >= ticks_of(core_.options.body_timeout) ||
