@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <variant>
@@ -60,18 +61,29 @@ struct NamedExtern {
 
 struct InstanceType {
   std::vector<NamedExtern> exports;
+  // Only an instance type that is declared, not yet that of an instance: the resources that every instance of
+  // it brings along. Empty for actual instances.
+  std::vector<wit::ResourceId> bound_resources;
+  uint32_t size = 1;           // of the whole type tree, in nodes; validation bounds it
+  bool has_resources = false;  // a resource is mentioned somewhere inside
 };
 
 struct ComponentType {
   std::vector<NamedExtern> imports;
   std::vector<NamedExtern> exports;
+  std::vector<wit::ResourceId> imported_resources;  // abstract: an instantiation says what they are
+  std::vector<wit::ResourceId> defined_resources;   // generative: fresh in every instance
+  uint32_t size = 1;
+  bool has_resources = false;
 };
 
-// A type that is imported, exported or aliased: either a resource or a plain value type (or a function,
-// component or instance type, which only validation cares about).
+// A type that is imported, exported or aliased: either a resource or a plain value type. For a function,
+// instance or component type, which only validation cares about, both are empty and ExternType's `function`,
+// `instance` or `component` is set.
 struct TypeBound {
   std::optional<wit::ResourceId> resource;  // set: this name stands for that resource
   wit::TypeRef value_type;                  // set: a value type
+  uint32_t alias = 0;                       // validation: which of the resource's names this is
 };
 
 struct ExternType {
@@ -82,6 +94,8 @@ struct ExternType {
   std::shared_ptr<const CoreModuleType> module;
   TypeBound type;
   wit::TypeRef value;
+  std::string_view later_type;  // sort is type: a constructor of a later feature, such as "stream"; the rest
+                                // is empty
 };
 
 // ---- Definitions, in the order of the binary
@@ -175,6 +189,15 @@ struct CanonResource {  // adds a core function
   enum class Operation : uint8_t { create, drop, representation } operation;
   wit::ResourceId resource;
 };
+// Adds a core function or a function of a later feature (async, threads, ...). Whoever calls it gets a trap
+// that names the feature; a component that never does so works.
+struct LaterFunction {
+  Sort sort;                                          // core_function or function
+  std::string_view feature;                           // "async"
+  std::string_view name;                              // "waitable-set.new"
+  std::shared_ptr<const CoreFunctionType> core_type;  // core_function
+  std::shared_ptr<const wit::FunctionType> type;      // function
+};
 struct Import {
   std::string name;
   std::shared_ptr<const ExternType> type;
@@ -184,11 +207,15 @@ struct Export {  // adds to `sort`
   Sort sort;
   uint32_t index;
   std::shared_ptr<const ExternType> type;
+  // An ascribed type may hide which resource it is about: pairs of the resource that `type` mentions and the
+  // one that it really is.
+  std::vector<std::pair<wit::ResourceId, wit::ResourceId>> hidden_resources;
 };
 
-using Definition = std::variant<CoreModule, CoreInstantiate, CoreInlineInstance, CoreAliasExport,
-                                NestedComponent, Instantiate, InlineInstance, AliasExport, AliasOuter,
-                                TypeDefinition, CanonLift, CanonLower, CanonResource, Import, Export>;
+using Definition =
+    std::variant<CoreModule, CoreInstantiate, CoreInlineInstance, CoreAliasExport, NestedComponent,
+                 Instantiate, InlineInstance, AliasExport, AliasOuter, TypeDefinition, CanonLift, CanonLower,
+                 CanonResource, LaterFunction, Import, Export>;
 
 // A core module inside the binary.
 struct ModuleBytes {
@@ -205,6 +232,8 @@ struct Component {
   std::vector<Definition> definitions;
   ComponentType type;  // in terms of this component's own resource ids
   uint32_t resource_count = 0;
+  // Later features that this component or one nested in it mentions, such as "async"; mostly empty.
+  std::set<std::string_view> later_features;
 };
 
 // Decodes and validates. The error names the byte offset and the rule; a core module's bytes instead of a
