@@ -9,6 +9,7 @@ from peers import BODY, WRK_REPORT
 from process import ServerError
 
 CONNECTIONS = 64
+ERRORS = ("connect_errors", "read_errors", "write_errors", "timeouts", "bad_status")
 MEMORY_SAMPLES = 3
 MEMORY_SAMPLE_INTERVAL_SECONDS = 0.3
 
@@ -57,7 +58,7 @@ def measure(candidate, warm_up_seconds, seconds):
         server.expect_body(BODY)
         if result["requests"] == 0:
             server.fail("answered nothing under load")
-        errors = sum(result[kind] for kind in ("connect_errors", "read_errors", "write_errors", "timeouts", "bad_status"))
+        errors = sum(result[kind] for kind in ERRORS)
         return {
             "requests_per_second": result["requests"] / result["seconds"],
             "p50_us": result["p50_us"],

@@ -48,31 +48,35 @@ def jco_serve(name, component):
 
 
 class Candidate:
-    """`make` gives a server that is ready to be started. `first_answer_seconds_max` bounds its start."""
+    """`make` gives a server that is ready to be started; `guest` names the component that it serves, if any."""
 
-    def __init__(self, name, what, make, first_answer_seconds_max=10):
-        self.name, self.what, self.make = name, what, make
+    def __init__(self, name, what, make, guest=None, first_answer_seconds_max=60):
+        self.name, self.what, self.make, self.guest = name, what, make, guest
         self.first_answer_seconds_max = first_answer_seconds_max
 
 
 def candidates(wattle, cache_folder):
-    def serve(name, guest, *options):
-        return lambda: wattle_serve(guest, "--cache-dir", cache_folder, *options, name=name, wattle=wattle)
+    def wattle_serving(name, what, guest, *options):
+        make = lambda: wattle_serve(guest, "--cache-dir", cache_folder, *options, name=name, wattle=wattle)
+        return Candidate(name, f"wattle serve, {what}", make, guest)
+
+    def jco_serving(name, what, guest):
+        return Candidate(name, f"jco serve, {what}", lambda: jco_serve(name, guest), guest)
 
     workerd = [WORKERD, "serve", PEERS / "workerd.capnp", "--socket-addr", "http=127.0.0.1:{port}"]
+    nginx = [nginx_program(), "-c", "{folder}/nginx.conf", "-p", "{folder}"]
+    node = ["node", PEERS / "node_hello.js", "{port}"]
     return [
-        Candidate("wattle-c", "wattle serve, hello in C, 1 worker", serve("wattle-c", "hello-http-c", "--workers", "1")),
-        Candidate("wattle-c-all", "wattle serve, hello in C, workers by default", serve("wattle-c-all", "hello-http-c")),
-        Candidate("workerd", "workerd, hello worker in JavaScript", lambda: Server("workerd", workerd)),
-        Candidate("jco-c", "jco serve, hello in C", lambda: jco_serve("jco-c", "hello-http-c"), 30),
-        Candidate(
-            "nginx", "nginx, return 200, 1 worker process",
-            lambda: Server("nginx", [nginx_program(), "-c", "{folder}/nginx.conf", "-p", "{folder}"], prepare=prepare_nginx),
-        ),
-        Candidate("node", "node's http module", lambda: Server("node", ["node", PEERS / "node_hello.js", "{port}"])),
-        Candidate("wattle-js", "wattle serve, hello in JavaScript, 1 worker", serve("wattle-js", "hello-http-js", "--workers", "1"), 60),
-        Candidate("wattle-js-all", "wattle serve, hello in JavaScript, workers by default", serve("wattle-js-all", "hello-http-js"), 60),
-        Candidate("jco-js", "jco serve, hello in JavaScript", lambda: jco_serve("jco-js", "hello-http-js"), 60),
+        wattle_serving("wattle-c", "C, 1 worker", "hello-http-c", "--workers", "1"),
+        wattle_serving("wattle-c-all", "C, workers by default", "hello-http-c"),
+        Candidate("workerd", "workerd, JavaScript", lambda: Server("workerd", workerd)),
+        jco_serving("jco-c", "C", "hello-http-c"),
+        Candidate("nginx", "nginx, return 200, 1 worker", lambda: Server("nginx", nginx, prepare=prepare_nginx)),
+        Candidate("node", "node, http module", lambda: Server("node", node)),
+        wattle_serving("wattle-js", "JavaScript, 1 worker", "hello-handler-js", "--workers", "1"),
+        wattle_serving("wattle-js-all", "JavaScript, workers by default", "hello-handler-js"),
+        jco_serving("jco-js", "JavaScript", "hello-handler-js"),
+        wattle_serving("wattle-fetch", "JavaScript fetch event, 1 worker", "hello-http-js", "--workers", "1"),
     ]  # fmt: skip
 
 

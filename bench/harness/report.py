@@ -20,10 +20,11 @@ LINES = [
 def table(rows):
     """Text in columns: the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
-        for row in rows
-    )
+
+    def line(row):
+        return "  ".join([row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])])
+
+    return "\n".join(line(row).rstrip() for row in rows)
 
 
 def mebibytes(count):

@@ -34,7 +34,7 @@ class Answer:
 
 
 class Memory:
-    """Of a whole tree of processes, in bytes. `shared_once` is the proportional set size."""
+    """Of a whole tree of processes, in bytes: resident, and proportional (what is shared is divided by its sharers)."""
 
     def __init__(self, resident, proportional):
         self.resident, self.proportional = resident, proportional
@@ -140,7 +140,10 @@ class Server:
                 time.sleep(0.01)
 
     def expect_body(self, body, path="/"):
-        answer = self.get(path)
+        try:
+            answer = self.get(path, seconds_max=10)
+        except (OSError, http.client.HTTPException) as error:
+            self.fail(f"GET {path} gave no answer: {error}")
         if answer.status != 200 or answer.body != body:
             self.fail(f"GET {path} gave {answer.status} {answer.body[:80]!r} and not 200 {body!r}")
 
