@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -237,7 +238,15 @@ struct Component {
 };
 
 // Decodes and validates. The error names the byte offset and the rule; a core module's bytes instead of a
-// component's are refused with a remedy.
-Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary);
+// component's are refused with a remedy. Bodies of core modules are left to the engine: see
+// for_each_core_module. `later_features`, if given, receives what Component::later_features would say, also
+// if decoding fails.
+Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary,
+                                                std::set<std::string_view>* later_features = nullptr);
+
+// Calls `check` for every core module of a component and of those nested in it, in the order of the binary
+// within each, until one fails. The engine's validation goes here.
+Result<void> for_each_core_module(const Component& component,
+                                  const std::function<Result<void>(const ModuleBytes& module)>& check);
 
 }  // namespace wattle::component

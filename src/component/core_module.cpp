@@ -109,7 +109,9 @@ class ModuleDecoder {
   }
 
   Result<void> read_types(Reader& section) {
-    return read_each(section, "types", [&] { return read_core_recursive_type(section, types_); });
+    WATTLE_CHECK(read_each(section, "types", [&] { return read_core_recursive_type(section, types_); }));
+    for (const CoreTypeEntry& type : types_) note_features(type, type_.later_features);
+    return {};
   }
 
   std::vector<CoreExternType>& space(Sort sort) { return spaces_[static_cast<size_t>(sort)]; }
@@ -122,6 +124,7 @@ class ModuleDecoder {
     if (items.size() >= limit)
       return failure(error_at(ErrorCode::invalid, offset,
                               fmt::format("{} count exceeds limit of {}", to_string(type.sort), limit)));
+    note_features(type, type_.later_features);
     items.push_back(std::move(type));
     return {};
   }

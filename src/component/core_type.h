@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ struct CoreExport {
 struct CoreModuleType {
   std::vector<CoreImport> imports;
   std::vector<CoreExport> exports;
+  // Later features of core WebAssembly that the module's types use: "gc", "memory64", ...
+  std::set<std::string_view> later_features;
 
   const CoreExternType* find_export(std::string_view name) const;  // linear
 };

@@ -19,36 +19,48 @@ Result<std::vector<CoreValueType>> read_value_types(Reader& reader, uint32_t lim
   return types;
 }
 
-Result<CoreTypeEntry> read_function_type(Reader& reader) {
+using References = std::vector<uint32_t>;  // type indices that a type mentions
+
+void note_reference(CoreValueType type, References& references) {
+  const bool is_index = (type.code == 0x63 || type.code == 0x64) && type.heap >= 0;
+  if (is_index) references.push_back(static_cast<uint32_t>(type.heap));
+}
+
+Result<CoreTypeEntry> read_function_type(Reader& reader, References& references) {
   CoreFunctionType type;
   WATTLE_TRY(type.parameters, read_value_types(reader, kMaxFunctionParameters, "function params"));
   WATTLE_TRY(type.results, read_value_types(reader, kMaxFunctionResults, "function returns"));
-  return CoreTypeEntry{std::make_shared<const CoreFunctionType>(std::move(type)), nullptr};
+  for (const auto* side : {&type.parameters, &type.results})
+    for (const CoreValueType item : *side) note_reference(item, references);
+  CoreTypeEntry entry;
+  entry.function = std::make_shared<const CoreFunctionType>(std::move(type));
+  return entry;
 }
 
 // A field of a struct or the element of an array: a storage type and its mutability.
-Result<void> skip_field(Reader& reader) {
+Result<void> skip_field(Reader& reader, References& references) {
   WATTLE_TRY(const uint8_t next, reader.peek());
   if (next == 0x78 || next == 0x77) {
     WATTLE_CHECK(reader.skip(1));
   } else {
-    WATTLE_CHECK(read_core_value_type(reader));
+    WATTLE_TRY(const auto type, read_core_value_type(reader));
+    note_reference(type, references);
   }
   WATTLE_TRY(const uint8_t mutability, reader.byte());
   if (mutability > 1) return reader.bad_leading_byte(mutability, "field mutability");
   return {};
 }
 
-Result<CoreTypeEntry> read_composite_type(Reader& reader, std::string_view what) {
+Result<CoreTypeEntry> read_composite_type(Reader& reader, std::string_view what, References& references) {
   WATTLE_TRY(const uint8_t form, reader.byte());
-  if (form == 0x60) return read_function_type(reader);
+  if (form == 0x60) return read_function_type(reader, references);
   if (form == 0x5e) {
-    WATTLE_CHECK(skip_field(reader));
+    WATTLE_CHECK(skip_field(reader, references));
     return CoreTypeEntry{};
   }
   if (form == 0x5f) {
     WATTLE_TRY(const uint32_t count, reader.count(kMaxStructFields, "struct fields"));
-    for (uint32_t i = 0; i < count; i++) WATTLE_CHECK(skip_field(reader));
+    for (uint32_t i = 0; i < count; i++) WATTLE_CHECK(skip_field(reader, references));
     return CoreTypeEntry{};
   }
   return reader.bad_leading_byte(form, what);
@@ -175,13 +187,51 @@ Result<CoreExternType> read_core_extern_type(Reader& reader, std::span<const Cor
   }
 }
 
-Result<CoreTypeEntry> read_core_sub_type(Reader& reader) {
+namespace {
+
+Result<CoreTypeEntry> read_sub_type(Reader& reader, References& references) {
   WATTLE_TRY(const uint8_t form, reader.peek());
-  if (form != 0x50 && form != 0x4f) return read_composite_type(reader, "type");
+  if (form != 0x50 && form != 0x4f) return read_composite_type(reader, "type", references);
   WATTLE_CHECK(reader.skip(1));
   WATTLE_TRY(const uint32_t count, reader.count(1, "supertypes"));
-  for (uint32_t i = 0; i < count; i++) WATTLE_CHECK(reader.u32());
-  return read_composite_type(reader, "composite type");
+  for (uint32_t i = 0; i < count; i++) {
+    WATTLE_TRY(references.emplace_back(), reader.u32());
+  }
+  WATTLE_TRY(auto entry, read_composite_type(reader, "composite type", references));
+  entry.needs_gc = true;
+  return entry;
+}
+
+Result<void> check_references(const References& references, std::span<const CoreTypeEntry> types,
+                              uint64_t offset) {
+  for (const uint32_t index : references) {
+    if (index >= types.size())
+      return failure(error_at(ErrorCode::invalid, offset,
+                              fmt::format("unknown type {}: type index out of bounds", index)));
+    if (types[index].module != nullptr)
+      return failure(error_at(ErrorCode::invalid, offset,
+                              fmt::format("type index {} is a module type, not a sub type", index)));
+  }
+  return {};
+}
+
+Result<void> read_sub_types(Reader& reader, std::vector<CoreTypeEntry>& types, uint32_t count) {
+  const uint64_t offset = reader.offset();
+  References references;
+  for (uint32_t i = 0; i < count; i++) {
+    if (types.size() >= kMaxTypes) return reader.malformed("types count exceeds limit of 1000000");
+    const size_t before = references.size();
+    WATTLE_TRY(CoreTypeEntry entry, read_sub_type(reader, references));
+    entry.needs_gc = entry.needs_gc || entry.function == nullptr || references.size() > before;
+    types.push_back(std::move(entry));
+  }
+  return check_references(references, types, offset);
+}
+
+}  // namespace
+
+Result<void> read_core_sub_type(Reader& reader, std::vector<CoreTypeEntry>& types) {
+  return read_sub_types(reader, types, 1);
 }
 
 Result<void> read_core_recursive_type(Reader& reader, std::vector<CoreTypeEntry>& types) {
@@ -191,12 +241,20 @@ Result<void> read_core_recursive_type(Reader& reader, std::vector<CoreTypeEntry>
     WATTLE_CHECK(reader.skip(1));
     WATTLE_TRY(count, reader.count(kMaxTypes, "rec group types"));
   }
-  for (uint32_t i = 0; i < count; i++) {
-    if (types.size() >= kMaxTypes) return reader.malformed("types count exceeds limit of 1000000");
-    WATTLE_TRY(CoreTypeEntry entry, read_core_sub_type(reader));
-    types.push_back(std::move(entry));
-  }
-  return {};
+  return read_sub_types(reader, types, count);
+}
+
+void note_features(const CoreTypeEntry& type, std::set<std::string_view>& features) {
+  if (type.needs_gc) features.insert("gc");
+  if (type.module != nullptr)
+    features.insert(type.module->later_features.begin(), type.module->later_features.end());
+}
+
+void note_features(const CoreExternType& type, std::set<std::string_view>& features) {
+  if (type.limits.is_64) features.insert("memory64");
+  if (type.limits.shared) features.insert("shared-everything-threads");
+  if (type.limits.page_size_log2) features.insert("custom-page-sizes");
+  if (type.sort == Sort::core_tag) features.insert("exceptions");
 }
 
 Result<CoreFunctionRef> core_function_type_at(std::span<const CoreTypeEntry> types, uint32_t index,

@@ -49,7 +49,8 @@ Error not_a_binary(std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary) {
+Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary,
+                                                std::set<std::string_view>* later_features) {
   if (binary.empty())
     return failure(error_at(ErrorCode::malformed, 0, "unexpected end-of-file: the file is empty"));
   constexpr std::array<uint8_t, 4> kMagic = {0, 'a', 's', 'm'};
@@ -57,15 +58,30 @@ Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary) {
   if (!std::equal(kMagic.begin(), kMagic.begin() + compared, binary.begin()))
     return failure(not_a_binary(binary));
   auto owner = std::make_shared<const std::vector<uint8_t>>(std::move(binary));
-  WATTLE_TRY(auto decoded, Decoder().decode_component(Reader(*owner)));
+  Decoder decoder;
+  auto result = decoder.decode_component(Reader(*owner));
+  if (later_features != nullptr) *later_features = decoder.features();
+  WATTLE_TRY(auto decoded, std::move(result));
   // The decoder made it and nobody else has seen it yet.
   std::const_pointer_cast<Component>(decoded)->binary = std::move(owner);
   return decoded;
 }
 
+Result<void> for_each_core_module(const Component& component,
+                                  const std::function<Result<void>(const ModuleBytes& module)>& check) {
+  for (const ModuleBytes& module : component.modules) WATTLE_CHECK(check(module));
+  for (const auto& nested : component.components) WATTLE_CHECK(for_each_core_module(*nested, check));
+  return {};
+}
+
 // preamble ::= magic version layer
 Result<void> Decoder::read_preamble(Reader& reader) {
   const uint64_t start = reader.offset();
+  if (reader.remaining() < 8)
+    return failure(error_at(ErrorCode::malformed, start,
+                            fmt::format("unexpected end-of-file: a component starts with 8 bytes, there are "
+                                        "only {}: the file is truncated",
+                                        reader.remaining())));
   WATTLE_TRY(const auto preamble, reader.bytes(8));
   constexpr std::array<uint8_t, 4> kMagic = {0, 'a', 's', 'm'};
   if (!std::equal(kMagic.begin(), kMagic.end(), preamble.begin()))
@@ -95,6 +111,12 @@ Result<std::shared_ptr<const Component>> Decoder::decode_component(Reader reader
     if (id > 12)
       return failure(error_at(ErrorCode::malformed, start, fmt::format("malformed section id: {}", id)));
     WATTLE_TRY(const uint32_t size, reader.u32());
+    if (size > reader.remaining())
+      return failure(
+          error_at(ErrorCode::malformed, start,
+                   fmt::format("unexpected end-of-file: section {} has {} bytes, only {} are left: "
+                               "the file is truncated",
+                               id, size, reader.remaining())));
     WATTLE_TRY(Reader section, reader.section(size));
     validator_.set_offset(section.offset());
     WATTLE_CHECK(read_section(id, section));

@@ -12,6 +12,8 @@ class Decoder {
  public:
   // component: a preamble and sections, to the end of `reader`.
   Result<std::shared_ptr<const Component>> decode_component(Reader reader);
+  // Later features met so far.
+  const std::set<std::string_view>& features() const { return validator_.features(); }
 
  private:
   Result<void> read_preamble(Reader& reader);

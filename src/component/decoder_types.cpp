@@ -37,7 +37,7 @@ Result<void> Decoder::read_core_type(Reader& section) {
   if (form == 0x50) {
     WATTLE_CHECK(section.skip(1));
     WATTLE_TRY(auto type, read_module_type(section));
-    return validator_.add_core_type({nullptr, std::move(type)});
+    return validator_.add_core_type({nullptr, std::move(type), false});
   }
   if (form == 0x00) {
     WATTLE_CHECK(section.skip(1));
@@ -46,13 +46,9 @@ Result<void> Decoder::read_core_type(Reader& section) {
       WATTLE_CHECK(section.skip(1));
       return section.bad_leading_byte(sub, "non-final sub type");
     }
-    WATTLE_TRY(auto entry, read_core_sub_type(section));
-    return validator_.add_core_type(std::move(entry));
+    return validator_.add_core_types([&](auto& types) { return read_core_sub_type(section, types); });
   }
-  std::vector<CoreTypeEntry> types;
-  WATTLE_CHECK(read_core_recursive_type(section, types));
-  for (CoreTypeEntry& entry : types) WATTLE_CHECK(validator_.add_core_type(std::move(entry)));
-  return {};
+  return validator_.add_core_types([&](auto& types) { return read_core_recursive_type(section, types); });
 }
 
 // core:moduletype: an index space of its own, and aliases to the types around it
@@ -77,6 +73,7 @@ Result<std::shared_ptr<const CoreModuleType>> Decoder::read_module_type(Reader& 
           error_at(ErrorCode::invalid, start,
                    fmt::format("duplicate export name `{}` already defined", module.exports.back().name)));
   }
+  for (const CoreTypeEntry& type : types) note_features(type, module.later_features);
   return std::make_shared<const CoreModuleType>(std::move(module));
 }
 
@@ -90,6 +87,7 @@ Result<void> Decoder::read_module_declaration(Reader& section, std::vector<CoreT
       WATTLE_TRY(import.module, section.name());
       WATTLE_TRY(import.name, section.name());
       WATTLE_TRY(import.type, read_core_extern_type(section, types));
+      note_features(import.type, module.later_features);
       module.imports.push_back(std::move(import));
       return {};
     }
@@ -124,6 +122,7 @@ Result<void> Decoder::read_module_declaration(Reader& section, std::vector<CoreT
       CoreExport item;
       WATTLE_TRY(item.name, section.name());
       WATTLE_TRY(item.type, read_core_extern_type(section, types));
+      note_features(item.type, module.later_features);
       module.exports.push_back(std::move(item));
       return {};
     }

@@ -178,8 +178,8 @@ Result<void> take_locked_dependency(NameCursor& cursor) {
   WATTLE_CHECK(cursor.expect("<"));
   WATTLE_CHECK(take_package_path(cursor, false));
   if (cursor.take("@")) {
-    WATTLE_TRY(const auto version, cursor.take_before('>'));
-    WATTLE_CHECK(check_version(version, cursor.offset()));
+    auto version = cursor.take_before('>');
+    WATTLE_CHECK(check_version(version ? *version : cursor.take_rest(), cursor.offset()));
   }
   WATTLE_CHECK(cursor.expect(">"));
   return take_optional_integrity(cursor);

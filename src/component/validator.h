@@ -53,6 +53,13 @@ class Validator {
 
   // ---- Core
   Result<void> add_core_type(CoreTypeEntry entry);
+  // Lets `read` append types that may refer to each other and to earlier ones.
+  template <class Read>
+  Result<void> add_core_types(Read read) {
+    const size_t before = current().core_types.size();
+    WATTLE_CHECK(read(current().core_types));
+    return finish_core_types(before);
+  }
   Result<void> add_core_module(ModuleBytes module);
   Result<void> define(CoreInstantiate definition);
   Result<void> define(CoreInlineInstance definition);
@@ -115,6 +122,7 @@ class Validator {
     bool fresh_resource = false;
   };
 
+  Result<void> finish_core_types(size_t before);
   tl::unexpected<Error> invalid(std::string message) const;
   Result<void> check_budget() const;
   Result<void> check_count(size_t count, size_t limit, std::string_view what) const;

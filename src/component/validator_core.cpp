@@ -14,8 +14,14 @@ Result<CoreTypeEntry> Validator::core_type_at(const Scope& scope, uint32_t index
 }
 
 Result<void> Validator::add_core_type(CoreTypeEntry entry) {
+  const size_t before = current().core_types.size();
+  current().core_types.push_back(std::move(entry));
+  return finish_core_types(before);
+}
+
+Result<void> Validator::finish_core_types(size_t before) {
   Scope& scope = current();
-  scope.core_types.push_back(std::move(entry));
+  for (size_t i = before; i < scope.core_types.size(); i++) note_features(scope.core_types[i], features_);
   return check_count(scope.types.size() + scope.core_types.size(), kMaxCoreTypes, "types");
 }
 
@@ -23,6 +29,7 @@ Result<void> Validator::add_core_module(ModuleBytes module) {
   ExternType type;
   type.sort = Sort::core_module;
   type.module = module.type;
+  features_.insert(module.type->later_features.begin(), module.type->later_features.end());
   WATTLE_CHECK(add_item(type));
   auto& modules = current().component->modules;
   const uint32_t index = static_cast<uint32_t>(modules.size());

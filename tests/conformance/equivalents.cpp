@@ -10,6 +10,8 @@ struct Equivalent {
   std::string_view message;  // what counts as that
 };
 constexpr Equivalent kEquivalents[] = {
+    // The engine's words for a core function body that does not type-check.
+    {"type mismatch", "not enough arguments on the stack"},
     // The script's words stand for both directions.
     {"expected a result, found none", "expected no result, found one"},
 };

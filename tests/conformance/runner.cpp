@@ -1,27 +1,26 @@
 #include "runner.h"
 
+#include "component/core_module.h"
 #include "equivalents.h"
 #include "values.h"
 
 namespace wattle::conformance {
 namespace {
 
-// A command that needs what wattle leaves to later releases is not judged. Files of class p2 need nothing.
-std::string later_feature(const Script& script, const Command& command) {
+// Which later feature a failure may be put down to; empty: none, the failure counts. Files of class p2 need
+// nothing later. A file that is all about later features is not judged where it fails.
+std::string excuse(const Script& script, const Command& command, const std::set<std::string_view>& found) {
   if (script.feature_class == "p2") return {};
-  if (!command.features.empty()) return command.features.front();
-  return {};
+  if (!command.features.empty()) return "needs " + command.features.front();
+  if (!found.empty()) return fmt::format("needs {}", *found.begin());
+  if (!script.switched_off.empty()) return fmt::format("needs {} switched off", script.switched_off.front());
+  if (script.feature_class == "mixed") return {};
+  return "needs " + (script.features.empty() ? "a later feature" : script.features.front());
 }
 
-bool may_skip(const Script& script) {
-  return script.feature_class != "p2";
-}
-
-std::string feature_of(const Script& script, const Error& error) {
-  const std::string message = error.full_message();
-  for (const std::string& feature : script.features)
-    if (message.find(feature) != std::string::npos) return feature;
-  return script.features.empty() ? message : script.features.front();
+Outcome excused(Outcome outcome, const std::string& reason) {
+  if (outcome.kind != Outcome::Kind::failed || reason.empty()) return outcome;
+  return Outcome::skipped(reason);
 }
 
 }  // namespace
@@ -48,6 +47,7 @@ Tally Runner::run(const Script& script) {
   definitions_.clear();
   instances_.clear();
   current_.reset();
+  current_features_.clear();
   current_problem_ = "no component was instantiated before";
   Tally tally;
   for (const Command& command : script.commands) {
@@ -75,13 +75,7 @@ Outcome Runner::run(const Script& script, const Command& command) {
   return Outcome::failed("unknown command " + command.type);
 }
 
-// Bodies of core modules are the engine's to validate.
-Result<void> Runner::check_core_modules(const component::Component& component) {
-  for (const auto& module : component.modules) WATTLE_CHECK(validate_core_(module.bytes));
-  for (const auto& nested : component.components) WATTLE_CHECK(check_core_modules(*nested));
-  return {};
-}
-
+// Decodes a component, or reads a core module, and has the engine validate function bodies.
 Runner::Loaded Runner::load(const Script& script, const Command& command) {
   Loaded loaded;
   auto bytes = read_file(script.path.parent_path() / command.filename);
@@ -89,54 +83,49 @@ Runner::Loaded Runner::load(const Script& script, const Command& command) {
     loaded.definition = failure(bytes.error());
     return loaded;
   }
-  auto decoded = component::decode(*bytes);
+  constexpr size_t kLayerAt = 6;  // of the preamble: 0 is a core module
+  if (bytes->size() > kLayerAt && (*bytes)[kLayerAt] == 0 && command.kind != "component") {
+    auto module = component::decode_core_module(component::Reader(*bytes));
+    if (!module) loaded.definition = failure(module.error());
+    return loaded;
+  }
+  auto decoded = component::decode(*bytes, &loaded.features);
   if (!decoded) {
-    if (decoded.error().code() == ErrorCode::unsupported && may_skip(script))
-      loaded.missing_feature = feature_of(script, decoded.error());
+    if (decoded.error().code() == ErrorCode::unsupported && loaded.features.empty())
+      loaded.features.insert("a later feature");
     loaded.definition = failure(decoded.error());
     return loaded;
   }
-  if (!(*decoded)->later_features.empty() && may_skip(script))
-    loaded.missing_feature = *(*decoded)->later_features.begin();
-  if (auto valid = check_core_modules(**decoded); !valid) {
+  const auto check = [&](const component::ModuleBytes& module) { return validate_core_(module.bytes); };
+  if (auto valid = component::for_each_core_module(**decoded, check); !valid) {
     loaded.definition = failure(valid.error());
     return loaded;
   }
-  loaded.definition = Definition{*decoded, *std::move(bytes)};
+  loaded.definition = Definition{*decoded, *std::move(bytes), loaded.features};
   return loaded;
 }
 
 Outcome Runner::run_definition(const Script& script, const Command& command) {
   current_.reset();
   auto loaded = load(script, command);
+  const std::string reason = excuse(script, command, loaded.features);
   if (!loaded.definition) {
     current_problem_ = loaded.definition.error().full_message();
-    if (!loaded.missing_feature.empty()) return Outcome::skipped("needs " + loaded.missing_feature);
-    return Outcome::failed("refused: " + current_problem_);
+    return excused(Outcome::failed("refused: " + current_problem_), reason);
   }
-  if (!command.name.empty()) definitions_[command.name] = *loaded.definition;
-  definitions_[""] = *loaded.definition;
+  definitions_[command.name] = *loaded.definition;
   if (command.type == "component_definition" || executor_ == nullptr) return Outcome::passed();
-  const Outcome outcome = instantiate(*loaded.definition, command.name);
-  if (outcome.kind == Outcome::Kind::failed && !loaded.missing_feature.empty())
-    return Outcome::skipped("needs " + loaded.missing_feature);
-  return outcome;
+  return excused(instantiate(*loaded.definition, command.name), reason);
 }
 
 // The rule must be the one that the script means; not to know a feature is no refusal.
 Outcome Runner::run_refusal(const Script& script, const Command& command) {
   const auto loaded = load(script, command);
-  if (loaded.definition) {
-    if (!loaded.missing_feature.empty()) return Outcome::skipped("needs " + loaded.missing_feature);
-    if (may_skip(script) && !script.switched_off.empty())
-      return Outcome::skipped("needs " + script.switched_off.front() + " switched off");
-    return Outcome::failed("accepted");
-  }
-  const Error& error = loaded.definition.error();
-  const std::string message = error.full_message();
+  const std::string reason = excuse(script, command, loaded.features);
+  if (loaded.definition) return excused(Outcome::failed("accepted"), reason);
+  const std::string message = loaded.definition.error().full_message();
   if (names_rule(message, command.text)) return Outcome::passed();
-  if (!loaded.missing_feature.empty()) return Outcome::skipped("needs " + loaded.missing_feature);
-  return Outcome::failed("refused otherwise: " + message);
+  return excused(Outcome::failed("refused otherwise: " + message), reason);
 }
 
 Outcome Runner::instantiate(const Definition& definition, const std::string& name) {
@@ -147,49 +136,41 @@ Outcome Runner::instantiate(const Definition& definition, const std::string& nam
     return Outcome::failed("not instantiated: " + current_problem_);
   }
   current_ = *instance;
+  current_features_ = definition.features;
   instances_[name] = *instance;
   return Outcome::passed();
 }
 
 Outcome Runner::run_instance(const Script& script, const Command& command) {
   const auto found = definitions_.find(command.definition);
-  const std::string feature = later_feature(script, command);
   if (found == definitions_.end()) {
     current_.reset();
     current_problem_ = "definition " + command.definition + " is missing";
-    return feature.empty() ? Outcome::failed(current_problem_) : Outcome::skipped("needs " + feature);
+    return excused(Outcome::failed(current_problem_), excuse(script, command, {}));
   }
-  const Outcome outcome = instantiate(found->second, command.name);
-  if (outcome.kind != Outcome::Kind::failed) return outcome;
-  const auto& features = found->second.component->later_features;
-  if (!feature.empty()) return Outcome::skipped("needs " + feature);
-  if (may_skip(script) && !features.empty())
-    return Outcome::skipped("needs " + std::string(*features.begin()));
-  return outcome;
+  return excused(instantiate(found->second, command.name), excuse(script, command, found->second.features));
 }
 
 Outcome Runner::run_action(const Script& script, const Command& command) {
-  const std::string feature = later_feature(script, command);
-  const auto outcome = [&]() -> Outcome {
-    const auto& action = command.json.as_object().at("action").as_object();
-    std::shared_ptr<RunningInstance> instance = current_;
-    if (const auto* name = action.if_contains("instance"); name != nullptr && name->is_string()) {
-      const auto found = instances_.find(std::string(name->get_string()));
-      if (found == instances_.end()) return Outcome::failed("no instance of that name");
-      instance = found->second;
-    }
-    if (instance == nullptr) return Outcome::failed("no instance: " + current_problem_);
-    const std::string field(action.at("field").as_string());
-    auto type = instance->function_type(field);
-    if (!type) return Outcome::failed(type.error().full_message());
-    auto arguments = to_values(action.at("args").as_array(), **type);
-    if (!arguments) return Outcome::failed(arguments.error().full_message());
-    auto result = instance->invoke(field, *std::move(arguments));
-    return judge(command, **type, result);
-  }();
   // What fails only for want of a feature says nothing.
-  if (outcome.kind == Outcome::Kind::failed && !feature.empty()) return Outcome::skipped("needs " + feature);
-  return outcome;
+  return excused(act(command), excuse(script, command, current_features_));
+}
+
+Outcome Runner::act(const Command& command) {
+  const auto& action = command.json.as_object().at("action").as_object();
+  std::shared_ptr<RunningInstance> instance = current_;
+  if (const auto* name = action.if_contains("instance"); name != nullptr && name->is_string()) {
+    const auto found = instances_.find(std::string(name->get_string()));
+    if (found == instances_.end()) return Outcome::failed("no instance of that name");
+    instance = found->second;
+  }
+  if (instance == nullptr) return Outcome::failed("no instance: " + current_problem_);
+  const std::string field(action.at("field").as_string());
+  auto type = instance->function_type(field);
+  if (!type) return Outcome::failed(type.error().full_message());
+  auto arguments = to_values(action.at("args").as_array(), **type);
+  if (!arguments) return Outcome::failed(arguments.error().full_message());
+  return judge(command, **type, instance->invoke(field, *std::move(arguments)));
 }
 
 Outcome Runner::judge(const Command& command, const wit::FunctionType& type,
@@ -210,8 +191,6 @@ Outcome Runner::judge(const Command& command, const wit::FunctionType& type,
 
 Outcome Runner::run_failing_instance(const Script& script, const Command& command) {
   const auto loaded = load(script, command);
-  const std::string feature =
-      loaded.missing_feature.empty() ? later_feature(script, command) : loaded.missing_feature;
   const auto outcome = [&]() -> Outcome {
     if (!loaded.definition) return Outcome::failed("refused: " + loaded.definition.error().full_message());
     auto instance = executor_->instantiate(loaded.definition->component, loaded.definition->binary);
@@ -222,8 +201,7 @@ Outcome Runner::run_failing_instance(const Script& script, const Command& comman
     return names_rule(message, command.text) ? Outcome::passed()
                                              : Outcome::failed("failed otherwise: " + message);
   }();
-  if (outcome.kind == Outcome::Kind::failed && !feature.empty()) return Outcome::skipped("needs " + feature);
-  return outcome;
+  return excused(outcome, excuse(script, command, loaded.features));
 }
 
 }  // namespace wattle::conformance

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 
@@ -48,10 +49,11 @@ class Runner {
   struct Definition {
     std::shared_ptr<const component::Component> component;
     std::vector<uint8_t> binary;
+    std::set<std::string_view> features;
   };
   struct Loaded {
-    Result<Definition> definition = failure(ErrorCode::internal, "not loaded");
-    std::string missing_feature;  // not empty: what would be needed to judge
+    Result<Definition> definition = Definition{};
+    std::set<std::string_view> features;  // later ones that the binary mentions
   };
 
   Outcome run(const Script& script, const Command& command);
@@ -64,7 +66,7 @@ class Runner {
   Outcome run_failing_instance(const Script& script, const Command& command);
   Outcome instantiate(const Definition& definition, const std::string& name);
   Loaded load(const Script& script, const Command& command);
-  Result<void> check_core_modules(const component::Component& component);
+  Outcome act(const Command& command);
 
   CoreValidator validate_core_;
   Executor* executor_;
@@ -72,6 +74,7 @@ class Runner {
   std::map<std::string, Definition> definitions_;
   std::map<std::string, std::shared_ptr<RunningInstance>> instances_;
   std::shared_ptr<RunningInstance> current_;
+  std::set<std::string_view> current_features_;
   std::string current_problem_;  // why there is no current instance
 };
 

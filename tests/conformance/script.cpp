@@ -28,6 +28,7 @@ Command read_command(const boost::json::object& object) {
     command.line = line->get_int64();
   command.text = text_of(object, "text");
   command.filename = text_of(object, "filename");
+  command.kind = text_of(object, "kind");
   command.is_text = text_of(object, "module_type") == "text";
   command.name = text_of(object, "name");
   command.definition = text_of(object, "definition");

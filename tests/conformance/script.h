@@ -15,6 +15,7 @@ struct Command {
   int64_t line = 0;
   std::string text;      // start of the expected message; assert_* only
   std::string filename;  // beside the script; may be empty
+  std::string kind;      // "component" or "module"; assert_* only
   bool is_text = false;  // a case for text parsers: there is no binary
   std::string name;      // of a definition or an instance
   std::string definition;
