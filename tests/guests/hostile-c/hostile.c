@@ -1,7 +1,7 @@
-// Does to its host what a guest must not be able to do. The path of the request chooses the attack; "/" is
-// well-behaved, so that one component is neighbour and attacker. Attacks that the host may answer with a
-// refusal (memory, tables, handles) report how far they came; all others end in a trap or at a limit.
-#include "wasi_http.h"
+// Does to its host what a guest must not be able to do. The path of the request chooses the attack; "/" and
+// "/echo" are well-behaved, so that one component is neighbour and attacker. Attacks that the host may answer
+// with a refusal (memory, tables, handles) report how far they came; all others end in a trap or at a limit.
+#include "http_echo.h"
 
 IMPORT("wasi:clocks/monotonic-clock@" WASI_VERSION, "now") uint64_t clock_now(void);
 IMPORT("wasi:clocks/monotonic-clock@" WASI_VERSION, "subscribe-duration")
@@ -411,6 +411,10 @@ HANDLER void handle(Handle request, Handle out_param) {
   guest_release_all();
   TaggedText path;
   request_path(request, &path);
+  if (path.tag && equal(path.text, (Bytes)TEXT("/echo"))) {
+    echo(request, out_param);
+    return;
+  }
   request_drop(request);
   for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
     if (path.tag && equal(path.text, routes[i].path)) {
