@@ -29,6 +29,8 @@ Result<Value> parse_wave(const TypeRef& type, std::string_view text);
 // u8>"; neither can be read back.
 std::string to_wave(const TypeRef& type, const Value& value);
 
+// Whether the encoding reserves the word, so that a case of that name is written with %.
+bool is_wave_keyword(std::string_view label);
 // The name of a case: of a variant or enumeration as declared; none, some, ok, err.
 std::string_view case_label(const Type& type, uint32_t index);
 // The type of a case's payload; null: none. `index` is a case of the type.
