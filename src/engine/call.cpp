@@ -1,6 +1,7 @@
 // Calls from C++ into guests and back.
 
 #include <array>
+#include <bit>
 
 #include "engine/store_impl.h"
 #include "engine/trap_message.h"
@@ -11,8 +12,27 @@ namespace {
 // Values of more parameters than this go to the heap.
 constexpr size_t kInlineValues = 20;
 
+using v8::internal::Address;
+using v8::internal::Internals;
+
+// Small integers are values, not objects, and a 32-bit integer always is one where pointers have 64 bits.
+// V8's headers know how they are encoded, so neither making nor reading one needs a call.
+constexpr bool kIntegersAreSmall = v8::internal::SmiValuesAre32Bits();
+
 int32_t to_i32(v8::Local<v8::Value> value) {
+  const Address bits = *reinterpret_cast<const Address*>(*value);
+  if (!Internals::HasHeapObjectTag(bits)) return Internals::SmiValue(bits);
   return value.As<v8::Int32>()->Value();
+}
+
+// `room` holds the encoded integer for as long as the handle is used.
+v8::Local<v8::Value> from_i32([[maybe_unused]] v8::Isolate* isolate, int32_t value, Address& room) {
+  if constexpr (kIntegersAreSmall) {
+    room = Internals::IntToSmi(value);
+    return std::bit_cast<v8::Local<v8::Value>>(&room);
+  } else {
+    return v8::Integer::New(isolate, value);
+  }
 }
 
 v8::Local<v8::Value> to_v8(v8::Isolate* isolate, CoreType type, const CoreValue& value) {
@@ -49,6 +69,27 @@ void from_v8(CoreType type, v8::Local<v8::Value> from, CoreValue& value) {
       value.u64 = 0;
   }
 }
+
+// The arguments of one call: on the stack, unless there are many.
+struct Arguments {
+  explicit Arguments(size_t count) {
+    if (count <= kInlineValues) return;
+    many_handles.resize(count);
+    many_rooms.resize(count);
+    handles = many_handles.data();
+    rooms = many_rooms.data();
+  }
+  Arguments(const Arguments&) = delete;
+  Arguments& operator=(const Arguments&) = delete;
+
+  // Not initialized: as many as the function has parameters are filled.
+  alignas(v8::Local<v8::Value>) unsigned char few_handles[kInlineValues * sizeof(v8::Local<v8::Value>)];
+  Address few_rooms[kInlineValues];
+  std::vector<v8::Local<v8::Value>> many_handles;
+  std::vector<Address> many_rooms;
+  v8::Local<v8::Value>* handles = reinterpret_cast<v8::Local<v8::Value>*>(few_handles);
+  Address* rooms = few_rooms;
+};
 
 bool read_results(v8::Local<v8::Context> context, const Signature& signature, v8::Local<v8::Value> result,
                   CoreValue* values) {
@@ -120,22 +161,19 @@ Result<void> Store::call(FunctionHandle handle, CoreValue* values) {
   v8::HandleScope handles(isolate);
   const Signature& signature = function.signature;
   const size_t count = signature.parameters.size();
-  std::array<v8::Local<v8::Value>, kInlineValues> few;
-  std::vector<v8::Local<v8::Value>> many;
-  v8::Local<v8::Value>* arguments = few.data();
-  if (count > kInlineValues) {
-    many.resize(count);
-    arguments = many.data();
-  }
+  Arguments arguments(count);
   for (size_t index = 0; index < count; ++index) {
-    arguments[index] = to_v8(isolate, signature.parameters[index], values[index]);
+    const CoreType type = signature.parameters[index];
+    arguments.handles[index] = type == CoreType::i32
+                                   ? from_i32(isolate, values[index].i32, arguments.rooms[index])
+                                   : to_v8(isolate, type, values[index]);
   }
   v8::TryCatch caught(isolate);
   caught.SetCaptureMessage(false);
   ++store.depth;
   auto context = local(store.context);
-  auto called =
-      local(function.function)->Call(context, v8::Undefined(isolate), static_cast<int>(count), arguments);
+  auto called = local(function.function)
+                    ->Call(context, v8::Undefined(isolate), static_cast<int>(count), arguments.handles);
   --store.depth;
   v8::Local<v8::Value> result;
   if (!called.ToLocal(&result)) [[unlikely]]

@@ -41,6 +41,8 @@ Store::Impl::~Impl() {
   memory_constructor.Reset();
   poll.Reset();
   context.Reset();
+  v8::Isolate::Scope entered_here(isolate.get());
+  base_handles.reset();
 }
 
 Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {
@@ -54,7 +56,7 @@ Result<void> Store::Impl::initialize() {
   isolate = make_isolate();
   v8::Isolate::Scope entered_here(isolate.get());
   isolate->SetStackLimit(current_stack_limit());
-  v8::HandleScope handles(isolate.get());
+  base_handles.emplace(isolate.get());
   auto new_context = v8::Context::New(isolate.get());
   if (new_context.IsEmpty()) return failure(ErrorCode::internal, "V8 could not make a context");
   context.Reset(isolate.get(), new_context);

@@ -86,6 +86,9 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
 
   StoreOptions options;
   IsolatePointer isolate;
+  // The outermost scope of the isolate, open for good and not empty: every later one then finds room for
+  // handles without allocating.
+  std::optional<v8::HandleScope> base_handles;
   v8::Global<v8::Context> context;
   v8::Global<v8::Function> instance_constructor, memory_constructor, poll;
 

@@ -286,6 +286,7 @@ Parsed<MessageFraming> parse_response_head(std::string_view head, const HeadLimi
                                            Response& response) {
   response.clear();
   MessageFraming result;
+  result.response = true;
   const std::string_view line = next_line(head);
   if (line.size() < 12 || line[8] != ' ') return bad("the first line is not VERSION STATUS REASON");
   auto version = parse_version(line.substr(0, 8));
@@ -319,6 +320,7 @@ Parsed<MessageFraming> parse_response_head(std::string_view head, const HeadLimi
 void BodyDecoder::begin(const MessageFraming& framing, const HeadLimits& limits) {
   limits_ = limits;
   remaining_ = framing.length;
+  response_ = framing.response;
   decoded_ = 0;
   extension_bytes_ = 0;
   scanner_.reset();
@@ -393,7 +395,7 @@ Parsed<BodyDecoder::Step> BodyDecoder::next_trailers(std::string_view input) {
   auto size = scanner_.scan(input, limits_);
   if (!size) {
     ParseFailure failure = size.error();
-    if (failure.status == 431) failure.reason = ErrorCase::http_request_trailer_section_size;
+    if (failure.status == 431) failure.reason = trailer_size_reason();
     return tl::unexpected(failure);
   }
   if (*size == 0) return Step{0, {}, true};
@@ -405,7 +407,7 @@ Parsed<BodyDecoder::Step> BodyDecoder::next_trailers(std::string_view input) {
     if (!field) return tl::unexpected(field.error());
     if (is_forbidden_trailer(field->name)) continue;
     if (fields.size() >= limits_.fields)
-      return bad("more trailers than the limit allows", ErrorCase::http_request_trailer_section_size, 431);
+      return bad("more trailers than the limit allows", trailer_size_reason(), 431);
     fields.append_checked(field->name, field->value);
   }
   if (!fields.empty()) trailers_ = std::move(fields);
@@ -416,7 +418,8 @@ Parsed<BodyDecoder::Step> BodyDecoder::next_trailers(std::string_view input) {
 Parsed<void> BodyDecoder::end_of_input() {
   if (state_ == State::until_close) state_ = State::done;
   if (state_ != State::done)
-    return bad("the connection ended inside a body", ErrorCase::connection_terminated);
+    return bad("the connection ended inside a body",
+               response_ ? ErrorCase::http_response_incomplete : ErrorCase::connection_terminated);
   return {};
 }
 

@@ -38,6 +38,8 @@ class HeadScanner {
   // more is needed. Refused: LF without CR, more than `limits.bytes`.
   Parsed<size_t> scan(std::string_view input, const HeadLimits& limits);
   void reset() { scanned_ = line_start_ = 0; }
+  // Some bytes of a head have come.
+  bool started() const { return scanned_ > 0; }
 
  private:
   size_t scanned_ = 0;
@@ -51,6 +53,7 @@ struct MessageFraming {
   uint64_t length = 0;  // for Framing::length
   Protocol protocol = Protocol::http_1_1;
   bool keep_alive = true;
+  bool response = false;
   bool expects_continue = false;  // requests: the client waits for 100 before it sends the body
 };
 
@@ -85,9 +88,14 @@ class BodyDecoder {
   enum class State : uint8_t { done, length, chunk_size, chunk_data, chunk_end, trailers, until_close };
   Parsed<Step> next_chunk_size(std::string_view input);
   Parsed<Step> next_trailers(std::string_view input);
+  ErrorCase trailer_size_reason() const {
+    return response_ ? ErrorCase::http_response_trailer_section_size
+                     : ErrorCase::http_request_trailer_section_size;
+  }
 
   State state_ = State::done;
   HeadLimits limits_;
+  bool response_ = false;
   uint64_t remaining_ = 0;
   uint64_t decoded_ = 0;
   size_t extension_bytes_ = 0;

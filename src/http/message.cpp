@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace wattle::http {
 
@@ -33,6 +34,15 @@ std::shared_ptr<Body> body_of(std::span<const uint8_t> bytes) {
   body->pipe.close();
   body->content_length = bytes.size();
   return body;
+}
+
+std::optional<uint64_t> content_length_of(const Fields& fields) {
+  const auto text = fields.get("content-length");
+  if (!text) return std::nullopt;
+  uint64_t length = 0;
+  auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), length);
+  if (problem != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  return length;
 }
 
 Result<std::string> read_all(Body& body, size_t limit_bytes) {

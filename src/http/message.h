@@ -52,6 +52,9 @@ BodyEnds make_body(size_t capacity_bytes = 64 * 1024);
 // A body that has ended already, holding `bytes`; capacity as needed.
 std::shared_ptr<Body> body_of(std::span<const uint8_t> bytes);
 
+// The value of Content-Length; nothing if there is none, or no number.
+std::optional<uint64_t> content_length_of(const Fields& fields);
+
 // Reads to the end. Refused: more than `limit_bytes` (invalid), and what the pipe fails with.
 Result<std::string> read_all(Body& body, size_t limit_bytes);
 

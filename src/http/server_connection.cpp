@@ -112,7 +112,7 @@ void ServerConnection::run() {
 }
 
 void ServerConnection::linger() {
-  if (transport_.failed() || !transport_.is_open()) return;
+  if (transport_.broken() || !transport_.is_open()) return;
   transport_.shut_down_sending();
   deadline_tick_ = core_.tick + 10;
   given_up_ = core_.forced;

@@ -1,29 +1,18 @@
 // HTTP/1.1 and 1.0 on one connection. The connection's fiber reads a head, runs the handler and sees the
 // response out; bodies move both ways by events, without a fiber, while the handler runs or waits.
-#include <charconv>
-
+#include "http/h1_body.h"
 #include "http/h1_writer.h"
 #include "http/server_core.h"
 
 namespace wattle::http {
 namespace {
 
-constexpr size_t kOutputHighWater = 64 * 1024;  // of a streamed response, in the output buffer
 constexpr size_t kCopiedBodyBytes = 16 * 1024;  // a known body up to here goes out in one piece with its head
 constexpr size_t kDrainedBodyBytes = 256 * 1024;  // read away of a body that the handler left
 constexpr int kRequestsInARow = 32;               // of one connection, before others get their turn
 constexpr uint64_t kRateGraceTicks = 50;
 
 using Progress = Transport::Progress;
-
-std::optional<uint64_t> declared_length(const Fields& fields) {
-  const auto text = fields.get("content-length");
-  if (!text) return std::nullopt;
-  uint64_t length = 0;
-  auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), length);
-  if (problem != std::errc() || end != text->data() + text->size()) return std::nullopt;
-  return length;
-}
 
 class H1Driver final : public ServerDriver, private Exchange {
  public:
@@ -59,11 +48,8 @@ class H1Driver final : public ServerDriver, private Exchange {
   // Bodies in motion.
   void schedule_pumps();
   void pump_request_body();
-  void fail_request_body(Error error);
   void pump_response();
-  bool fill_output();
   void complete_head();
-  void end_response_body();
   void break_connection();
 
   // The response's head.
@@ -95,6 +81,7 @@ class H1Driver final : public ServerDriver, private Exchange {
   uint64_t deadline_tick_ = 0;  // of phases idle and head
   bool expired_ = false;
   bool closing_asked_ = false;
+  bool more_may_come_ = false;  // from a client that has had its last answer
   bool first_request_ = true;
   bool keep_alive_ = true;
   bool disconnected_ = false;
@@ -104,21 +91,21 @@ class H1Driver final : public ServerDriver, private Exchange {
   Request request_;
   HeadScanner scanner_;
   MessageFraming framing_;
-  BodyDecoder decoder_;
+  BodyReceiver receiver_;
   bool head_request_ = false;
   bool continue_owed_ = false;
-  std::shared_ptr<Body> request_body_;  // being filled
+  bool body_taken_ = false;
   std::weak_ptr<Body> request_reader_;
+  uint64_t received_bytes_ = 0;
   uint64_t body_progress_tick_ = 0;
   uint64_t body_waited_ticks_ = 0;
 
   bool responded_ = false;
-  bool complete_ = false;   // every byte of the response is in the output buffer
-  bool head_open_ = false;  // the head lacks its framing fields
-  bool response_chunked_ = false;
-  std::optional<uint64_t> response_left_;  // of a declared length
+  bool complete_ = false;                    // every byte of the response is in the output buffer
+  bool head_open_ = false;                   // the head lacks its framing fields
+  std::optional<uint64_t> response_length_;  // where it is declared
   uint16_t status_ = 0;
-  std::shared_ptr<Body> response_body_;  // being sent
+  BodySender sender_;
   uint64_t sent_bytes_ = 0;
   uint64_t sent_tick_ = 0;
 };
@@ -139,7 +126,7 @@ void H1Driver::run() {
   }
   enter(Phase::closing);
   forget_bodies();
-  if (!disconnected_ && !transport_.broken()) connection_.linger();
+  if (more_may_come_ || !transport_.input().empty()) connection_.linger();
   while (pumps_scheduled_) connection_.fiber().yield();
 }
 
@@ -223,18 +210,20 @@ void H1Driver::refuse(const ParseFailure& failure) {
   out.append("\r\n").append(failure.message).append("\n");
   (void)transport_.flush();
   keep_alive_ = false;
+  more_may_come_ = true;
 }
 
 void H1Driver::handle() {
   enter(Phase::handling);
   deadline_tick_ = 0;
   ++core_.requests;
-  responded_ = complete_ = head_open_ = response_chunked_ = false;
-  response_left_.reset();
+  responded_ = complete_ = head_open_ = false;
+  response_length_.reset();
   continue_owed_ = framing_.expects_continue;
   if (has_body()) {
-    decoder_.begin(framing_, core_.options.head);
-    body_waited_ticks_ = 0;
+    receiver_.begin(framing_, core_.options.head, core_.options.max_body_bytes);
+    body_waited_ticks_ = received_bytes_ = 0;
+    body_taken_ = false;
   }
   core_.handler(*this);
   connection_.fiber().set_deadline(kNever);
@@ -252,61 +241,52 @@ void H1Driver::handle() {
 
 // Sees the response out: everything in the socket, or the client gone.
 void H1Driver::finish_response() {
-  if (response_body_ != nullptr) pump_response();
+  if (sender_.attached()) pump_response();
   while (!disconnected_ && !transport_.failed() && (!complete_ || transport_.queued() > 0))
     connection_.wait();
 }
 
 // What the handler left of the request's body stands between us and the next request.
 void H1Driver::drain_request_body() {
-  if (continue_owed_ && !decoder_.done()) keep_alive_ = false;  // whether the client will send it is unknown
-  if (!keep_alive_ || disconnected_ || decoder_.done()) {
-    if (!decoder_.done()) keep_alive_ = false;
+  if (continue_owed_ && !receiver_.done()) keep_alive_ = false;  // whether the client will send it is unknown
+  if (!keep_alive_ || disconnected_ || receiver_.done()) {
+    if (!receiver_.done()) {
+      keep_alive_ = false;
+      more_may_come_ = true;
+    }
     return;
   }
-  if (request_body_) request_body_->pipe.stop_reading();
+  receiver_.detach(http_error(ErrorCase::connection_terminated, "the request has ended"));
   deadline_tick_ = core_.tick + ticks_of(core_.options.header_timeout);
-  const uint64_t limit = decoder_.decoded_bytes() + kDrainedBodyBytes;
-  keep_alive_ = false;
-  for (;;) {
-    const std::string_view input = transport_.input();
-    auto step = decoder_.next(as_bytes(input), kDrainedBodyBytes);
-    if (!step || decoder_.decoded_bytes() > limit) return;
-    transport_.consume(step->consumed);
-    if (decoder_.done()) break;
-    if (!step->more_input) continue;
-    const auto filled = transport_.fill();
-    if (filled == Progress::failed || transport_.at_end() || expired_ || core_.forced) return;
-    if (filled == Progress::waiting) connection_.wait();
+  const uint64_t limit = receiver_.received_bytes() + kDrainedBodyBytes;
+  auto state = receiver_.discard(transport_, limit);
+  while (state == BodyReceiver::State::waiting && !expired_ && !core_.forced) {
+    connection_.wait();
+    state = receiver_.discard(transport_, limit);
   }
-  keep_alive_ = true;
+  if (state != BodyReceiver::State::done) {
+    keep_alive_ = false;
+    more_may_come_ = true;
+  }
 }
 
 void H1Driver::forget_bodies() {
-  if (request_body_) {
-    request_body_->pipe.writable().set_listener(nullptr);
-    request_body_->pipe.abort(http_error(ErrorCase::connection_terminated, "the request has ended"));
-    request_body_.reset();
-  }
-  if (response_body_) {
-    response_body_->pipe.readable().set_listener(nullptr);
-    response_body_->pipe.stop_reading();
-    response_body_.reset();
-  }
+  receiver_.detach(http_error(ErrorCase::connection_terminated, "the request has ended"));
+  sender_.detach();
 }
 
 void H1Driver::on_transport_event() {
   if (phase_ == Phase::handling || phase_ == Phase::sending) {
     async::DeferWakesScope defer(core_.worker);
-    if (request_body_) pump_request_body();
-    if (response_body_) {
+    if (receiver_.attached()) pump_request_body();
+    if (sender_.attached()) {
       pump_response();
     } else if (transport_.queued() > 0 && transport_.flush() == Progress::failed) {
       lose_client();
     }
     // A client that closes its side after the whole request has gone away, as far as anyone can tell.
     if (transport_.broken() ||
-        (transport_.hung_up() && phase_ == Phase::handling && (!has_body() || decoder_.done())))
+        (transport_.hung_up() && phase_ == Phase::handling && (!has_body() || receiver_.done())))
       lose_client();
   }
   connection_.wake();
@@ -318,8 +298,8 @@ void H1Driver::lose_client() {
   Error error = transport_.failed()
                     ? transport_.error()
                     : http_error(ErrorCase::connection_terminated, "the client closed the connection");
-  if (request_body_) request_body_->pipe.abort(error);
-  if (response_body_) response_body_->pipe.stop_reading();
+  receiver_.detach(error);
+  sender_.detach();
   if (phase_ == Phase::handling)
     connection_.fiber().cancel(Error(ErrorCode::cancelled, "the client went away", error));
   connection_.wake();
@@ -329,7 +309,7 @@ void H1Driver::break_connection() {
   keep_alive_ = false;
   responded_ = complete_ = true;
   disconnected_ = true;
-  if (response_body_) response_body_->pipe.stop_reading();
+  sender_.detach();
   transport_.close();
   connection_.wake();
 }
@@ -348,15 +328,18 @@ void H1Driver::on_tick() {
     lose_client();
     break_connection();
   }
-  if (phase_ != Phase::handling || !request_body_ || decoder_.done() || request_body_->pipe.room() == 0) {
+  if (!receiver_.starved() || receiver_.received_bytes() != received_bytes_) {
+    received_bytes_ = receiver_.received_bytes();
     body_progress_tick_ = now;
-    return;
   }
+  if (!receiver_.starved()) return;
   ++body_waited_ticks_;
   const uint64_t least = core_.options.body_bytes_per_second * body_waited_ticks_ / 10;
   if (now - body_progress_tick_ >= ticks_of(core_.options.body_timeout) ||
-      (body_waited_ticks_ > kRateGraceTicks && decoder_.decoded_bytes() < least))
-    fail_request_body(http_error(ErrorCase::connection_read_timeout, "the request's body comes too slowly"));
+      (body_waited_ticks_ > kRateGraceTicks && received_bytes_ < least)) {
+    keep_alive_ = false;
+    receiver_.detach(http_error(ErrorCase::connection_read_timeout, "the request's body comes too slowly"));
+  }
 }
 
 void H1Driver::on_drain() {
@@ -381,135 +364,70 @@ void H1Driver::schedule_pumps() {
   boost::asio::post(core_.worker.io(), [this] {
     pumps_scheduled_ = false;
     async::DeferWakesScope defer(core_.worker);
-    if (request_body_) pump_request_body();
-    if (response_body_) pump_response();
+    if (receiver_.attached()) pump_request_body();
+    if (sender_.attached()) pump_response();
   });
 }
 
 std::shared_ptr<Body> H1Driver::body() {
-  if (auto reader = request_reader_.lock(); reader && request_body_) return reader;
+  if (auto reader = request_reader_.lock(); reader && receiver_.attached()) return reader;
   BodyEnds ends = make_body(core_.options.body_buffer_bytes);
-  if (!has_body() || decoder_.done()) {
+  if (!has_body() || receiver_.done()) {
     ends.writer->content_length = 0;
     ends.writer->pipe.close();
     return ends.reader;
   }
   if (framing_.framing == Framing::length) ends.writer->content_length = framing_.length;
-  if (request_body_) {
+  if (std::exchange(body_taken_, true)) {
     ends.writer->pipe.abort(Error(ErrorCode::internal, "the request's body was taken and dropped before"));
     return ends.reader;
   }
-  request_body_ = std::move(ends.writer);
   request_reader_ = ends.reader;
   body_progress_tick_ = core_.tick;
   if (std::exchange(continue_owed_, false) && !responded_)
     (void)transport_.send("HTTP/1.1 100 Continue\r\n\r\n");
-  request_body_->pipe.writable().set_listener([this] { schedule_pumps(); });
+  receiver_.attach(std::move(ends.writer), [this] { schedule_pumps(); });
   pump_request_body();
   return ends.reader;
 }
 
-void H1Driver::fail_request_body(Error error) {
-  keep_alive_ = false;
-  request_body_->pipe.abort(std::move(error));
-  request_body_->pipe.writable().set_listener(nullptr);
-  request_body_.reset();
-}
-
 void H1Driver::pump_request_body() {
-  async::Pipe& pipe = request_body_->pipe;
-  while (!decoder_.done() && !pipe.reader_gone() && !pipe.closed()) {
-    const size_t room = pipe.room();
-    if (room == 0) return;
-    auto step = decoder_.next(as_bytes(transport_.input()), room);
-    if (!step) return fail_request_body(step.error().error());
-    if (decoder_.decoded_bytes() > core_.options.max_body_bytes.value_or(UINT64_MAX))
-      return fail_request_body(
-          http_error(ErrorCase::http_request_body_size, "the request's body is larger than the limit"));
-    if (!step->data.empty()) body_progress_tick_ = core_.tick;
-    pipe.try_write(step->data);
-    transport_.consume(step->consumed);
-    if (!step->more_input) continue;
-    const auto filled = transport_.fill();
-    if (filled == Progress::failed || transport_.at_end())
-      return fail_request_body(
-          http_error(ErrorCase::connection_terminated, "the client left inside the request's body"));
-    if (filled == Progress::waiting) return;
-  }
-  if (decoder_.done() && !pipe.closed()) {
-    request_body_->trailers = decoder_.take_trailers();
-    pipe.close();
-  }
+  if (receiver_.pump(transport_) == BodyReceiver::State::failed) keep_alive_ = false;
 }
 
 void H1Driver::pump_response() {
   if (disconnected_) return;
+  if (head_open_) complete_head();
   for (;;) {
-    const bool more = fill_output();
+    const auto state = complete_ ? BodySender::State::complete : sender_.fill(transport_);
+    if (state == BodySender::State::failed) return break_connection();
+    complete_ = state == BodySender::State::complete;
     const auto flushed = transport_.flush();
     if (flushed == Progress::failed) return lose_client();
-    if (flushed == Progress::waiting || !more) break;
+    if (flushed == Progress::waiting || state != BodySender::State::full) break;
   }
   if (complete_) connection_.wake();
-}
-
-// Moves body bytes into the output buffer; false when there is nothing more to move now.
-bool H1Driver::fill_output() {
-  if (complete_) return false;
-  if (head_open_) complete_head();
-  async::Pipe& pipe = response_body_->pipe;
-  while (transport_.queued() < kOutputHighWater) {
-    auto bytes = pipe.peek();
-    if (bytes.empty()) break;
-    bytes = bytes.first(std::min(bytes.size(), kOutputHighWater));
-    const size_t count = bytes.size();
-    if (!body_allowed(status_)) {
-      pipe.consume(count);
-      continue;
-    }
-    if (response_left_) {
-      if (count >
-          *response_left_) {  // more than was promised: the client could take it for the next response
-        break_connection();
-        return false;
-      }
-      *response_left_ -= count;
-    }
-    if (response_chunked_) {
-      append_chunk(transport_.output(), bytes);
-    } else {
-      transport_.output().append(reinterpret_cast<const char*>(bytes.data()), count);
-    }
-    pipe.consume(count);
-  }
-  if (pipe.at_end()) end_response_body();
-  return !complete_ && pipe.buffered() > 0;
-}
-
-void H1Driver::end_response_body() {
-  if (response_body_->pipe.error() || (response_left_.value_or(0) > 0 && body_allowed(status_)))
-    return break_connection();
-  if (response_chunked_ && body_allowed(status_))
-    append_last_chunk(transport_.output(), response_body_->trailers);
-  complete_ = true;
 }
 
 // By the time that the head must go out, the whole body may be known.
 void H1Driver::complete_head() {
   head_open_ = false;
   std::string& out = transport_.output();
-  const Body& body = *response_body_;
+  const Body& body = sender_.body();
   const bool whole = body.pipe.closed() && !body.pipe.error() && !body.trailers;
-  if (!response_left_ && whole) response_left_ = body.pipe.buffered();
-  if (status_ == 204 || (status_ == 304 && !response_left_)) {
-    response_left_.reset();
-  } else if (response_left_) {
-    append_field(out, "content-length", std::to_string(*response_left_));
-  } else if (framing_.protocol == Protocol::http_1_1) {
-    response_chunked_ = true;
-    append_field(out, "transfer-encoding", "chunked");
+  if (!response_length_ && whole && body_allowed(status_)) response_length_ = body.pipe.buffered();
+  bool chunked = false;
+  if (response_length_ && status_ != 204) {
+    append_field(out, "content-length", std::to_string(*response_length_));
+  } else if (status_ != 204 && status_ != 304) {
+    chunked = framing_.protocol == Protocol::http_1_1;
+    if (chunked) append_field(out, "transfer-encoding", "chunked");
+    if (!chunked) keep_alive_ = false;
+  }
+  if (body_allowed(status_)) {
+    sender_.begin(chunked, response_length_);
   } else {
-    keep_alive_ = false;
+    sender_.begin_discarding();
   }
   if (!keep_alive_ || closing_asked_) {
     keep_alive_ = false;
@@ -543,8 +461,8 @@ Result<void> H1Driver::respond(const Response& response, std::span<const uint8_t
   WATTLE_CHECK(may_respond(response.status));
   begin_head(response);
   std::string& out = transport_.output();
-  if (closing_asked_ || (continue_owed_ && !decoder_.done())) keep_alive_ = false;
-  const auto declared = head_request_ && body.empty() ? declared_length(response.fields) : std::nullopt;
+  if (closing_asked_ || (continue_owed_ && !receiver_.done())) keep_alive_ = false;
+  const auto declared = head_request_ && body.empty() ? content_length_of(response.fields) : std::nullopt;
   if (status_ != 204 && (status_ != 304 || !body.empty())) {
     out.append("content-length: ");
     append_number(out, declared.value_or(body.size()));
@@ -563,7 +481,7 @@ Result<void> H1Driver::respond(const Response& response, std::span<const uint8_t
 Result<void> H1Driver::send_known(std::span<const uint8_t> body) {
   const size_t first = std::min(body.size(), kCopiedBodyBytes);
   complete_ = false;
-  for (size_t piece = first;; piece = std::min(body.size(), kOutputHighWater)) {
+  for (size_t piece = first;; piece = std::min(body.size(), BodySender::kHighWater)) {
     transport_.output().append(reinterpret_cast<const char*>(body.data()), piece);
     body = body.subspan(piece);
     auto flushed = transport_.flush();
@@ -585,11 +503,10 @@ Result<void> H1Driver::send_known(std::span<const uint8_t> body) {
 Result<void> H1Driver::respond_streaming(const Response& response, std::shared_ptr<Body> body) {
   WATTLE_CHECK(may_respond(response.status));
   begin_head(response);
-  if (continue_owed_ && !decoder_.done()) keep_alive_ = false;
-  response_left_ = body->content_length ? body->content_length : declared_length(response.fields);
+  if (continue_owed_ && !receiver_.done()) keep_alive_ = false;
+  response_length_ = body->content_length ? body->content_length : content_length_of(response.fields);
   head_open_ = true;
-  response_body_ = std::move(body);
-  response_body_->pipe.readable().set_listener([this] { schedule_pumps(); });
+  sender_.attach(std::move(body), [this] { schedule_pumps(); });
   schedule_pumps();
   return {};
 }
