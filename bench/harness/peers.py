@@ -57,7 +57,7 @@ class Candidate:
 
 def candidates(wattle, cache_folder):
     def wattle_serving(name, what, guest, *options):
-        make = lambda: wattle_serve(guest, "--cache-dir", cache_folder, *options, name=name, wattle=wattle)
+        make = lambda: wattle_serve(guest, *options, name=name, wattle=wattle, cache_folder=cache_folder)
         return Candidate(name, f"wattle serve, {what}", make, guest)
 
     def jco_serving(name, what, guest):

@@ -74,7 +74,7 @@ def process_tree(root_pid):
 
 
 class Server:
-    """One server. "{port}" and "{folder}" (a scratch folder) in the command's words are filled in."""
+    """One server. "{port}" and "{folder}" (a scratch folder) in the command and its environment are filled in."""
 
     def __init__(self, name, command, environment=None, prepare=None):
         self.name = name
@@ -82,9 +82,9 @@ class Server:
         self.folder = tempfile.TemporaryDirectory(prefix=f"wattle-{name}-")
         self.log_path = pathlib.Path(self.folder.name) / "log"
         self.process = None
-        self.environment = {**os.environ, **(environment or {})}
         fill = lambda word: str(word).replace("{port}", str(self.port)).replace("{folder}", self.folder.name)
         self.command = [fill(word) for word in command]
+        self.environment = {**os.environ, **{key: fill(value) for key, value in (environment or {}).items()}}
         self.prepare = prepare
 
     def __enter__(self):
@@ -200,11 +200,10 @@ class Server:
         return self.process.wait()
 
 
-def wattle_serve(component, *options, name="wattle", environment=None, wattle=None):
-    """`wattle serve` of a guest by its name in tests/guests, or of a file."""
+def wattle_serve(component, *options, name="wattle", wattle=None, cache_folder="{folder}/cache"):
+    """`wattle serve` of a guest by its name in tests/guests, or of a file. Without `cache_folder` it starts cold."""
     path = pathlib.Path(component)
     if path.suffix != ".wasm":
         path = GUESTS / f"{component}.wasm"
-    return Server(
-        name, [wattle or WATTLE, "serve", path, "--addr", "127.0.0.1:{port}", *options], environment=environment
-    )
+    command = [wattle or WATTLE, "serve", path, "--addr", "127.0.0.1:{port}", *options]
+    return Server(name, command, environment={"XDG_CACHE_HOME": str(cache_folder)})
