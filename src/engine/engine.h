@@ -40,6 +40,8 @@ struct EngineOptions {
 // fine.
 Result<void> start(const EngineOptions& options);
 std::string_view v8_version();
+// Writes to the cache at once what is usually written in the background: for programs that are about to end.
+void flush_code_cache();
 
 // ---- Values and types
 // --------------------------------------------------------------------------------------
@@ -113,6 +115,10 @@ class Module {
       const = 0;  // without the reserved names that rewriting adds
   // Whether instances can be reset: no reachable instruction changes tables or drops segments after start-up.
   virtual bool resettable() const = 0;
+  // Gives up the compiled code and keeps what is needed to have it back: for components that are idle.
+  // Instances that exist keep what they use; the next instantiate() brings it back, in a few ms for a small
+  // module.
+  virtual void drop_code() const = 0;
 };
 
 // ---- Stores

@@ -24,21 +24,30 @@ IsolatePointer make_isolate() {
   return IsolatePointer(isolate);
 }
 
-ScratchIsolate::ScratchIsolate() : isolate_(make_isolate()) {
-  isolate_->Enter();
+ScratchIsolate::ScratchIsolate(v8::WasmStreamingCallback streaming) : isolate_(make_isolate()) {
+  v8::Isolate::Scope entered(isolate_.get());
   isolate_->SetStackLimit(current_stack_limit());
+  isolate_->SetWasmStreamingCallback(streaming);
   v8::HandleScope handles(isolate_.get());
-  auto context = v8::Context::New(isolate_.get());
-  context->Enter();
-  context_.Reset(isolate_.get(), context);
+  context_.Reset(isolate_.get(), v8::Context::New(isolate_.get()));
 }
 
 ScratchIsolate::~ScratchIsolate() {
+  context_.Reset();
+}
+
+void ScratchIsolate::enter() {
+  isolate_->Enter();
+  isolate_->SetStackLimit(current_stack_limit());
+  v8::HandleScope handles(isolate_.get());
+  context()->Enter();
+}
+
+void ScratchIsolate::leave() {
   {
     v8::HandleScope handles(isolate_.get());
     context()->Exit();
   }
-  context_.Reset();
   isolate_->Exit();
 }
 

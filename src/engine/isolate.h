@@ -19,15 +19,17 @@ using IsolatePointer = std::unique_ptr<v8::Isolate, IsolateDeleter>;
 // A bare isolate, not entered. Precondition: start() succeeded.
 IsolatePointer make_isolate();
 
-// An isolate with a context, entered on this thread for as long as this lives: for compiling. V8 keeps what
-// it compiled in an isolate alive too long, so these are thrown away.
+// An isolate with a context, for compiling. To be entered on one thread at a time, in the manner of a stack.
 class ScratchIsolate {
  public:
-  ScratchIsolate();
+  // `streaming`: what WebAssembly.compileStreaming calls.
+  explicit ScratchIsolate(v8::WasmStreamingCallback streaming);
   ~ScratchIsolate();
   ScratchIsolate(const ScratchIsolate&) = delete;
   ScratchIsolate& operator=(const ScratchIsolate&) = delete;
 
+  void enter();
+  void leave();
   v8::Isolate* isolate() const { return isolate_.get(); }
   v8::Local<v8::Context> context() const { return context_.Get(isolate_.get()); }
 

@@ -1,58 +1,37 @@
-#include <cstring>
-
+#include "engine/code_keeper.h"
+#include "engine/compile.h"
 #include "engine/core_binary.h"
 #include "engine/engine_state.h"
-#include "engine/isolate.h"
 #include "engine/module_impl.h"
 #include "engine/rewrite.h"
+#include "engine/scan.h"
 
 namespace wattle::engine {
 namespace {
 
-// "CompileError: WasmModuleObject::Compile(): Compiling function #0 failed: ..." without what only V8 knows.
-std::string reason_of(std::string text) {
-  for (std::string_view prefix :
-       {"CompileError: ", "RangeError: ", "WasmModuleObject::Compile(): ", "WebAssembly.Module(): "}) {
-    if (text.starts_with(prefix)) text.erase(0, prefix.size());
+// What code depends on besides the module's bytes.
+std::string build_of_engine() {
+  return fmt::format("V8 {} rewriting {} {}", v8_version(), kRewritingVersion, engine_flags());
+}
+
+ModuleFacts facts_of(CoreModule decoded, Rewritten& rewritten, bool resettable) {
+  ModuleFacts facts;
+  facts.imports = std::move(decoded.imports);
+  facts.exports = std::move(decoded.exports);
+  facts.memory = decoded.memory;
+  facts.resettable = resettable;
+  facts.memory_import = std::move(rewritten.memory_import);
+  facts.save_export = std::move(rewritten.save_export);
+  facts.restore_export = std::move(rewritten.restore_export);
+  return facts;
+}
+
+Result<v8::CompiledWasmModule> load_or_compile(CompilingIsolate& isolate, std::span<const uint8_t> bytes,
+                                               const std::optional<CachedModule>& cached) {
+  if (cached && !cached->code.empty()) {
+    if (auto loaded = isolate.load(bytes, cached->code)) return std::move(*loaded);
   }
-  return text;
-}
-
-bool validates(ScratchIsolate& scratch, std::span<const uint8_t> bytes) {
-  v8::HandleScope handles(scratch.isolate());
-  auto context = scratch.context();
-  // The isolate is gone before `bytes`, so V8 may look at them where they are.
-  auto store = v8::ArrayBuffer::NewBackingStore(
-      const_cast<uint8_t*>(bytes.data()), bytes.size(), [](void*, size_t, void*) {}, nullptr);
-  v8::Local<v8::Value> argument = v8::ArrayBuffer::New(scratch.isolate(), std::move(store));
-  auto validate = web_assembly_function(context, "validate");
-  v8::Local<v8::Value> valid;
-  return validate->Call(context, v8::Undefined(scratch.isolate()), 1, &argument).ToLocal(&valid) &&
-         valid->IsTrue();
-}
-
-// V8 says why only through an exception of its constructor, which looks at bodies when it compiles lazily
-// without lazy validation; so an invalid module is compiled once more, eagerly, for its message.
-Error refusal(ScratchIsolate& scratch, std::span<const uint8_t> bytes) {
-  if (auto decoded = decode_core_module(bytes); !decoded) return decoded.error();
-  v8::HandleScope handles(scratch.isolate());
-  v8::TryCatch caught(scratch.isolate());
-  v8::V8::SetFlagsFromString("--no-wasm-lazy-validation");
-  auto module = v8::WasmModuleObject::Compile(scratch.isolate(), {bytes.data(), bytes.size()});
-  v8::V8::SetFlagsFromString("--wasm-lazy-validation");
-  std::string reason = module.IsEmpty() ? reason_of(exception_text(scratch.isolate(), caught)) : "no reason";
-  return Error(ErrorCode::invalid, "the core module is invalid: " + reason);
-}
-
-Result<v8::CompiledWasmModule> compile_valid(ScratchIsolate& scratch, std::span<const uint8_t> bytes) {
-  v8::HandleScope handles(scratch.isolate());
-  v8::TryCatch caught(scratch.isolate());
-  v8::Local<v8::WasmModuleObject> module;
-  if (!v8::WasmModuleObject::Compile(scratch.isolate(), {bytes.data(), bytes.size()}).ToLocal(&module)) {
-    return failure(ErrorCode::invalid, "V8 does not compile the core module: {}",
-                   reason_of(exception_text(scratch.isolate(), caught)));
-  }
-  return module->GetCompiledModule();
+  return isolate.compile(bytes);
 }
 
 }  // namespace
@@ -60,27 +39,59 @@ Result<v8::CompiledWasmModule> compile_valid(ScratchIsolate& scratch, std::span<
 Result<std::shared_ptr<const Module>> Module::compile(std::span<const uint8_t> bytes,
                                                       const CompileOptions& options) {
   if (!started()) return failure(not_started());
-  ScratchIsolate scratch;
-  if (!validates(scratch, bytes)) return failure(refusal(scratch, bytes));
+  const CodeCache& cache = CodeKeeper::instance().cache();
+  std::string key = cache.enabled() ? CodeCache::key_of(bytes, build_of_engine()) : std::string();
+  const std::optional<CachedModule> cached = cache.load(key);
+  CompilingIsolate isolate;
+  // V8 sees the original first: rewriting an invalid module could make it valid. What is in the cache was
+  // valid.
+  if (!cached && !isolate.validates(bytes)) return failure(isolate.refusal(bytes));
   WATTLE_TRY(CoreModule decoded, decode_core_module(bytes));
+  const bool resettable = cached ? cached->facts.resettable : changes_only_memory_and_globals(decoded);
   Rewritten rewritten = rewrite(decoded);
-  WATTLE_TRY(auto code, compile_valid(scratch, rewritten.bytes));
-  ModuleFacts facts;
-  facts.imports = std::move(decoded.imports);
-  facts.exports = std::move(decoded.exports);
-  facts.memory = decoded.memory;
-  facts.resettable = rewritten.resettable;
-  facts.memory_import = std::move(rewritten.memory_import);
-  facts.save_export = std::move(rewritten.save_export);
-  facts.restore_export = std::move(rewritten.restore_export);
-  return std::make_shared<const ModuleImpl>(std::move(facts), options, std::move(code));
+  WATTLE_TRY(auto code, load_or_compile(isolate, rewritten.bytes, cached));
+  auto module = std::make_shared<const ModuleImpl>(
+      facts_of(std::move(decoded), rewritten, resettable), options,
+      std::make_shared<v8::CompiledWasmModule>(std::move(code)), std::move(key));
+  if (cache.enabled()) CodeKeeper::instance().keep(module, cached ? cached->code.size() : 0, !cached);
+  return module;
 }
 
 Result<void> Module::validate(std::span<const uint8_t> bytes) {
   if (!started()) return failure(not_started());
-  ScratchIsolate scratch;
-  if (!validates(scratch, bytes)) return failure(refusal(scratch, bytes));
+  CompilingIsolate isolate;
+  if (!isolate.validates(bytes)) return failure(isolate.refusal(bytes));
   return {};
+}
+
+ModuleImpl::ModuleImpl(ModuleFacts facts, CompileOptions options, Code code, std::string cache_key)
+    : facts_(std::move(facts)), options_(options), cache_key_(std::move(cache_key)), code_(std::move(code)) {
+  for (uint32_t index = 0; index < facts_.exports.size(); ++index) {
+    facts_.export_index.emplace(facts_.exports[index].name, index);
+  }
+}
+
+void ModuleImpl::drop_code() const {
+  std::lock_guard lock(mutex_);
+  if (code_ == nullptr) return;
+  auto bytes = code_->GetWireBytesRef();
+  bytes_.assign(bytes.data(), bytes.data() + bytes.size());
+  code_.reset();
+}
+
+ModuleImpl::Code ModuleImpl::code_if_there() const {
+  std::lock_guard lock(mutex_);
+  return code_;
+}
+
+Result<ModuleImpl::Code> ModuleImpl::code() const {
+  std::lock_guard lock(mutex_);
+  if (code_ != nullptr) return code_;
+  CompilingIsolate isolate;
+  WATTLE_TRY(auto code, load_or_compile(isolate, bytes_, CodeKeeper::instance().cache().load(cache_key_)));
+  code_ = std::make_shared<v8::CompiledWasmModule>(std::move(code));
+  bytes_ = {};
+  return code_;
 }
 
 }  // namespace wattle::engine

@@ -27,25 +27,31 @@ struct ModuleFacts {
 
 class ModuleImpl final : public Module, public std::enable_shared_from_this<ModuleImpl> {
  public:
-  ModuleImpl(ModuleFacts facts, CompileOptions options, v8::CompiledWasmModule code)
-      : facts_(std::move(facts)), options_(options), code_(std::move(code)) {
-    for (uint32_t index = 0; index < facts_.exports.size(); ++index) {
-      facts_.export_index.emplace(facts_.exports[index].name, index);
-    }
-  }
+  using Code = std::shared_ptr<v8::CompiledWasmModule>;
+
+  // `cache_key`: of the code on disk; empty: not kept there.
+  ModuleImpl(ModuleFacts facts, CompileOptions options, Code code, std::string cache_key);
 
   const std::vector<ModuleImport>& imports() const override { return facts_.imports; }
   const std::vector<ModuleExport>& exports() const override { return facts_.exports; }
   bool resettable() const override { return facts_.resettable; }
+  void drop_code() const override;
 
   const ModuleFacts& facts() const { return facts_; }
   const CompileOptions& options() const { return options_; }
-  const v8::CompiledWasmModule& code() const { return code_; }
+  const std::string& cache_key() const { return cache_key_; }
+  // The compiled code; compiled again, or taken from the cache, if it was dropped.
+  Result<Code> code() const;
+  // The compiled code, unless it was dropped.
+  Code code_if_there() const;
 
  private:
   ModuleFacts facts_;
   CompileOptions options_;
-  v8::CompiledWasmModule code_;
+  std::string cache_key_;
+  mutable std::mutex mutex_;
+  mutable Code code_;
+  mutable std::vector<uint8_t> bytes_;  // rewritten; while the code is dropped
 };
 
 }  // namespace wattle::engine

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/byte_reader.h"
-#include "engine/scan.h"
 
 namespace wattle::engine {
 namespace {
@@ -95,7 +94,9 @@ class Rewriter {
   explicit Rewriter(const CoreModule& module) : module_(module) {}
 
   Rewritten run() {
-    result_.resettable = changes_only_memory_and_globals(module_);
+    size_t expected = 4096;  // what is added is small
+    for (const Section& section : module_.sections) expected += section.bytes.size() + 6;
+    result_.bytes.reserve(expected);
     import_memory();
     shadow_globals();
     constexpr uint8_t kHeader[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};

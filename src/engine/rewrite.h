@@ -20,7 +20,6 @@ inline constexpr std::string_view kReservedModule = "wattle:engine";
 
 struct Rewritten {
   std::vector<uint8_t> bytes;
-  bool resettable = false;                  // see changes_only_memory_and_globals
   std::string memory_import;                // its name in kReservedModule; empty: no memory of its own
   std::string save_export, restore_export;  // functions without parameters; empty: no mutable globals
 };

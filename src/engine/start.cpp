@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "engine/code_keeper.h"
 #include "engine/engine.h"
 #include "engine/engine_state.h"
 #include "engine/platform.h"
@@ -65,6 +66,10 @@ Result<void> start(const EngineOptions& options) {
 
 std::string_view v8_version() {
   return v8::V8::GetVersion();
+}
+
+void flush_code_cache() {
+  if (started()) CodeKeeper::instance().flush();
 }
 
 bool started() {

@@ -209,8 +209,9 @@ Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::s
   v8::HandleScope handles(isolate);
   auto context = local(store.context);
   v8::TryCatch caught(isolate);
+  WATTLE_TRY(auto code, module.code());
   v8::Local<v8::WasmModuleObject> module_object;
-  if (!v8::WasmModuleObject::FromCompiledModule(isolate, module.code()).ToLocal(&module_object)) {
+  if (!v8::WasmModuleObject::FromCompiledModule(isolate, *code).ToLocal(&module_object)) {
     return failure(ErrorCode::internal, "V8 does not take its compiled code: {}",
                    exception_text(isolate, caught));
   }
@@ -220,7 +221,8 @@ Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::s
   ++store.depth;
   auto made = local(store.instance_constructor)->NewInstance(context, 2, arguments);
   --store.depth;
-  if (!made.ToLocal(&instance)) {
+  // V8 returns an empty object, not nothing, when a start function throws.
+  if (!made.ToLocal(&instance) || caught.HasCaught()) {
     if (store.terminating || caught.HasTerminated()) return failure(store.call_failed(caught));
     store.trapped = true;
     return failure(instantiation_error_of(exception_text(isolate, caught)));

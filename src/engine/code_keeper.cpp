@@ -1,0 +1,95 @@
+#include "engine/code_keeper.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "engine/engine_state.h"
+
+namespace wattle::engine {
+namespace {
+
+constexpr Duration kFirstLook = std::chrono::milliseconds(500);
+constexpr Duration kLongestInterval = std::chrono::minutes(10);
+constexpr int kIntervalFactor = 3;
+
+bool is_clearly_more(size_t now, size_t before) {
+  return now > before + before / 8;
+}
+
+}  // namespace
+
+CodeKeeper& CodeKeeper::instance() {
+  static CodeKeeper* keeper = new CodeKeeper(CodeCache(engine_options().cache_directory));
+  return *keeper;
+}
+
+void CodeKeeper::keep(std::shared_ptr<const ModuleImpl> module, size_t kept_bytes, bool is_new) {
+  std::lock_guard lock(mutex_);
+  items_.push_back({module, kept_bytes, is_new, Clock::now() + kFirstLook, kFirstLook});
+  if (!running_) {
+    running_ = true;
+    std::thread([this] { run(); }).detach();
+  }
+  changed_.notify_one();
+}
+
+void CodeKeeper::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    auto soonest = std::min_element(items_.begin(), items_.end(),
+                                    [](const Item& a, const Item& b) { return a.next < b.next; });
+    if (soonest == items_.end()) {
+      changed_.wait(lock);
+      continue;
+    }
+    if (const TimePoint next = soonest->next; next > Clock::now()) {
+      changed_.wait_until(lock, next);
+      continue;
+    }
+    Item item = std::move(*soonest);
+    items_.erase(soonest);
+    lock.unlock();
+    look_at(item);
+    lock.lock();
+    if (item.module.expired()) continue;
+    item.interval = std::min<Duration>(item.interval * kIntervalFactor, kLongestInterval);
+    item.next = Clock::now() + item.interval;
+    items_.push_back(std::move(item));
+  }
+}
+
+void CodeKeeper::look_at(Item& item) {
+  auto module = item.module.lock();
+  if (module == nullptr) return;
+  auto code = module->code_if_there();
+  if (code == nullptr) return;
+  v8::OwnedBuffer serialized = code->Serialize();
+  if (!item.is_new && !is_clearly_more(serialized.size, item.kept_bytes)) return;
+  auto stored = cache_.store(module->cache_key(), {.resettable = module->resettable()},
+                             {serialized.buffer.get(), serialized.size});
+  if (!stored) {
+    if (!warned_.exchange(true)) spdlog::warn("{}", stored.error().full_message());
+    return;
+  }
+  item.kept_bytes = serialized.size;
+  item.is_new = false;
+}
+
+void CodeKeeper::flush() {
+  std::vector<Item> items;
+  {
+    std::lock_guard lock(mutex_);
+    items = items_;
+  }
+  for (Item& item : items) look_at(item);
+  std::lock_guard lock(mutex_);
+  for (Item& item : items_) {
+    for (const Item& done : items) {
+      if (item.module.lock() == done.module.lock())
+        item.kept_bytes = done.kept_bytes, item.is_new = done.is_new;
+    }
+  }
+}
+
+}  // namespace wattle::engine
