@@ -17,17 +17,29 @@
 #include <utility>
 
 #include "engine/engine.h"
+#include "runtime/handle_table.h"
 #include "runtime/host.h"
 #include "wit/strings.h"
 
 namespace wattle::runtime {
 
-class ComponentInstance;  // handle table and flags of one component instance
+// Canonical options of a live instance.
+struct LiveOptions {
+  std::optional<engine::MemoryHandle> memory = {};
+  std::optional<engine::FunctionHandle> realloc = {}, post_return = {};
+  wit::StringEncoding encoding = wit::StringEncoding::utf8;
+};
 
 class CallContext {
  public:
-  CallContext(engine::Store& its_store, ComponentInstance& its_instance, Host& its_host)
-      : store(its_store), instance(its_instance), host(its_host) {}
+  CallContext(engine::Store& entered_store, ComponentInstance& component_instance, Host& host_state,
+              const LiveOptions& options = {})
+      : store(entered_store),
+        instance(component_instance),
+        host(host_state),
+        memory(options.memory),
+        realloc(options.realloc),
+        encoding(options.encoding) {}
 
   engine::Store& store;
   ComponentInstance& instance;
@@ -35,12 +47,19 @@ class CallContext {
   std::optional<engine::MemoryHandle> memory;
   std::optional<engine::FunctionHandle> realloc;
   wit::StringEncoding encoding = wit::StringEncoding::utf8;
+  Task* task = nullptr;  // the call that borrow handles are lowered for: on the callee's side only
+  Lenders lenders;       // the handles that were lent by lifting borrows: on the caller's side only
 
   // The bytes [pointer, pointer + bytes) if they are aligned and inside the memory; else fails with a trap
   // and returns null. The address holds until guest code runs. `alignment` is a power of two.
   uint8_t* at(uint32_t pointer, uint64_t bytes, uint32_t alignment);
+  // All bytes, as of now.
+  engine::MemoryView view() const { return memory ? store.view(*memory) : engine::MemoryView{}; }
   // Calls realloc(0, 0, alignment, bytes) and checks what it returns. 0 and failed() when it trapped or lied.
-  uint32_t allocate(uint32_t alignment, uint64_t bytes);
+  // `what` is "list", "string" or "value", for the message.
+  uint32_t allocate(uint32_t alignment, uint64_t bytes, std::string_view what = "list");
+  // Calls realloc, with the instance shut for calls out of it; the result is not checked.
+  Result<uint32_t> reallocate(uint32_t old_pointer, uint32_t old_bytes, uint32_t alignment, uint32_t bytes);
 
   // Strings. `length` is as the encoding counts it (with Latin-1+UTF-16's tag bit).
   std::string lift_string(uint32_t pointer, uint32_t length);
@@ -48,12 +67,23 @@ class CallContext {
   std::string_view view_string(uint32_t pointer, uint32_t length, std::string& storage);
   // `text` must be UTF-8. Returns pointer and length.
   std::pair<uint32_t, uint32_t> lower_string(std::string_view text);
+  // Text of any encoding, which must not lie in this context's memory.
+  wit::StringRange lower_text(const wit::Text& text);
 
   // Handles of host resources: from the guest's handle table to the representation, and back. Failing, they
   // return 0.
   uint32_t lift_own(uint32_t handle, const ResourceType& type);
   uint32_t lift_borrow(uint32_t handle, const ResourceType& type);
   uint32_t lower_own(uint32_t representation, const ResourceType& type);
+
+  // The same for any resource, by its index in the plan. A borrow that is lowered into the component that defines
+  // the resource is the representation itself, no handle.
+  uint32_t lift_own(uint32_t handle, ResourceIndex resource);
+  uint32_t lift_borrow(uint32_t handle, ResourceIndex resource);
+  uint32_t lower_own(uint32_t representation, ResourceIndex resource);
+  uint32_t lower_borrow(uint32_t representation, ResourceIndex resource);
+  // The handle, if it is of that type; else fails and returns null.
+  Handle* find_handle(uint32_t handle, ResourceIndex resource);
 
   void fail(Error error) {
     if (!error_) error_.emplace(std::move(error));
@@ -64,6 +94,12 @@ class CallContext {
   std::optional<Error> take_error() { return std::exchange(error_, std::nullopt); }
 
  private:
+  ResourceIndex index_of(const ResourceType& type) const;
+  Handle* find_handle(uint32_t handle, const ResourceType& type);
+  uint32_t add_handle(const Handle& handle);
+  uint32_t take_own(uint32_t index, const Handle* handle);
+  uint32_t lend(uint32_t index, const Handle* handle);
+
   std::optional<Error> error_;
 };
 

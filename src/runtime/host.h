@@ -46,6 +46,9 @@ inline const ResourceType host_resource_type{T::kInterface, T::kName, true};
 // first. Both their number and the bytes they keep on the guest's behalf are bounded.
 class HostResources {
  public:
+  HostResources() = default;
+  HostResources(HostResources&&) = default;
+  HostResources& operator=(HostResources&&) = default;
   uint32_t max_count = 10'000;
   size_t max_bytes = size_t{16} << 20;
 

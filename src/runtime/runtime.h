@@ -11,6 +11,7 @@
 // walks the list (plan.h). A call runs on the current fiber.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -106,6 +107,12 @@ class Linker {
   // A function whose type is the importing component's own business; used for tools, tests and remote calls.
   void dynamic_function(std::string_view interface, std::string_view name, DynamicFunction function);
 
+  // Says what a function's WIT type is, for a check of names and shapes beyond the core signature; a function that
+  // is not declared is checked by its core signature alone. `resource_name` names the type's resources as the
+  // interface does.
+  void declare(std::string_view interface, std::string_view name,
+               std::shared_ptr<const wit::FunctionType> type, wit::ResourceNamer resource_name);
+
   // Resolves every import. An import that nothing satisfies is unlinkable: the error names it, says what is
   // available, and how to allow it; one of another type shows both sides.
   Result<std::shared_ptr<const LinkedComponent>> link(std::shared_ptr<const Component> component) const;
@@ -117,12 +124,19 @@ class Linker {
   void define(std::string_view interface, std::string_view name, HostFunction function);
   void define_resource(const ResourceType& type);
 
+  class Source;
+  struct Declaration {
+    std::shared_ptr<const wit::FunctionType> type;
+    wit::ResourceNamer resource_name;
+  };
   struct Interface {
     std::string version;
     std::map<std::string, HostFunction, std::less<>> functions;
     std::map<std::string, DynamicFunction, std::less<>> dynamic_functions;
     std::map<std::string, const ResourceType*, std::less<>> resources;
+    std::map<std::string, Declaration, std::less<>> declarations;
   };
+  Interface& interface(std::string_view name);
   std::map<std::string, Interface, std::less<>> interfaces_;  // by name without version
 };
 
@@ -131,8 +145,10 @@ class Linker {
 class Instance {
  public:
   // Instantiates: runs start functions under `limits`. Waits and host calls work as in a call.
+  // `store`: a fresh one that was made ahead; null: made here, which takes about 2 ms.
   static Result<std::unique_ptr<Instance>> create(std::shared_ptr<const LinkedComponent> linked, Host&& host,
-                                                  const engine::CallLimits& limits);
+                                                  const engine::CallLimits& limits,
+                                                  std::unique_ptr<engine::Store> store = nullptr);
   ~Instance();
 
   Host& host();
@@ -146,10 +162,17 @@ class Instance {
                                          const engine::CallLimits& limits);
 
   // The same with C++ types, by the table in abi.h: instance.call<uint32_t>(add, limits, 1u, 2u). Own handles
-  // of host resources are passed as std::unique_ptr. The types must be those of the export: checked once by
-  // shape.
+  // of host resources are passed as std::unique_ptr. The types must be those of the export, by shape: else
+  // invalid_argument. Results that view guest memory are not possible: post-return frees it.
   template <class R, class... Args>
   Result<R> call(const ExportedFunction& function, const engine::CallLimits& limits, Args... arguments);
+
+  // Enters the instance once for several calls under one set of limits: a call in it costs less. While it lives,
+  // nothing else may call this instance.
+  class Session;
+
+  // Ends what an own handle of a guest's resource stands for, which a call returned: runs its destructor.
+  Result<void> drop(const wit::HandleValue& handle, const engine::CallLimits& limits);
 
   bool poisoned() const;
   // Back to the state after create(), if possible: memory, globals, tables, handle tables; host resources are
@@ -213,5 +236,122 @@ class InstancePool {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// ---- Calls with C++ types
+// -----------------------------------------------------------------------------------
+
+struct LiveLift;
+
+// One call of an export, step by step: enter, lower arguments into context(), run, lift the result, finish. Needs
+// the instance's store to be entered. Once a step has failed, the instance is poisoned.
+class ExportCall {
+ public:
+  ExportCall(Instance& instance, const ExportedFunction& function);
+  ~ExportCall();
+  ExportCall(const ExportCall&) = delete;
+  ExportCall& operator=(const ExportCall&) = delete;
+
+  CallContext& context() { return context_; }
+  bool enter();
+  // `values`: the lowered arguments, then the core results. Fails at once if lowering them failed.
+  bool run(engine::CoreValue* values);
+  // Checks what the call must leave behind, runs post-return, leaves the instance.
+  bool finish();
+  Error take_error();
+  // Ends the call before run() or after it because of `error`. One of the caller's own (invalid_argument) leaves
+  // the instance usable.
+  Error refuse(Error error);
+
+ private:
+  Instance::Impl& instance_;
+  const LiveLift& lift_;
+  uint32_t index_;
+  Task task_;
+  CallContext context_;
+  engine::CoreValue core_result_{};
+  enum class State : uint8_t { made, entered, finished } state_ = State::made;
+};
+
+class Instance::Session {
+ public:
+  Session(Instance& instance, const engine::CallLimits& limits);
+
+  template <class R, class... Args>
+  Result<R> call(const ExportedFunction& function, Args... arguments);
+
+ private:
+  Instance& instance_;
+  engine::Store::Scope scope_;
+};
+
+namespace call_detail {
+
+Error shape_error(const ExportedFunction& function);
+
+template <class R, class Parameters>
+bool has_shape(const wit::FunctionLayout& layout) {
+  const wit::Layout& parameters = *layout.parameters;
+  if (parameters.size != Parameters::kSize || parameters.flat.size() != Parameters::kFlatCount ||
+      !std::equal(parameters.flat.begin(), parameters.flat.end(), Parameters::kFlat.begin()))
+    return false;
+  if constexpr (std::is_void_v<R>)
+    return layout.result == nullptr;
+  else
+    return layout.result != nullptr && layout.result->size == Abi<R>::kSize &&
+           layout.result_in_memory == (Abi<R>::kFlat.size() > wit::kMaxFlatResults) &&
+           (layout.result_in_memory || layout.result->flat[0] == Abi<R>::kFlat[0]);
+}
+
+template <class Parameters, class... Args>
+void lower_arguments(CallContext& context, std::tuple<Args...> arguments, engine::CoreValue* values) {
+  if constexpr (Parameters::kFlatCount > wit::kMaxFlatParameters) {
+    const uint32_t pointer = context.allocate(Parameters::kAlignment, Parameters::kSize, "value");
+    Parameters::store_all(context, std::move(arguments), pointer);
+    values[0].u64 = pointer;
+  } else {
+    Parameters::lower_all(context, std::move(arguments), values);
+  }
+}
+
+// Call only after run() succeeded; on failure the context has the error and the value means nothing.
+template <class R>
+R lift_result(CallContext& context, const engine::CoreValue* values) {
+  if constexpr (Abi<R>::kFlat.size() > wit::kMaxFlatResults) {
+    static constexpr uint8_t kNothing[Abi<R>::kSize] = {};
+    const uint8_t* address = context.at(values[0].u32, Abi<R>::kSize, Abi<R>::kAlignment);
+    return Abi<R>::load(context, address == nullptr ? kNothing : address);
+  } else {
+    return Abi<R>::lift(context, values);
+  }
+}
+
+}  // namespace call_detail
+
+template <class R, class... Args>
+Result<R> Instance::Session::call(const ExportedFunction& function, Args... arguments) {
+  using Parameters = ProductAbi<Args...>;
+  static_assert(Parameters::kFlatCount <= wit::kMaxFlatKept, "pass so many parameters as run-time values");
+  if (!call_detail::has_shape<R, Parameters>(function.layout))
+    return failure(call_detail::shape_error(function));
+  ExportCall call(instance_, function);
+  if (!call.enter()) return failure(call.take_error());
+  engine::CoreValue values[wit::kMaxFlatParameters + 1];
+  call_detail::lower_arguments<Parameters>(call.context(), std::tuple<Args...>(std::move(arguments)...), values);
+  if (!call.run(values)) return failure(call.take_error());
+  if constexpr (std::is_void_v<R>) {
+    if (!call.finish()) return failure(call.take_error());
+    return {};
+  } else {
+    R result = call_detail::lift_result<R>(call.context(), values);
+    if (!call.finish()) return failure(call.take_error());
+    return result;
+  }
+}
+
+template <class R, class... Args>
+Result<R> Instance::call(const ExportedFunction& function, const engine::CallLimits& limits,
+                         Args... arguments) {
+  return Session(*this, limits).call<R>(function, std::move(arguments)...);
+}
 
 }  // namespace wattle::runtime

@@ -1,0 +1,77 @@
+// Component: loading; LinkedComponent: finding exports.
+#include "runtime/interface_name.h"
+#include "runtime/plan.h"
+#include "runtime/runtime.h"
+
+namespace wattle::runtime {
+namespace {
+
+using Modules = std::map<const uint8_t*, std::shared_ptr<const engine::Module>>;
+
+Result<void> compile_modules(const component::Component& definition, const engine::CompileOptions& options,
+                             Modules& modules) {
+  for (size_t index = 0; index < definition.modules.size(); ++index) {
+    const component::ModuleBytes& bytes = definition.modules[index];
+    auto module = engine::Module::compile(bytes.bytes, options);
+    if (!module) return failure(module.error().with_context(fmt::format("core module {}", index)));
+    modules.emplace(bytes.bytes.data(), std::move(*module));
+  }
+  for (const auto& nested : definition.components) WATTLE_CHECK(compile_modules(*nested, options, modules));
+  return {};
+}
+
+// "a, b, c", at most `limit` of them.
+std::string list_of(const std::vector<std::string>& names, size_t limit = 20) {
+  std::string text;
+  for (size_t index = 0; index < names.size() && index < limit; ++index)
+    text += (index > 0 ? ", " : "") + names[index];
+  if (names.size() > limit) text += fmt::format(" and {} more", names.size() - limit);
+  return text.empty() ? "nothing" : text;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Component>> Component::load(std::vector<uint8_t> bytes, const LoadOptions& options) {
+  auto component = std::make_shared<Component>();
+  component->options_ = options;
+  WATTLE_TRY(component->definition_, component::decode(std::move(bytes)));
+  if (options.compile) {
+    engine::CompileOptions compile_options;
+    compile_options.max_memory_bytes = options.max_memory_bytes;
+    WATTLE_CHECK(compile_modules(*component->definition_, compile_options, component->modules_));
+  }
+  return std::shared_ptr<const Component>(std::move(component));
+}
+
+const std::shared_ptr<const engine::Module>& Component::module(const component::ModuleBytes& bytes) const {
+  return modules_.at(bytes.bytes.data());
+}
+
+const std::vector<std::shared_ptr<const ExportedFunction>>& LinkedComponent::functions() const {
+  return plan_->functions;
+}
+
+Result<std::shared_ptr<const ExportedFunction>> LinkedComponent::find_function(std::string_view interface,
+                                                                               std::string_view name) const {
+  const InterfaceName wanted = split_version(interface);
+  std::shared_ptr<const ExportedFunction> best;
+  std::vector<std::string> available;
+  for (const auto& each : functions()) {
+    const InterfaceName offered = split_version(each->interface);
+    const bool is_exact = each->interface == interface;
+    const bool fits = is_exact || (offered.base == wanted.base && !wanted.version.empty() &&
+                                   version_track(offered.version) == version_track(wanted.version));
+    if (fits && each->name == name) {
+      if (is_exact) return each;
+      if (best == nullptr || is_later_version(offered.version, split_version(best->interface).version)) best = each;
+    }
+    available.push_back(each->interface.empty() ? each->name : each->interface + "." + each->name);
+  }
+  if (best != nullptr) return best;
+  return failure(Error(ErrorCode::not_found,
+                       fmt::format("the component exports no function \"{}{}{}\"", interface,
+                                   interface.empty() ? "" : ".", name))
+                     .with_remedy("it exports " + list_of(available)));
+}
+
+}  // namespace wattle::runtime

@@ -1,0 +1,203 @@
+#include <algorithm>
+
+#include "runtime/interface_name.h"
+#include "runtime/plan.h"
+#include "runtime/runtime.h"
+#include "wit/layout.h"
+
+namespace wattle::runtime {
+namespace {
+
+constexpr size_t kMaxSuggestions = 5;
+
+// "(i32, i64) -> i32"
+std::string to_string(const std::vector<wit::FlatType>& parameters, const std::vector<wit::FlatType>& results) {
+  auto name = [](wit::FlatType type) {
+    switch (type) {
+      case wit::FlatType::i32:
+        return "i32";
+      case wit::FlatType::i64:
+        return "i64";
+      case wit::FlatType::f32:
+        return "f32";
+      case wit::FlatType::f64:
+        return "f64";
+    }
+    return "?";
+  };
+  std::string text = "(";
+  for (size_t index = 0; index < parameters.size(); ++index)
+    text += fmt::format("{}{}", index > 0 ? ", " : "", name(parameters[index]));
+  text += ")";
+  for (wit::FlatType result : results) text += fmt::format(" -> {}", name(result));
+  return text;
+}
+
+// "\"a\", \"b\"": the names nearest to `name`, best first.
+std::string nearest(std::string_view name, std::vector<std::string> names) {
+  constexpr size_t kFar = 1000;
+  std::stable_sort(names.begin(), names.end(), [&](const std::string& left, const std::string& right) {
+    return edit_distance(left, name, kFar) < edit_distance(right, name, kFar);
+  });
+  std::string text;
+  for (size_t index = 0; index < names.size() && index < kMaxSuggestions; ++index)
+    text += fmt::format("{}\"{}\"", index > 0 ? ", " : "", names[index]);
+  if (names.size() > kMaxSuggestions) text += fmt::format(" and {} more", names.size() - kMaxSuggestions);
+  return text.empty() ? "nothing" : text;
+}
+
+template <class Map>
+void append_keys(std::vector<std::string>& names, const Map& map) {
+  for (const auto& entry : map) names.push_back(entry.first);
+}
+
+}  // namespace
+
+// Looks imports up in a linker's interfaces.
+class Linker::Source final : public ImportSource {
+ public:
+  explicit Source(const Linker& linker) : linker_(linker) {}
+
+  Result<Plan::HostImport> function(std::string_view interface, std::string_view name,
+                                    const wit::FunctionType& type,
+                                    const wit::ResourceNamer& resource_name) const override {
+    WATTLE_TRY(const Interface* found, find(interface, name));
+    if (auto declared = found->declarations.find(name); declared != found->declarations.end())
+      WATTLE_CHECK(check_declared(interface, name, type, resource_name, declared->second));
+    Plan::HostImport import{std::string(interface), std::string(name), {}, {}};
+    if (auto dynamic = found->dynamic_functions.find(name); dynamic != found->dynamic_functions.end()) {
+      import.dynamic = dynamic->second;
+      return import;
+    }
+    auto bound = found->functions.find(name);
+    if (bound == found->functions.end()) return failure(missing_function(interface, name, *found));
+    WATTLE_CHECK(check_flat(interface, name, type, resource_name, bound->second));
+    import.function = bound->second;
+    return import;
+  }
+
+  Result<const ResourceType*> resource(std::string_view interface, std::string_view name) const override {
+    WATTLE_TRY(const Interface* found, find(interface, name));
+    if (auto type = found->resources.find(name); type != found->resources.end()) return type->second;
+    return failure(Error(ErrorCode::unlinkable,
+                         fmt::format("the host's \"{}\" has no resource \"{}\", which the component imports",
+                                     interface, name))
+                       .with_remedy("it has " + nearest(name, names_of(*found))));
+  }
+
+ private:
+  Result<const Interface*> find(std::string_view interface, std::string_view name) const {
+    const InterfaceName wanted = split_version(interface);
+    auto found = linker_.interfaces_.find(wanted.base);
+    const std::string what = interface.empty() ? fmt::format("the function \"{}\"", name)
+                                               : fmt::format("\"{}\" (for \"{}\")", interface, name);
+    if (found == linker_.interfaces_.end())
+      return failure(Error(ErrorCode::unlinkable, fmt::format("the component imports {}, which is not available", what))
+                         .with_remedy(fmt::format("available here: {}; to allow the import, supply its interface: "
+                                                  "compose the component with one that exports it, or link a "
+                                                  "provider of it",
+                                                  nearest(interface, linker_.interfaces()))));
+    const std::string& version = found->second.version;
+    if (version_track(version) != version_track(wanted.version))
+      return failure(Error(ErrorCode::unlinkable,
+                           fmt::format("the component imports {}, but the host has version {} of it", what,
+                                       version.empty() ? "\"none\"" : version))
+                         .with_remedy(fmt::format("build the component against \"{}{}{}\"", wanted.base,
+                                                  version.empty() ? "" : "@", version)));
+    return &found->second;
+  }
+
+  static std::vector<std::string> names_of(const Interface& interface) {
+    std::vector<std::string> names;
+    append_keys(names, interface.functions);
+    append_keys(names, interface.dynamic_functions);
+    append_keys(names, interface.resources);
+    return names;
+  }
+
+  static Error missing_function(std::string_view interface, std::string_view name, const Interface& found) {
+    return Error(ErrorCode::unlinkable,
+                 fmt::format("the host's \"{}\" has no function \"{}\", which the component imports", interface, name))
+        .with_remedy(fmt::format("it has {}{}", nearest(name, names_of(found)),
+                                 found.version.empty() ? "" : fmt::format("; its version is {}", found.version)));
+  }
+
+  static Error mismatch(std::string_view interface, std::string_view name, const std::string& expected,
+                        const std::string& offered) {
+    return Error(ErrorCode::unlinkable,
+                 fmt::format("the import \"{}\" of \"{}\" has another type than the host's:\n  the component asks "
+                             "for  {}\n  the host has          {}",
+                             name, interface, expected, offered))
+        .with_remedy("build the component against the host's version of the interface");
+  }
+
+  static Result<void> check_flat(std::string_view interface, std::string_view name,
+                                 const wit::FunctionType& type, const wit::ResourceNamer& resource_name,
+                                 const HostFunction& offered) {
+    const wit::FunctionLayout layout = wit::layout_of(type);
+    if (layout.lowered_parameters == offered.lowered_parameters &&
+        layout.lowered_results == offered.lowered_results)
+      return {};
+    return failure(mismatch(
+        interface, name,
+        fmt::format("{}, in core types {}", wit::to_string(type, resource_name),
+                    to_string(layout.lowered_parameters, layout.lowered_results)),
+        fmt::format("core types {}", to_string(offered.lowered_parameters, offered.lowered_results))));
+  }
+
+  // Resources are compared by name: ids of two scopes have nothing to do with each other.
+  static Result<void> check_declared(std::string_view interface, std::string_view name,
+                                     const wit::FunctionType& type, const wit::ResourceNamer& resource_name,
+                                     const Declaration& declared) {
+    std::string expected = wit::to_string(type, resource_name);
+    std::string offered = wit::to_string(*declared.type, declared.resource_name);
+    if (expected == offered) return {};
+    return failure(mismatch(interface, name, expected, offered));
+  }
+
+  const Linker& linker_;
+};
+
+// An interface may be defined in parts; the highest version that is named counts for the whole.
+Linker::Interface& Linker::interface(std::string_view name) {
+  const InterfaceName parts = split_version(name);
+  Interface& found = interfaces_.try_emplace(std::string(parts.base)).first->second;
+  if (found.version.empty() || is_later_version(parts.version, found.version)) found.version = parts.version;
+  return found;
+}
+
+void Linker::define(std::string_view name, std::string_view function, HostFunction definition) {
+  interface(name).functions.insert_or_assign(std::string(function), std::move(definition));
+}
+
+void Linker::dynamic_function(std::string_view name, std::string_view function, DynamicFunction definition) {
+  interface(name).dynamic_functions.insert_or_assign(std::string(function), std::move(definition));
+}
+
+void Linker::define_resource(const ResourceType& type) {
+  interface(type.interface).resources.insert_or_assign(std::string(type.name), &type);
+}
+
+void Linker::declare(std::string_view name, std::string_view function,
+                     std::shared_ptr<const wit::FunctionType> type, wit::ResourceNamer resource_name) {
+  interface(name).declarations.insert_or_assign(std::string(function),
+                                                Declaration{std::move(type), std::move(resource_name)});
+}
+
+std::vector<std::string> Linker::interfaces() const {
+  std::vector<std::string> names;
+  for (const auto& [name, interface] : interfaces_)
+    names.push_back(interface.version.empty() ? name : name + "@" + interface.version);
+  return names;
+}
+
+Result<std::shared_ptr<const LinkedComponent>> Linker::link(std::shared_ptr<const Component> component) const {
+  if (!component->options().compile)
+    return failure(ErrorCode::invalid_argument, "the component was loaded without being compiled");
+  auto linked = std::make_shared<LinkedComponent>();
+  WATTLE_TRY(linked->plan_, make_plan(*component, Source(*this)));
+  linked->component_ = std::move(component);
+  return std::shared_ptr<const LinkedComponent>(std::move(linked));
+}
+
+}  // namespace wattle::runtime
