@@ -43,7 +43,7 @@ struct Parameter<const T&> {
   static const T& pass(T& value) { return value; }
 };
 template <class T>
-requires std::derived_from<T, HostResource>
+  requires std::derived_from<T, HostResource>
 struct Parameter<T&> {
   using Stored = T*;
   static T& pass(T*& value) { return *value; }
@@ -73,10 +73,9 @@ struct Traits<R (F::*)(Host&, Args...) const> {
   using Parameters = ProductAbi<typename Parameter<Args>::Stored...>;
   template <class Callable>
   static R apply(const Callable& callable, Host& host, Stored& stored) {
-    return [&]<size_t... I>(std::index_sequence<I...>)->R {
+    return [&]<size_t... I>(std::index_sequence<I...>) -> R {
       return callable(host, Parameter<Args>::pass(std::get<I>(stored))...);
-    }
-    (std::index_sequence_for<Args...>{});
+    }(std::index_sequence_for<Args...>{});
   }
 };
 

@@ -27,7 +27,8 @@ uint8_t* CallContext::at(uint32_t pointer, uint64_t bytes, uint32_t alignment) {
 Result<uint32_t> CallContext::reallocate(uint32_t old_pointer, uint32_t old_bytes, uint32_t alignment,
                                          uint32_t bytes) {
   if (!realloc) return failure(ErrorCode::trap, "this call has no realloc option, but needs memory");
-  engine::CoreValue values[4] = {{.u64 = old_pointer}, {.u64 = old_bytes}, {.u64 = alignment}, {.u64 = bytes}};
+  engine::CoreValue values[4] = {
+      {.u64 = old_pointer}, {.u64 = old_bytes}, {.u64 = alignment}, {.u64 = bytes}};
   instance.may_leave = false;
   WATTLE_CHECK(store.call(*realloc, values));
   instance.may_leave = true;

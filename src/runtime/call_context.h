@@ -76,8 +76,8 @@ class CallContext {
   uint32_t lift_borrow(uint32_t handle, const ResourceType& type);
   uint32_t lower_own(uint32_t representation, const ResourceType& type);
 
-  // The same for any resource, by its index in the plan. A borrow that is lowered into the component that defines
-  // the resource is the representation itself, no handle.
+  // The same for any resource, by its index in the plan. A borrow that is lowered into the component that
+  // defines the resource is the representation itself, no handle.
   uint32_t lift_own(uint32_t handle, ResourceIndex resource);
   uint32_t lift_borrow(uint32_t handle, ResourceIndex resource);
   uint32_t lower_own(uint32_t representation, ResourceIndex resource);

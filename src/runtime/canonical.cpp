@@ -132,9 +132,10 @@ bool HostCallAdapter::call_dynamic(void* context, CoreValue* values) {
 bool LaterAdapter::call(void* context, CoreValue*) {
   auto& self = *static_cast<LaterAdapter*>(context);
   if (!self.caller->may_leave) return trap(*self.surroundings, kCannotLeave);
-  return trap(*self.surroundings,
-              Error(ErrorCode::unsupported, fmt::format("\"{}\" needs the feature \"{}\", which wattle does not have",
-                                                        self.function->name, self.function->feature)));
+  return trap(
+      *self.surroundings,
+      Error(ErrorCode::unsupported, fmt::format("\"{}\" needs the feature \"{}\", which wattle does not have",
+                                                self.function->name, self.function->feature)));
 }
 
 // ---- Resources

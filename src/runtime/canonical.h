@@ -1,5 +1,6 @@
-// Calls between components, and from components to the host: what stands between a core import and the function
-// behind it. Arguments are copied once, straight from the caller's linear memory to the callee's, by layout.
+// Calls between components, and from components to the host: what stands between a core import and the
+// function behind it. Arguments are copied once, straight from the caller's linear memory to the callee's, by
+// layout.
 //
 // Clauses: CanonicalABI.md "canon lift", "canon lower", "canon resource.new", "canon resource.drop",
 // "canon resource.rep", "Lifting", "Lowering"; the lift of one side is fused with the lower of the other.

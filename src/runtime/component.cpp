@@ -31,7 +31,8 @@ std::string list_of(const std::vector<std::string>& names, size_t limit = 20) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Component>> Component::load(std::vector<uint8_t> bytes, const LoadOptions& options) {
+Result<std::shared_ptr<const Component>> Component::load(std::vector<uint8_t> bytes,
+                                                         const LoadOptions& options) {
   auto component = std::make_shared<Component>();
   component->options_ = options;
   WATTLE_TRY(component->definition_, component::decode(std::move(bytes)));
@@ -63,14 +64,14 @@ Result<std::shared_ptr<const ExportedFunction>> LinkedComponent::find_function(s
                                    version_track(offered.version) == version_track(wanted.version));
     if (fits && each->name == name) {
       if (is_exact) return each;
-      if (best == nullptr || is_later_version(offered.version, split_version(best->interface).version)) best = each;
+      if (best == nullptr || is_later_version(offered.version, split_version(best->interface).version))
+        best = each;
     }
     available.push_back(each->interface.empty() ? each->name : each->interface + "." + each->name);
   }
   if (best != nullptr) return best;
-  return failure(Error(ErrorCode::not_found,
-                       fmt::format("the component exports no function \"{}{}{}\"", interface,
-                                   interface.empty() ? "" : ".", name))
+  return failure(Error(ErrorCode::not_found, fmt::format("the component exports no function \"{}{}{}\"",
+                                                         interface, interface.empty() ? "" : ".", name))
                      .with_remedy("it exports " + list_of(available)));
 }
 

@@ -27,7 +27,8 @@ inline std::shared_ptr<const Component> load_guest(const std::string& name) {
   auto started = engine::start({});
   if (!started) ADD_FAILURE() << started.error().full_message();
   auto loaded = Component::load(read_file("build/guests/" + name + ".wasm"), {});
-  if (!loaded) ADD_FAILURE() << name << ": " << loaded.error().full_message() << " (run tools/guests " << name << ")";
+  if (!loaded)
+    ADD_FAILURE() << name << ": " << loaded.error().full_message() << " (run tools/guests " << name << ")";
   return loaded ? *loaded : nullptr;
 }
 

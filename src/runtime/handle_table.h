@@ -1,5 +1,5 @@
-// What a component instance knows at run time: its handles, and whether it may be entered and left. And the state
-// of one call: Task on the callee's side, Lenders on the caller's.
+// What a component instance knows at run time: its handles, and whether it may be entered and left. And the
+// state of one call: Task on the callee's side, Lenders on the caller's.
 //
 // Clauses: CanonicalABI.md "Component Instances", "Table State", "Resource State", "Task", "Subtask".
 #pragma once
@@ -29,8 +29,8 @@ struct Handle {
   bool is_own() const { return borrow_scope == nullptr; }
 };
 
-// The handles of one component instance, by index. Indices start at 1; the one that was freed last is used first
-// (a guest can observe this).
+// The handles of one component instance, by index. Indices start at 1; the one that was freed last is used
+// first (a guest can observe this).
 class HandleTable {
  public:
   // Far below the specification's 2^28 - 1: a guest must not eat the host's memory with handles.

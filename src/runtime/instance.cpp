@@ -106,9 +106,9 @@ Result<void> Instance::Impl::take(const Plan::MakeLowered& step) {
       return {};
     }
     case Plan::Callee::guest: {
-      GuestCallAdapter& adapter = guest_calls.emplace_back(
-          GuestCallAdapter{&surroundings, &lower, &caller, live(lower.options), &lifts[lower.callee],
-                           entering_set(lower.entered)});
+      GuestCallAdapter& adapter =
+          guest_calls.emplace_back(GuestCallAdapter{&surroundings, &lower, &caller, live(lower.options),
+                                                    &lifts[lower.callee], entering_set(lower.entered)});
       slot = store->make_host_function(
           signature, lower.is_direct ? GuestCallAdapter::call_direct : GuestCallAdapter::call, &adapter);
       return {};
@@ -120,8 +120,8 @@ Result<void> Instance::Impl::take(const Plan::MakeLowered& step) {
   return {};
 }
 
-engine::Extern Instance::Impl::make_later(const Plan::LaterFunction& later, const engine::Signature& signature,
-                                          ComponentInstance& caller) {
+engine::Extern Instance::Impl::make_later(const Plan::LaterFunction& later,
+                                          const engine::Signature& signature, ComponentInstance& caller) {
   LaterAdapter& adapter = later_calls.emplace_back(LaterAdapter{&surroundings, &later, &caller});
   return store->make_host_function(signature, LaterAdapter::call, &adapter);
 }
@@ -140,11 +140,12 @@ Result<void> Instance::Impl::take(const Plan::MakeResourceFunction& step) {
   const bool has_result = step.operation != Operation::drop;
   const engine::Signature signature{{CoreType::i32},
                                     has_result ? std::vector{CoreType::i32} : std::vector<CoreType>{}};
-  slots[step.slot] = store->make_host_function(signature,
-                                               step.operation == Operation::create ? ResourceAdapter::create
-                                               : step.operation == Operation::drop ? ResourceAdapter::drop
-                                                                                   : ResourceAdapter::representation,
-                                               &adapter);
+  slots[step.slot] =
+      store->make_host_function(signature,
+                                step.operation == Operation::create ? ResourceAdapter::create
+                                : step.operation == Operation::drop ? ResourceAdapter::drop
+                                                                    : ResourceAdapter::representation,
+                                &adapter);
   return {};
 }
 
@@ -327,8 +328,9 @@ Error ExportCall::refuse(Error error) {
 }
 
 Error call_detail::shape_error(const ExportedFunction& function) {
-  return Error(ErrorCode::invalid_argument, fmt::format("the C++ types of the call do not fit \"{}\", which is {}",
-                                                        function.name, wit::to_string(*function.type)));
+  return Error(ErrorCode::invalid_argument,
+               fmt::format("the C++ types of the call do not fit \"{}\", which is {}", function.name,
+                           wit::to_string(*function.type)));
 }
 
 }  // namespace wattle::runtime

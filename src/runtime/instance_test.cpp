@@ -77,7 +77,8 @@ TEST(Instance, PassesEveryKindOfType) {
     EXPECT_EQ(guest.call<uint32_t>(kCalc, "length", std::string("abc")), 3u);
     EXPECT_EQ(guest.call<std::vector<uint8_t>>(kCalc, "reverse", std::vector<uint8_t>{1, 2, 3}),
               (std::vector<uint8_t>{3, 2, 1}));
-    const Point moved = guest.call<Point>(kCalc, "translate", Point{1, -2}, std::tuple<int32_t, int32_t>{10, 20});
+    const Point moved =
+        guest.call<Point>(kCalc, "translate", Point{1, -2}, std::tuple<int32_t, int32_t>{10, 20});
     EXPECT_EQ(std::make_pair(moved.x, moved.y), std::make_pair(11, 18));
     EXPECT_DOUBLE_EQ(guest.call<double>(kCalc, "area", Shape(std::tuple(2.0, 3.5))), 7.0);
     EXPECT_EQ(guest.call<Flags<3>>(kCalc, "invert", Flags<3>{0b101}).bits, 0b010u);
@@ -88,8 +89,9 @@ TEST(Instance, PassesEveryKindOfType) {
     EXPECT_EQ((guest.call<std::optional<std::tuple<int32_t, int32_t>>>(kCalc, "bounds",
                                                                        std::vector<int32_t>{3, -1, 2})),
               std::tuple(-1, 3));
-    EXPECT_EQ(guest.call<std::string>(kCalc, "join", std::vector<std::string>{"a", "b", "c"}, std::string(", ")),
-              "a, b, c");
+    EXPECT_EQ(
+        guest.call<std::string>(kCalc, "join", std::vector<std::string>{"a", "b", "c"}, std::string(", ")),
+        "a, b, c");
     EXPECT_EQ(guest.call<bool>(kCalc, "negate", true), false);
     EXPECT_EQ(guest.call<float>(kCalc, "halve", 3.0f), 1.5f);
   });
@@ -97,7 +99,8 @@ TEST(Instance, PassesEveryKindOfType) {
 
 TEST(Instance, CallsWithRunTimeValues) {
   with_guest("library-c", [](Guest& guest) {
-    const wit::Value arguments[] = {{wit::Values{{std::string("x")}, {std::string("y")}}}, {std::string("-")}};
+    const wit::Value arguments[] = {{wit::Values{{std::string("x")}, {std::string("y")}}},
+                                    {std::string("-")}};
     auto joined = guest.instance->call(guest.function(kCalc, "join"), arguments, {});
     ASSERT_TRUE(joined) << text_of(joined.error());
     EXPECT_EQ(**joined, wit::Value{std::string("x-y")});
@@ -123,7 +126,8 @@ TEST(Instance, KeepsGuestResourcesByHandle) {
     auto made = guest.instance->call(guest.function(kCounters, "[constructor]counter"), start, {});
     ASSERT_TRUE(made) << text_of(made.error());
     const auto handle = std::get<wit::HandleValue>((*made)->data);
-    const wit::Value by[] = {{wit::HandleValue{false, handle.representation, handle.resource_type}}, {uint32_t{3}}};
+    const wit::Value by[] = {{wit::HandleValue{false, handle.representation, handle.resource_type}},
+                             {uint32_t{3}}};
     auto value = guest.instance->call(guest.function(kCounters, "[method]counter.increment"), by, {});
     ASSERT_TRUE(value) << text_of(value.error());
     EXPECT_EQ(**value, wit::Value{uint32_t{8}});
@@ -231,10 +235,10 @@ TEST(HostFunction, TrapsWithItsOwnError) {
 
 TEST(HostFunction, CanBeDynamic) {
   Linker linker = host_library();
-  linker.dynamic_function(kCalc, "echo",
-                          [](Host&, std::span<const wit::Value> arguments) -> Result<std::optional<wit::Value>> {
-                            return wit::Value{std::get<std::string>(arguments[0].data) + "!"};
-                          });
+  linker.dynamic_function(
+      kCalc, "echo", [](Host&, std::span<const wit::Value> arguments) -> Result<std::optional<wit::Value>> {
+        return wit::Value{std::get<std::string>(arguments[0].data) + "!"};
+      });
   with_guest(
       "caller-c",
       [](Guest& guest) { EXPECT_EQ(guest.call<std::string>(kCaller, "run-echo", std::string("hi")), "hi!"); },

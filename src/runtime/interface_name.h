@@ -1,5 +1,5 @@
-// Names of imports and exports with versions: "ns:package/interface@1.2.3", and which versions can stand for each
-// other.
+// Names of imports and exports with versions: "ns:package/interface@1.2.3", and which versions can stand for
+// each other.
 #pragma once
 
 #include <cstddef>

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMaxSuggestions = 5;
 
 // "(i32, i64) -> i32"
-std::string to_string(const std::vector<wit::FlatType>& parameters, const std::vector<wit::FlatType>& results) {
+std::string to_string(const std::vector<wit::FlatType>& parameters,
+                      const std::vector<wit::FlatType>& results) {
   auto name = [](wit::FlatType type) {
     switch (type) {
       case wit::FlatType::i32:
@@ -92,11 +93,12 @@ class Linker::Source final : public ImportSource {
     const std::string what = interface.empty() ? fmt::format("the function \"{}\"", name)
                                                : fmt::format("\"{}\" (for \"{}\")", interface, name);
     if (found == linker_.interfaces_.end())
-      return failure(Error(ErrorCode::unlinkable, fmt::format("the component imports {}, which is not available", what))
-                         .with_remedy(fmt::format("available here: {}; to allow the import, supply its interface: "
-                                                  "compose the component with one that exports it, or link a "
-                                                  "provider of it",
-                                                  nearest(interface, linker_.interfaces()))));
+      return failure(
+          Error(ErrorCode::unlinkable, fmt::format("the component imports {}, which is not available", what))
+              .with_remedy(fmt::format("available here: {}; to allow the import, supply its interface: "
+                                       "compose the component with one that exports it, or link a "
+                                       "provider of it",
+                                       nearest(interface, linker_.interfaces()))));
     const std::string& version = found->second.version;
     if (version_track(version) != version_track(wanted.version))
       return failure(Error(ErrorCode::unlinkable,
@@ -117,17 +119,20 @@ class Linker::Source final : public ImportSource {
 
   static Error missing_function(std::string_view interface, std::string_view name, const Interface& found) {
     return Error(ErrorCode::unlinkable,
-                 fmt::format("the host's \"{}\" has no function \"{}\", which the component imports", interface, name))
-        .with_remedy(fmt::format("it has {}{}", nearest(name, names_of(found)),
-                                 found.version.empty() ? "" : fmt::format("; its version is {}", found.version)));
+                 fmt::format("the host's \"{}\" has no function \"{}\", which the component imports",
+                             interface, name))
+        .with_remedy(
+            fmt::format("it has {}{}", nearest(name, names_of(found)),
+                        found.version.empty() ? "" : fmt::format("; its version is {}", found.version)));
   }
 
   static Error mismatch(std::string_view interface, std::string_view name, const std::string& expected,
                         const std::string& offered) {
     return Error(ErrorCode::unlinkable,
-                 fmt::format("the import \"{}\" of \"{}\" has another type than the host's:\n  the component asks "
-                             "for  {}\n  the host has          {}",
-                             name, interface, expected, offered))
+                 fmt::format(
+                     "the import \"{}\" of \"{}\" has another type than the host's:\n  the component asks "
+                     "for  {}\n  the host has          {}",
+                     name, interface, expected, offered))
         .with_remedy("build the component against the host's version of the interface");
   }
 
@@ -191,7 +196,8 @@ std::vector<std::string> Linker::interfaces() const {
   return names;
 }
 
-Result<std::shared_ptr<const LinkedComponent>> Linker::link(std::shared_ptr<const Component> component) const {
+Result<std::shared_ptr<const LinkedComponent>> Linker::link(
+    std::shared_ptr<const Component> component) const {
   if (!component->options().compile)
     return failure(ErrorCode::invalid_argument, "the component was loaded without being compiled");
   auto linked = std::make_shared<LinkedComponent>();

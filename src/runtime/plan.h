@@ -1,8 +1,8 @@
 // How to instantiate a component: one linear list of steps, made once, walked for each instance.
 //
-// Everything that the component is composed of (nested components, core modules, functions that cross from one to
-// another, resource types) has a position in one of the plan's lists, and every name is resolved. Items of core
-// WebAssembly live in numbered slots: a step fills a slot, later ones use it.
+// Everything that the component is composed of (nested components, core modules, functions that cross from
+// one to another, resource types) has a position in one of the plan's lists, and every name is resolved.
+// Items of core WebAssembly live in numbered slots: a step fills a slot, later ones use it.
 //
 // Clauses: component-model Explainer.md "Instance Definitions", "Alias Definitions"; CanonicalABI.md
 // "ComponentInstance" (entering_set), "canon lift", "canon lower".
@@ -50,7 +50,7 @@ struct Plan {
   // A function that the host supplies.
   struct HostImport {
     std::string interface, name;
-    HostFunction function;    // `call` is null: dynamic
+    HostFunction function;  // `call` is null: dynamic
     DynamicFunction dynamic;
   };
 
@@ -135,8 +135,8 @@ struct Plan {
   uint32_t core_instance_count = 0;
   std::vector<std::shared_ptr<const ExportedFunction>> functions;
 
-  // The component instances that a call from `caller` (none: the host) into `callee` enters: callee and those it
-  // is nested in, less those that the caller is in already.
+  // The component instances that a call from `caller` (none: the host) into `callee` enters: callee and those
+  // it is nested in, less those that the caller is in already.
   std::vector<uint32_t> entering_set(std::optional<uint32_t> caller, uint32_t callee) const;
   bool is_nested_in(uint32_t inner, uint32_t outer) const;  // or the same
 };
@@ -152,8 +152,8 @@ class ImportSource {
   virtual Result<const ResourceType*> resource(std::string_view interface, std::string_view name) const = 0;
 };
 
-// Flattens `component`. Errors: unlinkable (from `imports`, or an import that no host can supply), unsupported (a
-// bound is exceeded).
+// Flattens `component`. Errors: unlinkable (from `imports`, or an import that no host can supply),
+// unsupported (a bound is exceeded).
 Result<std::shared_ptr<const Plan>> make_plan(const Component& component, const ImportSource& imports);
 
 }  // namespace wattle::runtime

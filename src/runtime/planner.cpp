@@ -11,7 +11,8 @@ using component::Sort;
 
 // Validation makes this impossible; a wrong index must still not be followed.
 Error broken(std::string_view what) {
-  return Error(ErrorCode::internal, fmt::format("the component was validated, but {} cannot be resolved", what));
+  return Error(ErrorCode::internal,
+               fmt::format("the component was validated, but {} cannot be resolved", what));
 }
 
 bool passes_unchanged(const wit::LayoutRef& layout) {
@@ -397,11 +398,12 @@ Result<Planner::Item> Planner::host_item(Frame& frame, const component::Import& 
       if (!import.type->type.resource) return Item{};
       return host_resource("", import.name);
     default:
-      return failure(Error(ErrorCode::unlinkable,
-                           fmt::format("the component imports \"{}\", which is a {}", import.name,
-                                       import.type->sort == Sort::core_module ? "core module" : "component"))
-                         .with_remedy("a host supplies functions and resources only: compose the component with "
-                                      "one that has it"));
+      return failure(
+          Error(ErrorCode::unlinkable,
+                fmt::format("the component imports \"{}\", which is a {}", import.name,
+                            import.type->sort == Sort::core_module ? "core module" : "component"))
+              .with_remedy("a host supplies functions and resources only: compose the component with "
+                           "one that has it"));
   }
 }
 
@@ -508,7 +510,8 @@ Result<std::shared_ptr<const wit::FunctionType>> Planner::resolve(Frame& frame,
 
 wit::ResourceNamer Planner::namer(const Frame& frame) const {
   return [this, &frame](wit::ResourceId id) -> std::string {
-    if (id < frame.resources.size() && frame.resources[id]) return plan_->resources[*frame.resources[id]].name;
+    if (id < frame.resources.size() && frame.resources[id])
+      return plan_->resources[*frame.resources[id]].name;
     return fmt::format("resource-{}", id);
   };
 }
@@ -524,7 +527,8 @@ Result<void> Planner::collect_functions(const std::string& interface,
     if (found == exports.end()) return failure(broken(fmt::format("export \"{}\"", each.name)));
     if (each.type->sort == Sort::instance) {
       const std::string inner = interface.empty() ? each.name : interface + "/" + each.name;
-      WATTLE_CHECK(collect_functions(inner, each.type->instance->exports, frame, found->second.instance->exports));
+      WATTLE_CHECK(
+          collect_functions(inner, each.type->instance->exports, frame, found->second.instance->exports));
     } else if (each.type->sort == Sort::function && found->second.callee == Plan::Callee::guest) {
       const Plan::Lift& lift = plan_->lifts[found->second.index];
       plan_->functions.push_back(std::make_shared<const ExportedFunction>(

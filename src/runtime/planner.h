@@ -1,5 +1,5 @@
-// The abstract interpreter behind make_plan(): walks definitions as an instantiation would, with items that stand
-// for what an instance will have, and writes the plan's steps.
+// The abstract interpreter behind make_plan(): walks definitions as an instantiation would, with items that
+// stand for what an instance will have, and writes the plan's steps.
 #pragma once
 
 #include <deque>
@@ -64,8 +64,8 @@ class Planner {
   };
   using Arguments = std::map<std::string, Item, std::less<>>;
 
-  Result<std::shared_ptr<const InstanceItem>> instantiate(const component::Component& definition, Frame* outer,
-                                                          const Arguments* arguments,
+  Result<std::shared_ptr<const InstanceItem>> instantiate(const component::Component& definition,
+                                                          Frame* outer, const Arguments* arguments,
                                                           std::optional<uint32_t> parent, size_t nesting);
   Result<void> define(Frame& frame, const Arguments* arguments, const component::Definition& definition);
 

@@ -107,9 +107,9 @@ class Linker {
   // A function whose type is the importing component's own business; used for tools, tests and remote calls.
   void dynamic_function(std::string_view interface, std::string_view name, DynamicFunction function);
 
-  // Says what a function's WIT type is, for a check of names and shapes beyond the core signature; a function that
-  // is not declared is checked by its core signature alone. `resource_name` names the type's resources as the
-  // interface does.
+  // Says what a function's WIT type is, for a check of names and shapes beyond the core signature; a function
+  // that is not declared is checked by its core signature alone. `resource_name` names the type's resources
+  // as the interface does.
   void declare(std::string_view interface, std::string_view name,
                std::shared_ptr<const wit::FunctionType> type, wit::ResourceNamer resource_name);
 
@@ -167,8 +167,8 @@ class Instance {
   template <class R, class... Args>
   Result<R> call(const ExportedFunction& function, const engine::CallLimits& limits, Args... arguments);
 
-  // Enters the instance once for several calls under one set of limits: a call in it costs less. While it lives,
-  // nothing else may call this instance.
+  // Enters the instance once for several calls under one set of limits: a call in it costs less. While it
+  // lives, nothing else may call this instance.
   class Session;
 
   // Ends what an own handle of a guest's resource stands for, which a call returned: runs its destructor.
@@ -242,8 +242,8 @@ class InstancePool {
 
 struct LiveLift;
 
-// One call of an export, step by step: enter, lower arguments into context(), run, lift the result, finish. Needs
-// the instance's store to be entered. Once a step has failed, the instance is poisoned.
+// One call of an export, step by step: enter, lower arguments into context(), run, lift the result, finish.
+// Needs the instance's store to be entered. Once a step has failed, the instance is poisoned.
 class ExportCall {
  public:
   ExportCall(Instance& instance, const ExportedFunction& function);
@@ -258,8 +258,8 @@ class ExportCall {
   // Checks what the call must leave behind, runs post-return, leaves the instance.
   bool finish();
   Error take_error();
-  // Ends the call before run() or after it because of `error`. One of the caller's own (invalid_argument) leaves
-  // the instance usable.
+  // Ends the call before run() or after it because of `error`. One of the caller's own (invalid_argument)
+  // leaves the instance usable.
   Error refuse(Error error);
 
  private:
@@ -336,7 +336,8 @@ Result<R> Instance::Session::call(const ExportedFunction& function, Args... argu
   ExportCall call(instance_, function);
   if (!call.enter()) return failure(call.take_error());
   engine::CoreValue values[wit::kMaxFlatParameters + 1];
-  call_detail::lower_arguments<Parameters>(call.context(), std::tuple<Args...>(std::move(arguments)...), values);
+  call_detail::lower_arguments<Parameters>(call.context(), std::tuple<Args...>(std::move(arguments)...),
+                                           values);
   if (!call.run(values)) return failure(call.take_error());
   if constexpr (std::is_void_v<R>) {
     if (!call.finish()) return failure(call.take_error());

@@ -55,8 +55,9 @@ Transfer::Pair Transfer::string(Pair range) {
 Transfer::Pair Transfer::list(const Layout& element, Pair range) {
   const uint64_t bytes = uint64_t{range.length} * element.size;
   if (bytes > wit::kMaxListBytes)
-    return from_.trap(fmt::format("list content out-of-bounds: a list of {} bytes is longer than the limit of {}",
-                                  bytes, wit::kMaxListBytes)),
+    return from_.trap(
+               fmt::format("list content out-of-bounds: a list of {} bytes is longer than the limit of {}",
+                           bytes, wit::kMaxListBytes)),
            Pair{};
   if (from_.at(range.pointer, bytes, element.alignment) == nullptr) return {};
   const uint32_t pointer = to_.allocate(element.alignment, bytes);

@@ -23,8 +23,8 @@ class ContextHandles final : public wit::HandleTranslator {
                                 const wit::HandleValue& handle) override {
     const ResourceType* type = context_.instance.resources[resource].type;
     if (handle.resource_type != type)
-      return failure(ErrorCode::invalid_argument, "the handle is not one of the resource \"{}\" of this instance",
-                     type->name);
+      return failure(ErrorCode::invalid_argument,
+                     "the handle is not one of the resource \"{}\" of this instance", type->name);
     const uint32_t lowered = kind == wit::Kind::own ? context_.lower_own(handle.representation, resource)
                                                     : context_.lower_borrow(handle.representation, resource);
     if (context_.failed()) return failure(*context_.take_error());

@@ -1,5 +1,5 @@
-// Run-time values of a call: between wit::Value and a guest, with its memory and handles. Errors: trap (the guest's
-// fault), invalid_argument (a value that is not of the type).
+// Run-time values of a call: between wit::Value and a guest, with its memory and handles. Errors: trap (the
+// guest's fault), invalid_argument (a value that is not of the type).
 #pragma once
 
 #include <optional>

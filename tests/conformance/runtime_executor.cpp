@@ -1,5 +1,5 @@
-// The scripts' components on wattle's runtime. Each instance has a store of its own; calls run on the caller's
-// thread, outside of any fiber: no component of the suites waits for anything.
+// The scripts' components on wattle's runtime. Each instance has a store of its own; calls run on the
+// caller's thread, outside of any fiber: no component of the suites waits for anything.
 #include <chrono>
 
 #include "base/time.h"
@@ -25,7 +25,8 @@ class RuntimeInstance final : public RunningInstance {
     return function->type;
   }
 
-  Result<std::optional<wit::Value>> invoke(std::string_view field, std::vector<wit::Value> arguments) override {
+  Result<std::optional<wit::Value>> invoke(std::string_view field,
+                                           std::vector<wit::Value> arguments) override {
     WATTLE_TRY(auto function, find(field));
     return instance_->call(*function, arguments, limits());
   }
