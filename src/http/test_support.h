@@ -67,10 +67,13 @@ bool eventually(Condition condition) {
 
 class RawClient {
  public:
+  // A socket that a test has accepted.
+  struct Accepted {
+    int descriptor;
+  };
+  explicit RawClient(Accepted accepted) : descriptor_(accepted.descriptor) { set_timeouts(); }
   explicit RawClient(uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    timeval timeout{20, 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    set_timeouts();
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -125,6 +128,11 @@ class RawClient {
   bool ended() { return received_.empty() && !receive(); }
 
  private:
+  void set_timeouts() {
+    timeval timeout{20, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+  }
   bool receive() {
     char buffer[16 * 1024];
     const ssize_t count = ::recv(descriptor_, buffer, sizeof buffer, 0);
