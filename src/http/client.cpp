@@ -133,7 +133,11 @@ Result<std::shared_ptr<ClientConnection>> ClientCore::make_connection(const Dest
   WATTLE_TRY(auto transport,
              connect(worker, destination, addresses, request_options.allow, context.get(), owner, address));
   if (closed) return failure(http_error(ErrorCase::connection_terminated, "the client was closed"));
-  auto connection = make_h1_connection(shared_from_this(), std::move(transport));
+  const bool http2 = destination.secure() ? transport->alpn() == "h2" : request_options.http2_prior_knowledge;
+  auto connection = http2 ? make_h2_connection(shared_from_this(), std::move(transport))
+                          : make_h1_connection(shared_from_this(), std::move(transport));
+  connection->http2 = http2;
+  connection->idle_since = Clock::now();
   connection->destination = destination;
   connection->address = address;
   connections.push_back(connection);

@@ -19,13 +19,21 @@ void Response::clear() {
   fields.clear();
 }
 
+std::shared_ptr<Body> reading_end(std::shared_ptr<Body> body) {
+  Body* raw = body.get();
+  return std::shared_ptr<Body>(raw, [body = std::move(body)](Body* self) { self->pipe.stop_reading(); });
+}
+
+std::shared_ptr<Body> writing_end(std::shared_ptr<Body> body) {
+  Body* raw = body.get();
+  return std::shared_ptr<Body>(raw, [body = std::move(body)](Body* self) {
+    self->pipe.abort(http_error(ErrorCase::connection_terminated, "the body was dropped before its end"));
+  });
+}
+
 BodyEnds make_body(size_t capacity_bytes) {
   auto body = std::make_shared<Body>(capacity_bytes);
-  return {
-      std::shared_ptr<Body>(body.get(), [body](Body* self) { self->pipe.stop_reading(); }),
-      std::shared_ptr<Body>(body.get(), [body](Body* self) {
-        self->pipe.abort(http_error(ErrorCase::connection_terminated, "the body was dropped before its end"));
-      })};
+  return {reading_end(body), writing_end(body)};
 }
 
 std::shared_ptr<Body> body_of(std::span<const uint8_t> bytes) {

@@ -48,6 +48,9 @@ struct BodyEnds {
   std::shared_ptr<Body> writer;
 };
 BodyEnds make_body(size_t capacity_bytes = 64 * 1024);
+// One such end of a body whose other end is held by shared_ptr alone.
+std::shared_ptr<Body> reading_end(std::shared_ptr<Body> body);
+std::shared_ptr<Body> writing_end(std::shared_ptr<Body> body);
 
 // A body that has ended already, holding `bytes`; capacity as needed.
 std::shared_ptr<Body> body_of(std::span<const uint8_t> bytes);

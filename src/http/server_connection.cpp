@@ -105,7 +105,7 @@ void ServerConnection::run() {
   auto http2 = is_http2();
   deadline_tick_ = 0;
   if (!http2) return;
-  driver_ = make_h1_driver(*this);
+  driver_ = *http2 ? make_h2_driver(*this) : make_h1_driver(*this);
   driver_->run();
   driver_.reset();
   transport_.close();

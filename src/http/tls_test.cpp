@@ -1,0 +1,178 @@
+#include "http/tls.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "http/client.h"
+#include "http/test_support.h"
+
+namespace wattle::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A fresh key and a self-signed certificate for `host`, in files that go with this object.
+class Certificate {
+ public:
+  explicit Certificate(const std::string& names = "DNS:localhost,IP:127.0.0.1") {
+    char folder[] = "/tmp/wattle_tls_test_XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    EVP_PKEY* key = EVP_EC_gen("P-256");
+    X509* certificate = X509_new();
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_NAME* name = X509_get_subject_name(certificate);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("wattle test"), -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_EXTENSION* alternative = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
+    X509_add_ext(certificate, alternative, -1);
+    X509_EXTENSION_free(alternative);
+    X509_sign(certificate, key, EVP_sha256());
+    write(certificate_file(), [&](FILE* file) { PEM_write_X509(file, certificate); });
+    write(key_file(),
+          [&](FILE* file) { PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr); });
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+  }
+  ~Certificate() {
+    ::unlink(certificate_file().c_str());
+    ::unlink(key_file().c_str());
+    ::rmdir(folder_.c_str());
+  }
+  std::string certificate_file() const { return folder_ + "/certificate.pem"; }
+  std::string key_file() const { return folder_ + "/key.pem"; }
+  TlsServerFiles files() const { return {certificate_file(), key_file()}; }
+
+ private:
+  static void write(const std::string& path, const std::function<void(FILE*)>& content) {
+    FILE* file = std::fopen(path.c_str(), "w");
+    ASSERT_NE(file, nullptr);
+    content(file);
+    std::fclose(file);
+  }
+  std::string folder_;
+};
+
+ServerOptions with_tls(const Certificate& certificate) {
+  ServerOptions options;
+  options.tls = TlsServerContext::load(certificate.files()).value();
+  return options;
+}
+
+void echo(Exchange& exchange) {
+  EXPECT_TRUE(exchange.secure());
+  EXPECT_EQ(exchange.request().scheme, "https");
+  (void)exchange.respond_streaming(Response{}, exchange.body());
+}
+
+void with_client(const ClientOptions& options, const std::function<void(Client&)>& test) {
+  async::Worker worker;
+  async::OffloadPool pool(1);
+  worker.spawn([&] {
+    Client client(worker, pool, options);
+    test(client);
+  });
+  worker.run();
+}
+
+Request request_to(const std::string& host, uint16_t port) {
+  Request request;
+  request.method = "POST";
+  request.scheme = "https";
+  request.authority = host + ":" + std::to_string(port);
+  return request;
+}
+
+TEST(Tls, CarriesBothProtocolsByAlpn) {
+  Certificate certificate;
+  TestServer server(echo, with_tls(certificate));
+  for (bool http2 : {true, false}) {
+    ClientOptions options;
+    options.tls.ca_file = certificate.certificate_file();
+    options.tls.offer_http2 = http2;
+    with_client(options, [&](Client& client) {
+      const std::string text(2'000'000, 't');
+      for (const char* host : {"localhost", "127.0.0.1"}) {
+        for (int i = 0; i < 2; ++i) {
+          auto response = client.send(request_to(host, server.port()), body_of(as_bytes(text)));
+          ASSERT_TRUE(response) << response.error().full_message();
+          EXPECT_EQ(response->protocol, http2 ? Protocol::http_2 : Protocol::http_1_1);
+          EXPECT_TRUE(read_all(*response->body, 3'000'000).value() == text);
+        }
+      }
+      EXPECT_EQ(server.connections(), 2u);
+    });
+    EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+  }
+}
+
+TEST(Tls, AClientDoesNotTrustWhatItCannotVerify) {
+  Certificate certificate("DNS:other.example");
+  TestServer server(echo, with_tls(certificate));
+  const auto reason = [&](const ClientOptions& options) {
+    std::optional<ErrorCase> seen;
+    with_client(options, [&](Client& client) {
+      auto response = client.send(request_to("localhost", server.port()), nullptr);
+      ASSERT_FALSE(response);
+      seen = case_of(response.error());
+    });
+    return seen;
+  };
+  EXPECT_EQ(reason({}), ErrorCase::tls_certificate_error) << "unknown issuer";
+  ClientOptions options;
+  options.tls.ca_file = certificate.certificate_file();
+  EXPECT_EQ(reason(options), ErrorCase::tls_certificate_error) << "another host's";
+  options.tls.ca_file = "/nowhere/ca.pem";
+  EXPECT_EQ(reason(options), ErrorCase::configuration_error);
+}
+
+TEST(Tls, APeerThatSpeaksNoTlsIsAnError) {
+  TestServer plain([](Exchange& exchange) { (void)exchange.respond(Response{}, {}); });
+  with_client({}, [&](Client& client) {
+    auto response = client.send(request_to("localhost", plain.port()), nullptr);
+    ASSERT_FALSE(response);
+    EXPECT_EQ(case_of(response.error()), ErrorCase::tls_protocol_error);
+  });
+  Certificate certificate;
+  TestServer secure(echo, with_tls(certificate));
+  RawClient client(secure.port(), "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.read_to_end();
+  EXPECT_TRUE(eventually([&] { return secure.connections() == 0; }));
+}
+
+TEST(Tls, AHandshakeThatDoesNotComeEndsTheConnection) {
+  Certificate certificate;
+  ServerOptions options = with_tls(certificate);
+  options.header_timeout = 200ms;
+  TestServer server(echo, options);
+  RawClient client(server.port());
+  EXPECT_TRUE(client.ended());
+}
+
+TEST(Tls, NamesTheFileThatIsWrong) {
+  Certificate one, other;
+  const auto refusal = [](const TlsServerFiles& files) {
+    auto loaded = TlsServerContext::load(files);
+    return loaded ? Error(ErrorCode::internal, "accepted") : loaded.error();
+  };
+  EXPECT_EQ(refusal({"/nowhere/c.pem", one.key_file()}).code(), ErrorCode::not_found);
+  EXPECT_NE(refusal({one.certificate_file(), "/nowhere/k.pem"}).message().find("/nowhere/k.pem"),
+            std::string::npos);
+  const Error swapped = refusal({one.key_file(), one.certificate_file()});
+  EXPECT_NE(swapped.message().find(one.key_file()), std::string::npos) << swapped.message();
+  const Error mismatch = refusal({one.certificate_file(), other.key_file()});
+  EXPECT_NE(mismatch.message().find("does not belong"), std::string::npos) << mismatch.message();
+  EXPECT_FALSE(mismatch.remedy().empty());
+}
+
+}  // namespace
+}  // namespace wattle::http
