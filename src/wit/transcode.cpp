@@ -278,14 +278,22 @@ size_t latin1_to_utf16(Bytes source, WritableBytes target) {
 }
 
 bool utf16_fits_latin1(Bytes source) {
-  for (size_t i = 1; i < source.size(); i += 2)
-    if (source[i] != 0) return false;
+  size_t i = 0;
+  for (; source.size() - i >= 8; i += 8) {
+    uint64_t four_units;
+    std::memcpy(&four_units, source.data() + i, sizeof four_units);
+    if ((four_units & 0xff00ff00ff00ff00) != 0) return false;
+  }
+  for (; i + 1 < source.size(); i += 2)
+    if (source[i + 1] != 0) return false;
   return true;
 }
 
 size_t utf16_to_latin1(Bytes source, WritableBytes target) {
   size_t units = source.size() / 2;
-  for (size_t i = 0; i < units; i++) target[i] = source[2 * i];
+  size_t i = 0;
+  for (; units - i >= kBlockUnits; i += kBlockUnits) narrow_block(source.data() + 2 * i, target.data() + i);
+  for (; i < units; i++) target[i] = source[2 * i];
   return units;
 }
 
