@@ -156,6 +156,7 @@ class Store {
  public:
   // Takes about 2 ms: make stores ahead, never inside a request.
   static Result<std::unique_ptr<Store>> create(const StoreOptions& options);
+  // On the thread that used it, outside of scopes, or on any after that thread has ended.
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -206,6 +207,8 @@ class Store {
   // Makes everything as it was at take_image(). False: it cannot be (memory has grown, a table changed, a
   // call trapped): drop the store.
   bool reset();
+  // Other limits than those it was made with, before anything is instantiated in it.
+  void set_options(const StoreOptions& options);
   // CPU time that guest code has used in the current Scope.
   Duration cpu_time_used() const;
 

@@ -25,6 +25,7 @@ IsolatePointer make_isolate() {
 }
 
 ScratchIsolate::ScratchIsolate(v8::WasmStreamingCallback streaming) : isolate_(make_isolate()) {
+  v8::Locker lock(isolate_.get());
   v8::Isolate::Scope entered(isolate_.get());
   isolate_->SetStackLimit(current_stack_limit());
   isolate_->SetWasmStreamingCallback(streaming);
@@ -37,6 +38,7 @@ ScratchIsolate::~ScratchIsolate() {
 }
 
 void ScratchIsolate::enter() {
+  locker_.emplace(isolate_.get());
   isolate_->Enter();
   isolate_->SetStackLimit(current_stack_limit());
   v8::HandleScope handles(isolate_.get());
@@ -49,6 +51,7 @@ void ScratchIsolate::leave() {
     context()->Exit();
   }
   isolate_->Exit();
+  locker_.reset();
 }
 
 v8::Local<v8::String> to_string(v8::Isolate* isolate, std::string_view text) {

@@ -1,9 +1,15 @@
 // Isolates as the engine makes them, and the few things that every user of one needs.
+//
+// V8 keeps what it knows of a thread (whether it is in a guest's code, for its trap handler) with the
+// isolate, and only looks at it again when a Locker is taken. Isolates are made on one thread and used on
+// another, so whoever uses one holds its Locker.
 #pragma once
 
+#include <v8-locker.h>
 #include <v8.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +42,7 @@ class ScratchIsolate {
  private:
   IsolatePointer isolate_;
   v8::Global<v8::Context> context_;
+  std::optional<v8::Locker> locker_;  // while entered
 };
 
 v8::Local<v8::String> to_string(v8::Isolate* isolate, std::string_view text);

@@ -123,6 +123,24 @@ TEST(Limits, MemoryOfAllInstancesTogetherIsBounded) {
   EXPECT_EQ(third.error().code(), ErrorCode::memory_exceeded);
 }
 
+TEST(Limits, AddressSpaceForMemoriesEndsWithAClearError) {
+  auto module = compile("(module (memory 1))");
+  auto store = *Store::create({.max_memory_bytes = uint64_t{1} << 50, .max_instances = 20'000});
+  Store::Scope scope(*store, {});
+  Result<InstanceHandle> instance = InstanceHandle{};
+  int count = 0;
+  while (instance && count < 20'000) {
+    instance = store->instantiate(*module, {});
+    ++count;
+  }
+#if !defined(WATTLE_SANITIZE_ADDRESS)  // without the trap handler memories reserve less
+  ASSERT_FALSE(instance);
+  EXPECT_GT(count, 10'000);
+  EXPECT_EQ(instance.error().code(), ErrorCode::memory_exceeded);
+  EXPECT_FALSE(instance.error().remedy().empty());
+#endif
+}
+
 TEST(Limits, MemoryMayGrowAndIsSeenToHaveGrown) {
   Guest guest(R"((module (memory (export "memory") 1)
     (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))

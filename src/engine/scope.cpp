@@ -26,8 +26,15 @@ void leave_isolate(Store::Impl& store) {
 void Store::Impl::enter_isolate() {
   if (thread_isolate.store == this) return;
   if (thread_isolate.store != nullptr) thread_isolate.store->isolate->Exit();
+  if (hold == nullptr) adopt();
   isolate->Enter();
   thread_isolate.store = this;
+}
+
+void Store::Impl::adopt() {
+  hold = std::make_unique<ThreadHold>(isolate.get());
+  context.Get(isolate.get())->Enter();  // for good: nothing else ever runs in this isolate
+  isolate->Exit();
 }
 
 void Store::Impl::begin_segment() {

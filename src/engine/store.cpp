@@ -30,8 +30,9 @@ Store::~Store() = default;
 
 Store::Impl::~Impl() {
   if (isolate == nullptr) return;
-  leave_isolate(*this);
-  // Handles die with the isolate, which is a member declared before them: they must not outlive it.
+  // If the owner has ended, so has its hold on the isolate, and nothing can be given back in its name.
+  const bool on_owner = hold != nullptr && hold->owner == std::this_thread::get_id();
+  if (on_owner) enter_isolate();
   pristine.reset();
   functions.clear();
   memories.clear();
@@ -40,9 +41,16 @@ Store::Impl::~Impl() {
   instance_constructor.Reset();
   memory_constructor.Reset();
   poll.Reset();
-  context.Reset();
-  v8::Isolate::Scope entered_here(isolate.get());
-  base_handles.reset();
+  if (on_owner) {
+    local(context)->Exit();
+    context.Reset();
+    leave_isolate(*this);
+    isolate->Enter();
+    hold.reset();
+  } else {
+    context.Reset();
+    static_cast<void>(hold.release());
+  }
 }
 
 Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {
@@ -54,13 +62,14 @@ Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {
 
 Result<void> Store::Impl::initialize() {
   isolate = make_isolate();
+  v8::Locker lock(isolate.get());
   v8::Isolate::Scope entered_here(isolate.get());
   isolate->SetStackLimit(current_stack_limit());
-  base_handles.emplace(isolate.get());
+  v8::HandleScope handles(isolate.get());
   auto new_context = v8::Context::New(isolate.get());
   if (new_context.IsEmpty()) return failure(ErrorCode::internal, "V8 could not make a context");
   context.Reset(isolate.get(), new_context);
-  new_context->Enter();  // for good: nothing else ever runs in this isolate
+  v8::Context::Scope in_context(new_context);
   instance_constructor.Reset(isolate.get(), web_assembly_function(new_context, "Instance"));
   memory_constructor.Reset(isolate.get(), web_assembly_function(new_context, "Memory"));
   v8::Local<v8::Script> script;
@@ -272,6 +281,10 @@ Result<FunctionHandle> Store::exported_function(InstanceHandle instance, std::st
                    name_of(item.kind));
   }
   return function(item);
+}
+
+void Store::set_options(const StoreOptions& options) {
+  impl_->options = options;
 }
 
 FunctionHandle Store::function(Extern item) {

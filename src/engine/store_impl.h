@@ -8,6 +8,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "engine/engine.h"
@@ -46,6 +47,19 @@ struct InstanceEntry {
   std::vector<std::optional<Extern>> known_exports;  // by position in module->exports()
 };
 
+// What the thread that uses a store first has of it, for good.
+struct ThreadHold {
+  explicit ThreadHold(v8::Isolate* isolate)
+      : owner(std::this_thread::get_id()), locker(isolate), entered(isolate), handles(isolate) {}
+
+  const std::thread::id owner;
+  v8::Locker locker;
+  v8::Isolate::Scope entered;  // only while this is made and ended
+  // The outermost scope of the isolate, and not empty: every later one then finds room for handles without
+  // allocating.
+  v8::HandleScope handles;
+};
+
 struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   explicit Impl(const StoreOptions& store_options) : options(store_options) {}
   ~Impl();
@@ -57,6 +71,8 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   void end_segment();
   // Makes this thread's current isolate ours.
   void enter_isolate();
+  // Makes the store this thread's, at its first use.
+  void adopt();
   void before_suspend() override;
   void after_resume() override;
   bool commit(void* base, size_t bytes) override;
@@ -86,9 +102,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
 
   StoreOptions options;
   IsolatePointer isolate;
-  // The outermost scope of the isolate, open for good and not empty: every later one then finds room for
-  // handles without allocating.
-  std::optional<v8::HandleScope> base_handles;
+  std::unique_ptr<ThreadHold> hold;  // from the first use on
   v8::Global<v8::Context> context;
   v8::Global<v8::Function> instance_constructor, memory_constructor, poll;
 

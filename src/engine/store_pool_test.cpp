@@ -1,0 +1,69 @@
+#include "engine/store_pool.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/test_module.h"
+
+namespace wattle::engine {
+namespace {
+
+void wait_until_ready(const StorePool& pool, size_t count) {
+  const TimePoint give_up = Clock::now() + std::chrono::seconds(30);
+  while (pool.ready() < count && Clock::now() < give_up) std::this_thread::yield();
+  ASSERT_EQ(pool.ready(), count);
+}
+
+TEST(StorePool, StoresOfAnotherThreadRunTrapAndRecurseHere) {
+  auto module = testing::compile(R"((module (memory 1)
+    (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
+    (func $recurse (export "recurse") call $recurse)))");
+  StorePool pool(3);
+  wait_until_ready(pool, 3);
+  for (int round = 0; round < 3; ++round) {
+    auto store = *pool.take({});
+    Store::Scope scope(*store, {});
+    auto instance = *store->instantiate(*module, {});
+    CoreValue values[1] = {};
+    EXPECT_TRUE(store->call(*store->exported_function(instance, "load"), values));
+    values[0].u64 = 0x7fffffff;
+    EXPECT_EQ(store->call(*store->exported_function(instance, "load"), values).error().message(),
+              "out of bounds memory access");
+    EXPECT_EQ(store->call(*store->exported_function(instance, "recurse"), values).error().message(),
+              "call stack exhausted");
+  }
+  wait_until_ready(pool, 3);
+}
+
+TEST(Store, MayBeDestroyedElsewhereAfterItsThreadHasEnded) {
+  auto module =
+      testing::compile("(module (memory 1) (global (mut i32) (i32.const 0)) (func (export \"f\")))");
+  std::unique_ptr<Store> store = *Store::create({});
+  std::thread([&] {
+    Store::Scope scope(*store, {});
+    ASSERT_TRUE(store->instantiate(*module, {}));
+    ASSERT_TRUE(store->take_image());
+    ASSERT_TRUE(store->reset());
+  }).join();
+  store.reset();
+  EXPECT_TRUE(Store::create({}));
+}
+
+TEST(StorePool, MakesOneWhenNoneIsReady) {
+  testing::start_engine();
+  StorePool pool(0);
+  EXPECT_TRUE(pool.take({}));
+}
+
+TEST(StorePool, GivesEachStoreItsOwnLimits) {
+  auto module = testing::compile("(module (memory 2))");
+  StorePool pool(1);
+  wait_until_ready(pool, 1);
+  auto store = *pool.take({.max_memory_bytes = 65536});
+  Store::Scope scope(*store, {});
+  auto instance = store->instantiate(*module, {});
+  ASSERT_FALSE(instance);
+  EXPECT_EQ(instance.error().code(), ErrorCode::memory_exceeded);
+}
+
+}  // namespace
+}  // namespace wattle::engine
