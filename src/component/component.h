@@ -84,6 +84,7 @@ struct ComponentType {
 struct TypeBound {
   std::optional<wit::ResourceId> resource;  // set: this name stands for that resource
   wit::TypeRef value_type;                  // set: a value type
+  wit::TypeRef source;                      // a value type that is another name for this one; often null
   uint32_t alias = 0;                       // validation: which of the resource's names this is
 };
 

@@ -111,6 +111,7 @@ ExternType Substitution::apply(const ExternType& type) {
   made.component = apply(type.component);
   if (type.type.resource) made.type.resource = apply(*type.type.resource);
   made.type.value_type = apply(type.type.value_type);
+  made.type.source = apply(type.type.source);
   made.value = apply(type.value);
   return made;
 }

@@ -27,7 +27,10 @@ uint64_t resource_key(wit::ResourceId resource, uint32_t alias) {
 ExternType Validator::with_new_identity(const ExternType& type) {
   ExternType made = type;
   if (type.type.resource) made.type.alias = next_alias_++;
-  if (type.type.value_type) made.type.value_type = table_.copy(type.type.value_type);
+  if (type.type.value_type) {
+    made.type.value_type = table_.copy(type.type.value_type);
+    made.type.source = type.type.value_type;
+  }
   return made;
 }
 
