@@ -48,6 +48,17 @@ const std::shared_ptr<const engine::Module>& Component::module(const component::
   return modules_.at(bytes.bytes.data());
 }
 
+void Component::drop_code() const {
+  for (const auto& entry : modules_) entry.second->drop_code();
+}
+
+void LinkedComponent::drop_code_if_idle() const {
+  std::lock_guard lock(image_mutex_);
+  if (live_instances_ > 0) return;
+  image_.reset();
+  component_->drop_code();
+}
+
 const std::vector<std::shared_ptr<const ExportedFunction>>& LinkedComponent::functions() const {
   return plan_->functions;
 }

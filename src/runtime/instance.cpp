@@ -46,6 +46,7 @@ Instance::Impl::Impl(std::shared_ptr<const LinkedComponent> linked_component, Ho
       core_instances(plan.core_instance_count),
       lifts(plan.lifts.size()),
       entered_by_host(plan.lifts.size()) {
+  ++linked->live_instances_;
   resources.reserve(plan.resources.size());
   for (const Plan::Resource& resource : plan.resources) {
     if (resource.host != nullptr) {
@@ -167,14 +168,23 @@ Result<void> Instance::Impl::take(const Plan::PrepareResource& step) {
 
 // Host resources that start functions have made cannot be made anew: such an instance serves one call.
 void Instance::Impl::remember() {
-  has_image = host.resources.count() == 0 && store->take_image().has_value();
-  if (!has_image) return;
+  if (host.resources.count() > 0) return;
+  std::lock_guard lock(linked->image_mutex_);
+  auto image = store->take_image(linked->image_);
+  if (!image) return;
+  if (linked->image_ == nullptr) linked->image_ = std::move(*image);
+  has_image = true;
   for (const ComponentInstance& each : components) first_handles.push_back(each.handles);
 }
 
 bool Instance::Impl::reset() {
   host.resources.clear();
-  if (!has_image || is_poisoned || !store->reset()) return false;
+  if (!has_image || is_poisoned) return false;
+  // Whoever gives an instance back may have been cancelled: the next one has not.
+  std::optional<async::MaskScope> mask;
+  if (async::Fiber::current_or_null() != nullptr) mask.emplace();
+  engine::Store::Scope scope(*store, {});
+  if (!store->reset()) return false;
   for (size_t index = 0; index < components.size(); ++index) {
     HandleTable& handles = components[index].handles;
     if (handles.was_used()) handles = first_handles[index];

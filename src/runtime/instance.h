@@ -14,6 +14,7 @@ namespace wattle::runtime {
 struct Instance::Impl {
   Impl(std::shared_ptr<const LinkedComponent> linked_component, Host&& host_state,
        std::unique_ptr<engine::Store> engine_store);
+  ~Impl() { --linked->live_instances_; }
 
   // Walks the plan's steps. Precondition: the store is entered.
   Result<void> instantiate();

@@ -12,9 +12,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +27,7 @@
 #include "base/time.h"
 #include "component/component.h"
 #include "engine/engine.h"
+#include "engine/store_pool.h"
 #include "runtime/bind.h"
 #include "runtime/host.h"
 #include "wit/layout.h"
@@ -48,6 +51,7 @@ class Component {
   const LoadOptions& options() const { return options_; }
   // Parallel to the component's core modules in the order of Plan::modules (nested ones included).
   const std::shared_ptr<const engine::Module>& module(const component::ModuleBytes& bytes) const;
+  void drop_code() const;  // engine::Module::drop_code for all of them
 
  private:
   std::shared_ptr<const component::Component> definition_;
@@ -78,10 +82,20 @@ class LinkedComponent {
                                                                 std::string_view name) const;
   const std::vector<std::shared_ptr<const ExportedFunction>>& functions() const;
 
+  // Instances that live now, on all workers.
+  size_t live_instances() const { return live_instances_; }
+  // Gives up compiled code and the shared image, unless an instance lives. Both come back with the next one,
+  // in a few milliseconds for a small component.
+  void drop_code_if_idle() const;
+
  private:
   friend class Linker;
+  friend class Instance;
   std::shared_ptr<const Component> component_;
   std::shared_ptr<const Plan> plan_;
+  mutable std::atomic<size_t> live_instances_ = 0;
+  mutable std::mutex image_mutex_;
+  mutable std::shared_ptr<const engine::Image> image_;  // of the first instance, shared by later ones
 };
 
 // A host function with a type known only at run time. `arguments` in order; returns the result, or nothing
@@ -196,6 +210,9 @@ struct PoolOptions {
   engine::CallLimits instantiate_limits{};
   // Attaches to each new instance's host what the host functions need: start functions may call them.
   std::function<void(Host&)> prepare_host;
+  // Where stores come from; must outlive the pool. Null: each new instance makes its own, which blocks the
+  // worker for about 2 ms.
+  engine::StorePool* spare_stores = nullptr;
 };
 
 // The instances of one linked component on one worker: ready ones wait in it, each call takes one and gives
