@@ -34,12 +34,17 @@ struct HashPair {
 
 class Comparison {
  public:
+  // Null: resources are compared by id.
+  explicit Comparison(const SameResource* same_resource = nullptr) : same_resource_(same_resource) {}
+
   // Queues a pair; false if it is known to differ.
   bool add(const TypeRef& left, const TypeRef& right) {
-    if (left == right) return true;
-    if (!left || !right || left->kind != right->kind || left->resource != right->resource ||
-        left->members.size() != right->members.size())
-      return false;
+    if (left == right && !same_resource_) return true;
+    if (!left || !right) return !left && !right;
+    if (left->kind != right->kind || left->members.size() != right->members.size()) return false;
+    if (left->kind == Kind::own || left->kind == Kind::borrow)
+      return same_resource_ ? (*same_resource_)(left->resource, right->resource)
+                            : left->resource == right->resource;
     if (left->members.empty()) return true;
     if (seen_.emplace(left.get(), right.get()).second) open_.emplace_back(left.get(), right.get());
     return true;
@@ -58,6 +63,7 @@ class Comparison {
   }
 
  private:
+  const SameResource* same_resource_;
   std::unordered_set<TypePair, HashPair> seen_;
   std::vector<TypePair> open_;
 };
@@ -239,14 +245,25 @@ bool equal(const TypeRef& left, const TypeRef& right) {
   return comparison.add(left, right) && comparison.run();
 }
 
-bool equal(const FunctionType& left, const FunctionType& right) {
+namespace {
+
+bool equal_functions(const FunctionType& left, const FunctionType& right, Comparison comparison) {
   if (left.is_async != right.is_async || left.parameters.size() != right.parameters.size()) return false;
-  Comparison comparison;
   for (size_t i = 0; i < left.parameters.size(); i++) {
     if (left.parameters[i].name != right.parameters[i].name) return false;
     if (!comparison.add(left.parameters[i].type, right.parameters[i].type)) return false;
   }
   return comparison.add(left.result, right.result) && comparison.run();
+}
+
+}  // namespace
+
+bool equal(const FunctionType& left, const FunctionType& right) {
+  return equal_functions(left, right, Comparison());
+}
+
+bool equal(const FunctionType& left, const FunctionType& right, const SameResource& same_resource) {
+  return equal_functions(left, right, Comparison(&same_resource));
 }
 
 std::string to_string(const TypeRef& type, const ResourceNamer& resource_name) {

@@ -93,6 +93,11 @@ TypeRef borrow_of(ResourceId resource);
 bool equal(const TypeRef& left, const TypeRef& right);
 bool equal(const FunctionType& left, const FunctionType& right);
 
+// The same for types of two scopes, whose resource ids have nothing to do with each other: the caller says
+// which of them mean the same resource.
+using SameResource = std::function<bool(ResourceId left, ResourceId right)>;
+bool equal(const FunctionType& left, const FunctionType& right, const SameResource& same_resource);
+
 // One line of WIT text, without trailing punctuation: "result<list<u8>, option<string>>",
 // "record { name: string, age: u8 }". `resource_name` names own and borrow (default: "resource-7"). Types can
 // share parts so that their text is exponentially longer than they are: text ends in "..." past kMaxTypeText.

@@ -60,6 +60,15 @@ TEST(Type, FunctionsDifferByParameterNamesAndResults) {
   EXPECT_FALSE(equal(function, returning));
 }
 
+TEST(Type, ResourcesOfTwoScopesAreComparedByTheCaller) {
+  FunctionType left{{{"a", borrow_of(1)}}, list_of(own_of(2))};
+  FunctionType right{{{"a", borrow_of(11)}}, list_of(own_of(12))};
+  auto plus_ten = [](ResourceId a, ResourceId b) { return a + 10 == b; };
+  EXPECT_FALSE(equal(left, right));
+  EXPECT_TRUE(equal(left, right, plus_ten));
+  EXPECT_FALSE(equal(left, left, plus_ten));
+}
+
 TEST(Type, SharedPartsDoNotBlowUp) {
   TypeRef left = deep_shared_type(100);
   TypeRef right = deep_shared_type(100);
