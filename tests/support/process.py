@@ -19,6 +19,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATTLE = pathlib.Path(os.environ.get("WATTLE", ROOT / "build" / "release" / "bin" / "wattle"))
 GUESTS = ROOT / "build" / "guests"
+# tools/install puts a newer node there where the system's is too old for jco.
+os.environ["PATH"] = f"{ROOT / '.deps' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 STOP_SECONDS_MAX = 10
 LOG_BYTES_SHOWN = 2000
