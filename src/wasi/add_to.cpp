@@ -2,6 +2,7 @@
 
 #include "wasi/cli.h"
 #include "wasi/clocks.h"
+#include "wasi/http.h"
 #include "wasi/io.h"
 #include "wasi/random.h"
 
@@ -12,6 +13,7 @@ void add_to(runtime::Linker& linker) {
   add_cli(linker);
   add_clocks(linker);
   add_random(linker);
+  add_http(linker);
 }
 
 }  // namespace wattle::wasi
