@@ -2,9 +2,11 @@
 
 #include "wasi/cli.h"
 #include "wasi/clocks.h"
+#include "wasi/filesystem.h"
 #include "wasi/http.h"
 #include "wasi/io.h"
 #include "wasi/random.h"
+#include "wasi/sockets_network.h"
 
 namespace wattle::wasi {
 
@@ -13,6 +15,8 @@ void add_to(runtime::Linker& linker) {
   add_cli(linker);
   add_clocks(linker);
   add_random(linker);
+  add_filesystem(linker);
+  add_sockets(linker);
   add_http(linker);
 }
 

@@ -10,13 +10,29 @@ Result<void> end_guest(Host& host, uint8_t code) {
   return failure(ErrorCode::exit, "the guest exited with code {}", code);
 }
 
+Error not_text(std::string_view what) {
+  return Error(ErrorCode::invalid_argument, fmt::format("{} given to the guest is not UTF-8", what));
+}
+
+using Pairs = std::vector<std::tuple<std::string, std::string>>;
+
+Result<Pairs> environment(Host& host) {
+  const auto& pairs = context_of(host).environment;
+  for (const auto& [name, value] : pairs)
+    if (!is_utf8(name) || !is_utf8(value)) return failure(not_text("an environment variable"));
+  return Pairs(pairs.begin(), pairs.end());
+}
+
+Result<std::vector<std::string>> arguments(Host& host) {
+  for (const std::string& argument : context_of(host).arguments)
+    if (!is_utf8(argument)) return failure(not_text("an argument"));
+  return context_of(host).arguments;
+}
+
 void add_environment(runtime::Linker& linker) {
   constexpr std::string_view kEnvironment = "wasi:cli/environment@0.2.12";
-  linker.function(kEnvironment, "get-environment", [](Host& host) {
-    const auto& pairs = context_of(host).environment;
-    return std::vector<std::tuple<std::string, std::string>>(pairs.begin(), pairs.end());
-  });
-  linker.function(kEnvironment, "get-arguments", [](Host& host) { return context_of(host).arguments; });
+  linker.function(kEnvironment, "get-environment", [](Host& host) { return environment(host); });
+  linker.function(kEnvironment, "get-arguments", [](Host& host) { return arguments(host); });
   linker.function(kEnvironment, "initial-cwd", [](Host& host) { return context_of(host).initial_directory; });
 
   constexpr std::string_view kExit = "wasi:cli/exit@0.2.12";

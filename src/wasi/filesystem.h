@@ -1,4 +1,5 @@
-// wasi:filesystem: preopened folders and what lies beneath them. Whatever may block runs on the context's pool.
+// wasi:filesystem: preopened folders and what lies beneath them. Whatever may block runs on the context's
+// pool.
 #pragma once
 
 #include <deque>
@@ -34,7 +35,8 @@ class DirectoryEntryStream : public HostResource {
   // Takes over `handle`, an open folder.
   static FileResult<std::unique_ptr<DirectoryEntryStream>> create(Host& host, FileHandle handle);
   ~DirectoryEntryStream() override;
-  // Without "." and ".."; nothing at the end. illegal-byte-sequence for a name that is not UTF-8, once for each.
+  // Without "." and ".."; nothing at the end. illegal-byte-sequence for a name that is not UTF-8, once for
+  // each.
   FileResult<std::optional<DirectoryEntry>> read_entry(Host& host);
 
  private:
@@ -79,8 +81,8 @@ class FileDescriptor : public HostResource {
   FileResult<DescriptorStat> stat_at(Host& host, PathFlags follow, const std::string& path);
   FileResult<void> set_times_at(Host& host, PathFlags follow, const std::string& path, NewTimestamp accessed,
                                 NewTimestamp modified);
-  FileResult<void> link_at(Host& host, PathFlags follow, const std::string& old_path, FileDescriptor& new_folder,
-                           const std::string& new_path);
+  FileResult<void> link_at(Host& host, PathFlags follow, const std::string& old_path,
+                           FileDescriptor& new_folder, const std::string& new_path);
   FileResult<std::unique_ptr<FileDescriptor>> open_at(Host& host, PathFlags follow, const std::string& path,
                                                       OpenFlags open_flags, DescriptorFlags flags);
   FileResult<std::string> readlink_at(Host& host, const std::string& path);

@@ -13,7 +13,9 @@ namespace wattle::wasi {
 
 namespace {
 
-tl::unexpected<int> last_error() { return tl::make_unexpected(errno); }
+tl::unexpected<int> last_error() {
+  return tl::make_unexpected(errno);
+}
 
 SystemResult<void> checked(int returned) {
   if (returned != 0) return last_error();
@@ -30,7 +32,7 @@ std::pair<std::string, std::string> split_last(const std::string& path) {
 // The entry is looked at only to give the right error; what acts on it does not follow it.
 SystemResult<void> check_directory(const EntryName& entry) {
   if (!entry.must_be_directory) return {};
-  struct stat status {};
+  struct stat status{};
   if (fstatat(entry.parent.get(), entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
   if (!S_ISDIR(status.st_mode)) return tl::make_unexpected(ENOTDIR);
   return {};
@@ -85,12 +87,13 @@ SystemResult<EntryName> resolve_entry(int folder, const std::string& path, int s
 SystemResult<struct stat> stat_beneath(int folder, const std::string& path, bool follow) {
   auto opened = open_beneath(folder, path, O_PATH | (follow ? 0 : O_NOFOLLOW));
   if (!opened) return tl::make_unexpected(opened.error());
-  struct stat status {};
+  struct stat status{};
   if (fstat(opened->get(), &status) != 0) return last_error();
   return status;
 }
 
-SystemResult<void> set_times_beneath(int folder, const std::string& path, bool follow, const timespec times[2]) {
+SystemResult<void> set_times_beneath(int folder, const std::string& path, bool follow,
+                                     const timespec times[2]) {
   auto opened = open_beneath(folder, path, O_PATH | (follow ? 0 : O_NOFOLLOW));
   if (!opened) return tl::make_unexpected(opened.error());
   return checked(utimensat(opened->get(), "", times, AT_EMPTY_PATH));
@@ -150,7 +153,7 @@ SystemResult<void> symlink_beneath(int folder, const std::string& target, const 
 SystemResult<std::string> readlink_beneath(int folder, const std::string& path) {
   auto opened = open_beneath(folder, path, O_PATH | O_NOFOLLOW);
   if (!opened) return tl::make_unexpected(opened.error());
-  struct stat status {};
+  struct stat status{};
   if (fstat(opened->get(), &status) != 0) return last_error();
   if (!S_ISLNK(status.st_mode)) return tl::make_unexpected(EINVAL);
   std::string target(PATH_MAX, '\0');

@@ -1,8 +1,9 @@
-// Guests' paths, resolved beneath a folder by the kernel: openat2 with RESOLVE_BENEATH, so that neither "..", nor
-// absolute paths, nor symbolic links, nor renames meanwhile lead out of it. No path is ever judged as text.
+// Guests' paths, resolved beneath a folder by the kernel: openat2 with RESOLVE_BENEATH, so that neither "..",
+// nor absolute paths, nor symbolic links, nor renames meanwhile lead out of it. No path is ever judged as
+// text.
 //
-// What acts on a directory entry (create, unlink, rename, link) resolves the entry's parent that way, and then names
-// the entry itself, without following it, to the kernel.
+// What acts on a directory entry (create, unlink, rename, link) resolves the entry's parent that way, and
+// then names the entry itself, without following it, to the kernel.
 //
 // All of this blocks: see async::offload.
 #pragma once
@@ -45,7 +46,8 @@ struct EntryName {
 SystemResult<EntryName> resolve_entry(int folder, const std::string& path, int special);
 
 SystemResult<struct stat> stat_beneath(int folder, const std::string& path, bool follow);
-SystemResult<void> set_times_beneath(int folder, const std::string& path, bool follow, const timespec times[2]);
+SystemResult<void> set_times_beneath(int folder, const std::string& path, bool follow,
+                                     const timespec times[2]);
 SystemResult<void> create_directory_beneath(int folder, const std::string& path);
 SystemResult<void> remove_directory_beneath(int folder, const std::string& path);
 SystemResult<void> unlink_beneath(int folder, const std::string& path);

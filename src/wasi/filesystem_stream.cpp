@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "wasi/filesystem.h"
-#include "wit/strings.h"
 
 namespace wattle::wasi {
 
@@ -87,7 +86,7 @@ class FileSink final : public OutputSink {
 
 FileType entry_type(int folder, const dirent& entry) {
   if (entry.d_type != DT_UNKNOWN) return file_type_of(DTTOIF(entry.d_type));
-  struct stat status {};
+  struct stat status{};
   if (fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return FileType::unknown;
   return file_type_of(status.st_mode);
 }
@@ -124,7 +123,7 @@ struct DirectoryEntryStream::Directory {
       }
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      if (!wit::is_utf8(name)) {
+      if (!is_utf8(name)) {
         batch.push_back(tl::make_unexpected(FileErrorCode::illegal_byte_sequence));
       } else {
         batch.push_back(DirectoryEntry{entry_type(dirfd(stream), *entry), std::string(name)});
@@ -138,10 +137,12 @@ DirectoryEntryStream::DirectoryEntryStream(Host& host)
     : charge_(host.resources), directory_(std::make_unique<Directory>()) {}
 DirectoryEntryStream::~DirectoryEntryStream() = default;
 
-FileResult<std::unique_ptr<DirectoryEntryStream>> DirectoryEntryStream::create(Host& host, FileHandle handle) {
+FileResult<std::unique_ptr<DirectoryEntryStream>> DirectoryEntryStream::create(Host& host,
+                                                                               FileHandle handle) {
   std::unique_ptr<DirectoryEntryStream> made(new DirectoryEntryStream(host));
   // The stream's own buffer counts like a second file.
-  if (!made->charge_.resize(2 * kOpenFileCharge)) return tl::make_unexpected(FileErrorCode::insufficient_memory);
+  if (!made->charge_.resize(2 * kOpenFileCharge))
+    return tl::make_unexpected(FileErrorCode::insufficient_memory);
   const int own = fcntl(handle.get(), F_DUPFD_CLOEXEC, 0);
   if (own < 0) return tl::make_unexpected(file_error_of(errno));
   made->directory_->stream = fdopendir(own);

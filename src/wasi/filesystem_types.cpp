@@ -113,21 +113,19 @@ std::array<uint64_t, 2> make_hash_key() {
 }  // namespace
 
 DescriptorStat stat_of(const struct stat& status) {
-  return DescriptorStat{file_type_of(status.st_mode),
-                        static_cast<uint64_t>(status.st_nlink),
-                        static_cast<uint64_t>(status.st_size),
-                        datetime_of(status.st_atim),
-                        datetime_of(status.st_mtim),
-                        datetime_of(status.st_ctim)};
+  return DescriptorStat{file_type_of(status.st_mode),          static_cast<uint64_t>(status.st_nlink),
+                        static_cast<uint64_t>(status.st_size), datetime_of(status.st_atim),
+                        datetime_of(status.st_mtim),           datetime_of(status.st_ctim)};
 }
 
 MetadataHash metadata_hash_of(const struct stat& status) {
   static const std::array<uint64_t, 2> kKey = make_hash_key();
   MetadataHash hash{kKey[0], kKey[1]};
-  for (uint64_t value : {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
-                         static_cast<uint64_t>(status.st_size), static_cast<uint64_t>(status.st_mtim.tv_sec),
-                         static_cast<uint64_t>(status.st_mtim.tv_nsec), static_cast<uint64_t>(status.st_ctim.tv_sec),
-                         static_cast<uint64_t>(status.st_ctim.tv_nsec)}) {
+  for (uint64_t value :
+       {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
+        static_cast<uint64_t>(status.st_size), static_cast<uint64_t>(status.st_mtim.tv_sec),
+        static_cast<uint64_t>(status.st_mtim.tv_nsec), static_cast<uint64_t>(status.st_ctim.tv_sec),
+        static_cast<uint64_t>(status.st_ctim.tv_nsec)}) {
     hash.lower = mix(hash.lower, value);
     hash.upper = mix(hash.upper, ~value);
   }

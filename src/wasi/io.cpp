@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "runtime/runtime.h"
+#include "wit/transcode.h"
 
 namespace wattle::wasi {
 
@@ -212,6 +213,10 @@ InputSourcePtr empty_source() {
 }
 OutputSinkPtr discarding_sink() {
   return OutputSinkPtr(new DiscardingSink);
+}
+
+bool is_utf8(std::string_view text) {
+  return wit::validate_utf8({reinterpret_cast<const uint8_t*>(text.data()), text.size()}).has_value();
 }
 
 // ---- linking

@@ -185,6 +185,9 @@ class OutputStream : public HostResource {
 InputSourcePtr empty_source();
 OutputSinkPtr discarding_sink();
 
+// Whether the host may hand this text to a guest.
+bool is_utf8(std::string_view text);
+
 void add_io(runtime::Linker& linker);
 
 }  // namespace wattle::wasi
