@@ -45,7 +45,8 @@ class Filesystem : public WasiTest {
   }
   FileResult<std::unique_ptr<FileDescriptor>> open(FileDescriptor& folder, const std::string& path,
                                                    uint32_t open_flags, uint32_t flags, bool follow = true) {
-    return folder.open_at(*host, PathFlags{follow ? 1u : 0u}, path, OpenFlags{open_flags}, DescriptorFlags{flags});
+    return folder.open_at(*host, PathFlags{follow ? 1u : 0u}, path, OpenFlags{open_flags},
+                          DescriptorFlags{flags});
   }
 
   static constexpr PathFlags kFollow{1};
@@ -55,10 +56,10 @@ class Filesystem : public WasiTest {
   fs::path out_, in_;
 };
 
-#define EXPECT_REFUSED(result, code)                        \
-  do {                                                      \
-    auto&& outcome_ = (result);                             \
-    ASSERT_FALSE(outcome_.has_value());                     \
+#define EXPECT_REFUSED(result, code)                                                      \
+  do {                                                                                    \
+    auto&& outcome_ = (result);                                                           \
+    ASSERT_FALSE(outcome_.has_value());                                                   \
     EXPECT_EQ(static_cast<int>(outcome_.error()), static_cast<int>(FileErrorCode::code)); \
   } while (false)
 
@@ -100,11 +101,13 @@ TEST_F(Filesystem, AStreamsErrorHasItsErrno) {
   with_folder(FolderAccess::read_write, [&](FileDescriptor& folder) {
     auto file = open(folder, "file", 0, kW);
     ASSERT_TRUE(file);
-    auto input = InputStream(file_source([&] {
-      OpenFilePtr broken(new OpenFile);
-      broken->handle = FileHandle(::open(in_.c_str(), O_RDONLY));
-      return broken;
-    }(), 0, pool));
+    auto input = InputStream(file_source(
+        [&] {
+          OpenFilePtr broken(new OpenFile);
+          broken->handle = FileHandle(::open(in_.c_str(), O_RDONLY));
+          return broken;
+        }(),
+        0, pool));
     auto failed = input.read(1).value();
     ASSERT_FALSE(failed);
     auto& error = *std::get<0>(failed.error());
@@ -154,9 +157,11 @@ TEST_F(Filesystem, SetsTimes) {
                                     NewTimestamp(std::in_place_index<0>)));
     EXPECT_EQ(folder.stat_at(*host, kFollow, "file")->accessed->seconds, when.seconds);
     EXPECT_EQ(folder.stat_at(*host, kFollow, "file")->accessed->nanoseconds, 5u);
-    EXPECT_TRUE(folder.set_times(*host, NewTimestamp(std::in_place_index<1>), NewTimestamp(std::in_place_index<2>, when)));
+    EXPECT_TRUE(folder.set_times(*host, NewTimestamp(std::in_place_index<1>),
+                                 NewTimestamp(std::in_place_index<2>, when)));
     EXPECT_EQ(folder.stat(*host)->modified->seconds, when.seconds);
-    EXPECT_REFUSED(folder.set_times_at(*host, kFollow, "file", NewTimestamp(std::in_place_index<2>, Datetime{1, 1'000'000'000}),
+    EXPECT_REFUSED(folder.set_times_at(*host, kFollow, "file",
+                                       NewTimestamp(std::in_place_index<2>, Datetime{1, 1'000'000'000}),
                                        NewTimestamp(std::in_place_index<0>)),
                    invalid);
     EXPECT_REFUSED(folder.set_times(*host, NewTimestamp(std::in_place_index<2>, Datetime{UINT64_MAX, 0}),
@@ -167,7 +172,8 @@ TEST_F(Filesystem, SetsTimes) {
 
 TEST_F(Filesystem, TellsObjectsApart) {
   with_folder(FolderAccess::read_write, [&](FileDescriptor& folder) {
-    auto one = std::move(*open(folder, "file", 0, kR | kW)), same = std::move(*open(folder, "sub/../file", 0, kR));
+    auto one = std::move(*open(folder, "file", 0, kR | kW)),
+         same = std::move(*open(folder, "sub/../file", 0, kR));
     EXPECT_TRUE(one->is_same_object(*same));
     EXPECT_FALSE(one->is_same_object(folder));
     EXPECT_EQ(one->metadata_hash(*host)->lower, folder.metadata_hash_at(*host, kFollow, "file")->lower);
@@ -225,9 +231,9 @@ TEST_F(Filesystem, NoPathLeadsOut) {
   fs::create_symlink("sub/../../secret", in_ / "winding");
   fs::create_symlink("/proc/self/cwd", in_ / "magic");
   with_folder(FolderAccess::read_write, [&](FileDescriptor& folder) {
-    for (const std::string path : {"../secret", "/etc/passwd", "sub/../../secret", "up/secret", "leak", "absolute",
-                                   "winding", "magic/x", "./../secret", "up/../up/secret", "/", "..", "leak/",
-                                   "sub/../.."}) {
+    for (const std::string path :
+         {"../secret", "/etc/passwd", "sub/../../secret", "up/secret", "leak", "absolute", "winding",
+          "magic/x", "./../secret", "up/../up/secret", "/", "..", "leak/", "sub/../.."}) {
       SCOPED_TRACE(path);
       EXPECT_FALSE(open(folder, path, 0, kR));
       EXPECT_FALSE(open(folder, path, 1u << kCreate | 1u << kTruncate, kW));

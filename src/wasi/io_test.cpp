@@ -48,8 +48,12 @@ struct SmallPipe {
 
 class Io : public WasiTest {};
 
-bool traps(const auto& result) { return !result && result.error().code() == ErrorCode::trap; }
-bool is_closed(const auto& result) { return result && !*result && result->error().index() == 1; }
+bool traps(const auto& result) {
+  return !result && result.error().code() == ErrorCode::trap;
+}
+bool is_closed(const auto& result) {
+  return result && !*result && result->error().index() == 1;
+}
 
 TEST_F(Io, WritesWhatCheckWritePermits) {
   on_fiber([] {

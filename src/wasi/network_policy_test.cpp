@@ -5,7 +5,9 @@
 namespace wattle::wasi {
 namespace {
 
-IpAddress address(std::string_view text) { return *IpAddress::parse(text); }
+IpAddress address(std::string_view text) {
+  return *IpAddress::parse(text);
+}
 
 TEST(NetworkPolicy, AllowsNothingAtFirst) {
   NetworkPolicy policy;
@@ -75,8 +77,8 @@ TEST(NetworkPolicy, AStarAllowsEverything) {
 }
 
 TEST(NetworkPolicy, RefusesWhatMeansNothing) {
-  for (std::string_view entry : {"", ":80", "host:", "host:70000", "host:8x", "name/8:80", "10.0.0.0/33", "a b:1",
-                                 "10.0.0.0/:1", "a:b:c:80"}) {
+  for (std::string_view entry : {"", ":80", "host:", "host:70000", "host:8x", "name/8:80", "10.0.0.0/33",
+                                 "a b:1", "10.0.0.0/:1", "a:b:c:80"}) {
     NetworkPolicy policy;
     EXPECT_FALSE(policy.allow(entry)) << entry;
     EXPECT_TRUE(policy.empty()) << entry;

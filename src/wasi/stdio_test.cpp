@@ -94,7 +94,8 @@ TEST_F(StdioTest, HandsOnLines) {
   on_fiber([] {
     std::vector<std::string> lines;
     {
-      OutputStream output(OutputSinkPtr(new LineSink([&](std::string_view line) { lines.emplace_back(line); })));
+      OutputStream output(
+          OutputSinkPtr(new LineSink([&](std::string_view line) { lines.emplace_back(line); })));
       EXPECT_TRUE(output.blocking_write_and_flush(bytes_of("one\ntw")).value());
       EXPECT_TRUE(output.blocking_write_and_flush(bytes_of("o\n\nlast")).value());
     }

@@ -11,7 +11,8 @@ namespace wattle::wasi {
 
 class WasiTest : public testing::Test {
  protected:
-  // Runs `body` on a fiber until nothing is left to do. Whatever waits for ever ends after 10 s with an error.
+  // Runs `body` on a fiber until nothing is left to do. Whatever waits for ever ends after 10 s with an
+  // error.
   void on_fiber(const std::function<void()>& body) {
     async::Worker worker;
     worker.spawn([&] {
@@ -31,7 +32,9 @@ class WasiTest : public testing::Test {
   std::optional<runtime::Host> host;
 };
 
-inline std::string text_of(const Bytes& bytes) { return std::string(bytes.begin(), bytes.end()); }
+inline std::string text_of(const Bytes& bytes) {
+  return std::string(bytes.begin(), bytes.end());
+}
 inline std::span<const uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }

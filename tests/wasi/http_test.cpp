@@ -1,0 +1,299 @@
+// HTTP handlers built with real toolchains, served as `wattle serve` does, asked over real sockets.
+#include <gmock/gmock.h>
+
+#include "async/offload.h"
+#include "guests.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "wasi/context.h"
+#include "wasi/http_incoming.h"
+
+namespace wattle::wasi {
+namespace {
+
+using testing::HasSubstr;
+
+class HttpGuest : public testing::Test {
+ protected:
+  struct Answer {
+    uint16_t status = 0;
+    http::Fields fields;
+    std::string body;
+    std::optional<http::Fields> trailers;
+    std::optional<Error> error;  // of the request, or of the body
+  };
+
+  // Serves the guest while `body` runs on a fiber of the same worker.
+  void serve(const std::string& name, const std::function<void()>& body, IncomingHandlerOptions options = {},
+             runtime::PoolOptions pool_options = {}) {
+    auto linked = guest(name);
+    if (!linked) return;
+    async::OffloadPool blocking(2);
+    async::Worker worker;
+    Context context(blocking);
+    http::Client client(worker, blocking, {});
+    context.client = &client;
+    context_ = &context;
+    client_ = &client;
+    pool_options.prepare_host = [&](Host& host) { host.attach(context); };
+    runtime::InstancePool pool(worker, linked, pool_options);
+    pool_ = &pool;
+    options.on_failure = [&](const http::Request&, const Error& error) { failures_.push_back(error); };
+    auto handler = IncomingHandler::create(pool, *linked, options);
+    ASSERT_TRUE(handler) << handler.error().full_message();
+    http::Server server(worker, {}, [&](http::Exchange& exchange) { (*handler)->handle(exchange); });
+    auto listening = server.listen("127.0.0.1:0");
+    ASSERT_TRUE(listening) << listening.error().full_message();
+    authority_ = "127.0.0.1:" + std::to_string(server.local_endpoint().port());
+    worker.spawn([&] {
+      {
+        async::DeadlineScope deadline(Clock::now() + std::chrono::seconds(30));
+        body();
+      }
+      client.close_idle();
+      server.drain(std::chrono::seconds(1));
+      pool.shut_down(Error(ErrorCode::cancelled, "the test is over"));
+    });
+    worker.run();
+  }
+
+  http::Request request(std::string path, std::string method = "GET") const {
+    http::Request made;
+    made.method = std::move(method);
+    made.authority = authority_;
+    made.path_with_query = std::move(path);
+    return made;
+  }
+  Answer ask(const http::Request& wanted, std::shared_ptr<http::Body> body = nullptr) const {
+    Answer answer;
+    auto response = client_->send(wanted, std::move(body));
+    if (!response) {
+      answer.error = response.error();
+      return answer;
+    }
+    answer.status = response->head.status;
+    answer.fields = response->head.fields;
+    auto text = http::read_all(*response->body, size_t{64} << 20);
+    if (text) {
+      answer.body = std::move(*text);
+      answer.trailers = std::move(response->body->trailers);
+    } else {
+      answer.error = text.error();
+    }
+    return answer;
+  }
+  Answer get(const std::string& path) const { return ask(request(path)); }
+
+  Context* context_ = nullptr;
+  http::Client* client_ = nullptr;
+  runtime::InstancePool* pool_ = nullptr;
+  std::string authority_;
+  std::vector<Error> failures_;
+};
+
+TEST_F(HttpGuest, AnswersInOneWriteWithItsLength) {
+  serve("hello-http-c", [&] {
+    for (int count = 0; count < 3; ++count) {
+      auto answer = get("/");
+      EXPECT_EQ(answer.status, 200);
+      EXPECT_THAT(answer.body, HasSubstr("ello"));
+      EXPECT_EQ(answer.fields.get("content-length"), std::to_string(answer.body.size()));
+    }
+    EXPECT_LE(pool_->counts().created, 2u);
+  });
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(HttpGuest, EchoesALargeBodyAsItComes) {
+  serve("echo-http-c", [&] {
+    std::string text;
+    for (int count = 0; count < 300'000; ++count) text += std::to_string(count) + ",";
+    auto ends = http::make_body();
+    async::Fiber::current().worker().spawn([&text, writer = std::move(ends.writer)] {
+      EXPECT_TRUE(writer->pipe.write_all(http::as_bytes(text)));
+      writer->pipe.close();
+    });
+    auto answer = ask(request("/", "POST"), std::move(ends.reader));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body, text);
+  });
+  EXPECT_TRUE(failures_.empty());
+}
+
+// The guest answers while it still reads: the client sends the second half only after it got the first back.
+TEST_F(HttpGuest, StreamsBothWaysAtOnce) {
+  serve("echo-http-c", [&] {
+    auto ends = http::make_body();
+    EXPECT_EQ(ends.writer->pipe.try_write(http::as_bytes("first")), 5u);
+    auto response = client_->send(request("/", "POST"), std::move(ends.reader));
+    ASSERT_TRUE(response) << response.error().full_message();
+    std::array<uint8_t, 100> bytes;
+    EXPECT_EQ(response->body->pipe.read_some(bytes).value(), 5u);
+    EXPECT_TRUE(ends.writer->pipe.write_all(http::as_bytes("second")));
+    ends.writer->pipe.close();
+    EXPECT_EQ(http::read_all(*response->body, 100).value(), "second");
+  });
+}
+
+TEST_F(HttpGuest, StopsWhenTheClientGoes) {
+  serve("echo-http-c", [&] {
+    auto ends = http::make_body();
+    EXPECT_EQ(ends.writer->pipe.try_write(http::as_bytes("first")), 5u);
+    {
+      auto response = client_->send(request("/", "POST"), std::move(ends.reader));
+      ASSERT_TRUE(response);
+    }
+    while (pool_->counts().busy > 0) ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(1)));
+  });
+}
+
+TEST_F(HttpGuest, FetchesWhatItMay) {
+  serve("client-http-c", [&] {
+    http::Server upstream(async::Fiber::current().worker(), {}, [&](http::Exchange& exchange) {
+      http::Response response;
+      response.status = 201;
+      EXPECT_TRUE(response.fields.append("content-type", "text/upstream"));
+      (void)exchange.respond(response,
+                             http::as_bytes("from upstream: " + exchange.request().path_with_query));
+    });
+    ASSERT_TRUE(upstream.listen("127.0.0.1:0"));
+    const std::string peer = "127.0.0.1:" + std::to_string(upstream.local_endpoint().port());
+    auto wanted = request("/");
+    EXPECT_TRUE(wanted.fields.append("wattle-authority", peer));
+    EXPECT_TRUE(wanted.fields.append("wattle-path", "/some?thing"));
+
+    auto denied = ask(wanted);
+    EXPECT_EQ(denied.status, 502);
+    EXPECT_THAT(denied.body, HasSubstr("case 15"));  // HTTP-request-denied
+
+    EXPECT_TRUE(context_->outgoing_http.allow(peer));
+    auto answer = ask(wanted);
+    EXPECT_EQ(answer.status, 201);
+    EXPECT_EQ(answer.fields.get("content-type"), "text/upstream");
+    EXPECT_EQ(answer.body, "from upstream: /some?thing");
+    client_->close_idle();
+    upstream.drain(std::chrono::seconds(1));
+
+    auto gone = ask(wanted);
+    EXPECT_EQ(gone.status, 502);
+    EXPECT_THAT(gone.body, HasSubstr("case 6"));  // connection-refused
+  });
+}
+
+TEST_F(HttpGuest, JavaScriptSaysHello) {
+  serve("hello-http-js", [&] {
+    for (int count = 0; count < 2; ++count) {
+      auto answer = get("/");
+      EXPECT_EQ(answer.status, 200);
+      EXPECT_THAT(answer.body, HasSubstr("ello"));
+    }
+  });
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(HttpGuest, JavaScriptEchoes) {
+  serve("echo-http-js", [&] {
+    const std::string text(200'000, 'j');
+    auto answer = ask(request("/", "POST"), http::body_of(http::as_bytes(text)));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body.size(), text.size());
+  });
+}
+
+// ---- guests that misbehave
+
+TEST_F(HttpGuest, FailuresAreStatusesWithoutDetails) {
+  serve("hostile-c", [&] {
+    for (const std::string path : {"/unreachable",     "/forged-handle",     "/negative-handle",
+                                   "/double-drop",     "/use-after-drop",    "/wrong-type",
+                                   "/use-after-move",  "/answer-twice",      "/poll-nothing",
+                                   "/poll-forged",     "/huge-string",       "/string-past-end",
+                                   "/string-wraps",
+
+                                   "/huge-list",       "/misaligned-list",   "/misaligned-result",
+                                   "/result-past-end", "/bad-discriminant",  "/bad-error-code",
+                                   "/out-of-bounds",   "/divide-by-zero",    "/call-null",
+                                   "/no-answer",       "/leave-body-open",   "/eat-handles",
+                                   "/eat-fields",      "/write-unchecked",   "/trap-after-head",
+                                   "/long-body",       "/drop-parent-first", "/write-out-of-bounds",
+                                   "/eat-pollables",   "/short-body",        "/recurse"}) {
+      SCOPED_TRACE(path);
+      const size_t before = failures_.size();
+      auto answer = get(path);
+      EXPECT_EQ(answer.status, 500) << (answer.error ? answer.error->full_message() : "");
+      EXPECT_EQ(answer.body, "Internal Server Error\n");
+      EXPECT_EQ(failures_.size(), before + 1);
+      EXPECT_EQ(get("/").body, "well-behaved\n");
+    }
+  });
+}
+
+TEST_F(HttpGuest, RefusalsAreToldToTheGuest) {
+  serve("hostile-c", [&] {
+    EXPECT_EQ(get("/bad-status").body, "status 7 refused: 1\n");
+    EXPECT_EQ(get("/split-headers").body, "line break refused: 1\n");
+    EXPECT_EQ(get("/error-answer").status, 508);
+    EXPECT_EQ(get("/").status, 200);
+  });
+}
+
+TEST_F(HttpGuest, TimeRunsOut) {
+  IncomingHandlerOptions options;
+  options.timeout = std::chrono::milliseconds(300);
+  serve(
+      "hostile-c",
+      [&] {
+        for (const std::string path :
+             {"/spin", "/spin-in-host-calls", "/sleep-for-ever", "/poll-for-ever", "/flood-stderr"}) {
+          SCOPED_TRACE(path);
+          EXPECT_EQ(get(path).status, 504);
+          EXPECT_EQ(get("/").body, "well-behaved\n");
+        }
+        auto cut = get("/spin-after-head");
+        EXPECT_TRUE(cut.error || cut.status == 504);
+      },
+      options);
+}
+
+TEST_F(HttpGuest, AFloodIsHeldBack) {
+  IncomingHandlerOptions options;
+  options.timeout = std::chrono::milliseconds(500);
+  serve(
+      "hostile-c",
+      [&] {
+        auto response = client_->send(request("/flood"), nullptr);
+        ASSERT_TRUE(response);
+        // Nobody reads: the guest must wait until its time is over.
+        while (pool_->counts().busy > 0) ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(5)));
+        EXPECT_FALSE(http::read_all(*response->body, size_t{64} << 20));
+      },
+      options);
+}
+
+TEST_F(HttpGuest, OverloadIsSaid) {
+  IncomingHandlerOptions options;
+  options.timeout = std::chrono::milliseconds(500);
+  runtime::PoolOptions pool_options;
+  pool_options.max_instances = 1;
+  pool_options.max_queue = 1;
+  serve(
+      "hostile-c",
+      [&] {
+        auto& worker = async::Fiber::current().worker();
+        int waiting = 2;
+        for (int count = 0; count < 2; ++count)
+          worker.spawn([&] {
+            EXPECT_EQ(get("/sleep-for-ever").status, 504);
+            --waiting;
+          });
+        while (pool_->counts().queued < 1) ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(1)));
+        auto answer = get("/");
+        EXPECT_EQ(answer.status, 503);
+        EXPECT_TRUE(answer.fields.has("retry-after"));
+        while (waiting > 0) ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(5)));
+      },
+      options, pool_options);
+}
+
+}  // namespace
+}  // namespace wattle::wasi
