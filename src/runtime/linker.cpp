@@ -196,6 +196,18 @@ std::vector<std::string> Linker::interfaces() const {
   return names;
 }
 
+const HostFunction* Linker::find_function(std::string_view name, std::string_view function) const {
+  auto found = interfaces_.find(split_version(name).base);
+  if (found == interfaces_.end()) return nullptr;
+  auto defined = found->second.functions.find(function);
+  return defined == found->second.functions.end() ? nullptr : &defined->second;
+}
+
+bool Linker::has_resource(std::string_view name, std::string_view resource) const {
+  auto found = interfaces_.find(split_version(name).base);
+  return found != interfaces_.end() && found->second.resources.contains(resource);
+}
+
 Result<std::shared_ptr<const LinkedComponent>> Linker::link(
     std::shared_ptr<const Component> component) const {
   if (!component->options().compile)

@@ -133,6 +133,9 @@ class Linker {
 
   // The interfaces offered, with versions, in order.
   std::vector<std::string> interfaces() const;
+  // A C++ function as it was defined; null: there is none of that name. Versions do not matter.
+  const HostFunction* find_function(std::string_view interface, std::string_view name) const;
+  bool has_resource(std::string_view interface, std::string_view name) const;
 
  private:
   void define(std::string_view interface, std::string_view name, HostFunction function);

@@ -6,7 +6,7 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "wasi/context.h"
-#include "wasi/http_incoming.h"
+#include "wasi/http_handler.h"
 
 namespace wattle::wasi {
 namespace {
