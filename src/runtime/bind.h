@@ -27,6 +27,10 @@ struct HostFunction {
   // Of the lowered function, as the guest imports it: must equal the import's layout.
   std::vector<wit::FlatType> lowered_parameters;
   std::vector<wit::FlatType> lowered_results;
+  // Sizes in memory of the parameters as one record and of the result, by which tests see what the core
+  // signature hides behind a pointer.
+  uint32_t parameter_bytes = 0;
+  uint32_t result_bytes = 0;
 };
 
 namespace bind_detail {
@@ -146,6 +150,8 @@ HostFunction bind(Callable callable) {
   } else {
     function.lowered_parameters.assign(T::Parameters::kFlat.begin(), T::Parameters::kFlat.end());
   }
+  function.parameter_bytes = T::Parameters::kSize;
+  if constexpr (!std::is_void_v<Value>) function.result_bytes = Abi<Value>::kSize;
   if constexpr (bind_detail::result_flat_count<Value>() > wit::kMaxFlatResults) {
     function.lowered_parameters.push_back(FlatType::i32);
   } else if constexpr (!std::is_void_v<Value>) {

@@ -49,6 +49,8 @@ TEST(AddTo, OffersAllOfWasi) {
         const wit::FunctionLayout layout = wit::layout_of(function.type);
         EXPECT_EQ(text_of(offered->lowered_parameters), text_of(layout.lowered_parameters));
         EXPECT_EQ(text_of(offered->lowered_results), text_of(layout.lowered_results));
+        EXPECT_EQ(offered->parameter_bytes, layout.parameters->size);
+        EXPECT_EQ(offered->result_bytes, layout.result ? layout.result->size : 0);
         ++functions;
       }
     }
