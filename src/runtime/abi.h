@@ -309,7 +309,12 @@ struct ListAbi : PairAbi {
     const uint8_t* address =
         context.at(pair.pointer, uint64_t{pair.length} * Abi<T>::kSize, Abi<T>::kAlignment);
     std::vector<T> list;
-    if (address == nullptr) return list;
+    if (address == nullptr || !context.take_copy_budget(uint64_t{pair.length} * sizeof(T))) return list;
+    if constexpr (Scalar<T> && !std::same_as<T, bool> && !std::same_as<T, char32_t>) {
+      list.resize(pair.length);
+      if (pair.length > 0) std::memcpy(list.data(), address, size_t{pair.length} * sizeof(T));
+      return list;
+    }
     list.reserve(pair.length);
     for (uint32_t index = 0; index < pair.length && !context.failed(); ++index)
       list.push_back(Abi<T>::load(context, address + size_t{index} * Abi<T>::kSize));

@@ -51,6 +51,7 @@ std::string CallContext::lift_string(uint32_t pointer, uint32_t length) {
   const engine::MemoryView memory_view = view();
   auto text = wit::text_at({memory_view.base, memory_view.bytes}, encoding, {pointer, length});
   if (text) {
+    if (!take_copy_budget(text->bytes.size())) return {};
     auto utf8 = wit::to_utf8(*text);
     if (utf8) return std::move(*utf8);
     fail(std::move(utf8).error());

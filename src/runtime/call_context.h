@@ -85,6 +85,17 @@ class CallContext {
   // The handle, if it is of that type; else fails and returns null.
   Handle* find_handle(uint32_t handle, ResourceIndex resource);
 
+  // What one call may copy out of a guest's memory into the host. Lists and strings that overlap would
+  // otherwise multiply the guest's memory in the host's. False: failed.
+  bool take_copy_budget(uint64_t bytes) {
+    if (bytes <= copy_budget_bytes_) {
+      copy_budget_bytes_ -= bytes;
+      return true;
+    }
+    fail(Error(ErrorCode::memory_exceeded, "the guest passes more than the host copies in one call"));
+    return false;
+  }
+
   void fail(Error error) {
     if (!error_) error_.emplace(std::move(error));
   }
@@ -100,6 +111,7 @@ class CallContext {
   uint32_t take_own(uint32_t index, const Handle* handle);
   uint32_t lend(uint32_t index, const Handle* handle);
 
+  uint64_t copy_budget_bytes_ = uint64_t{64} << 20;
   std::optional<Error> error_;
 };
 
