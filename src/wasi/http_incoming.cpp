@@ -109,10 +109,11 @@ void ResponseSlot::answer_status(uint16_t status, bool retry) {
 }
 
 Result<void> ResponseSlot::conclude_failed(Error error) {
-  if (error.code() == ErrorCode::cancelled) return failure(std::move(error));
   if (started_) {
     if (writer_ && !writer_->finished()) writer_->abort(error);
-  } else if (error.code() == ErrorCode::overloaded) {
+  } else if (exchange_->disconnected()) {
+    started_ = true;  // nobody to tell
+  } else if (error.code() == ErrorCode::overloaded || error.code() == ErrorCode::cancelled) {
     answer_status(503, true);
   } else {
     answer_status(error.code() == ErrorCode::deadline_exceeded ? 504 : 500);
