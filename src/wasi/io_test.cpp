@@ -58,11 +58,11 @@ bool is_closed(const auto& result) {
 TEST_F(Io, WritesWhatCheckWritePermits) {
   on_fiber([] {
     SmallPipe small;
-    EXPECT_EQ(small.output.check_write().value().value(), 8u);
+    EXPECT_EQ(good(small.output.check_write()), 8u);
     EXPECT_TRUE(small.output.write(bytes_of("hello")).value());
     EXPECT_TRUE(traps(small.output.write(bytes_of("four"))));
     EXPECT_TRUE(small.output.write(bytes_of("xyz")).value());
-    EXPECT_EQ(small.output.check_write().value().value(), 0u);
+    EXPECT_EQ(good(small.output.check_write()), 0u);
     EXPECT_FALSE(small.output.subscribe()->ready());
   });
 }
@@ -81,7 +81,7 @@ TEST_F(Io, BlockingWriteWaitsForTheReader) {
     std::string seen;
     auto& worker = async::Fiber::current().worker();
     worker.spawn([&] {
-      while (seen.size() < 26) seen += text_of(small.input.blocking_read(3).value().value());
+      while (seen.size() < 26) seen += text_of(good(small.input.blocking_read(3)));
     });
     EXPECT_TRUE(small.output.blocking_write_and_flush(bytes_of("abcdefghijklmnopqrstuvwxyz")).value());
     while (seen.size() < 26) async::Fiber::current().yield();
@@ -110,11 +110,11 @@ TEST_F(Io, TellsTheWriterThatTheReaderWent) {
 TEST_F(Io, ReadsNothingYetThenBytesThenTheEnd) {
   on_fiber([] {
     SmallPipe small;
-    EXPECT_TRUE(small.input.read(10).value().value().empty());
+    EXPECT_TRUE(good(small.input.read(10)).empty());
     small.pipe.try_write(bytes_of("ab"));
     small.pipe.close();
-    EXPECT_EQ(small.input.skip(1).value().value(), 1u);
-    EXPECT_EQ(text_of(small.input.read(10).value().value()), "b");
+    EXPECT_EQ(good(small.input.skip(1)), 1u);
+    EXPECT_EQ(text_of(good(small.input.read(10))), "b");
     EXPECT_TRUE(is_closed(small.input.blocking_read(1)));
     EXPECT_TRUE(is_closed(small.input.blocking_skip(1)));
   });
@@ -123,7 +123,7 @@ TEST_F(Io, ReadsNothingYetThenBytesThenTheEnd) {
 TEST_F(Io, ReadsOfHugeLengthsAreBounded) {
   on_fiber([] {
     InputStream input(text_source(std::string(200'000, 'x')));
-    EXPECT_EQ(input.read(UINT64_MAX).value().value().size(), kMaxChunkBytes);
+    EXPECT_EQ(good(input.read(UINT64_MAX)).size(), kMaxChunkBytes);
   });
 }
 
@@ -132,8 +132,8 @@ TEST_F(Io, SplicesUntilTheSourceEnds) {
     InputStream input(text_source("some text"));
     auto buffer = boost::intrusive_ptr<BufferSink>(new BufferSink);
     OutputStream output(buffer);
-    EXPECT_EQ(output.splice(input, 4).value().value(), 4u);
-    EXPECT_EQ(output.blocking_splice(input, 100).value().value(), 5u);
+    EXPECT_EQ(good(output.splice(input, 4)), 4u);
+    EXPECT_EQ(good(output.blocking_splice(input, 100)), 5u);
     EXPECT_TRUE(is_closed(output.splice(input, 100)));
     EXPECT_EQ(buffer->text(), "some text");
   });
@@ -143,7 +143,7 @@ TEST_F(Io, WritesZeroes) {
   on_fiber([] {
     auto buffer = boost::intrusive_ptr<BufferSink>(new BufferSink);
     OutputStream output(buffer);
-    EXPECT_EQ(output.check_write().value().value(), kMaxChunkBytes);
+    EXPECT_EQ(good(output.check_write()), kMaxChunkBytes);
     EXPECT_TRUE(output.write_zeroes(10'000).value());
     EXPECT_EQ(buffer->text(), std::string(10'000, '\0'));
   });

@@ -77,8 +77,8 @@ TEST_F(Sockets, ConnectAndTalk) {
     EXPECT_EQ(port_of(*client->remote_address()), port_of(*server->local_address()));
     EXPECT_EQ(port_of(*peer->remote_address()), port_of(*client->local_address()));
     EXPECT_TRUE(std::get<1>(*streams)->blocking_write_and_flush(bytes_of("ping")).value());
-    EXPECT_EQ(text_of(peer_in->blocking_read(10).value().value()), "ping");
-    EXPECT_TRUE(std::get<0>(*streams)->read(10).value().value().empty());
+    EXPECT_EQ(text_of(good(peer_in->blocking_read(10))), "ping");
+    EXPECT_TRUE(good(std::get<0>(*streams)->read(10)).empty());
     EXPECT_TRUE(peer->shut_down(ShutdownType::send));
     EXPECT_EQ(std::get<0>(*streams)->blocking_read(10).value().error().index(), 1u);
     EXPECT_REFUSED(client->start_connect(*host, *server->local_address()), invalid_state);
@@ -96,7 +96,7 @@ TEST_F(Sockets, SendAsMuchAsIsRead) {
     EXPECT_TRUE(server->subscribe()->block());
     auto [peer, peer_in, peer_out] = std::move(*server->accept(*host));
     size_t sent = 0;
-    while (uint64_t room = std::get<1>(streams)->check_write().value().value()) {
+    while (uint64_t room = good(std::get<1>(streams)->check_write())) {
       EXPECT_TRUE(std::get<1>(streams)->write(Bytes(room, 'x')).value());
       sent += room;
       ASSERT_LT(sent, size_t{64} << 20);

@@ -24,9 +24,9 @@ class StdioTest : public WasiTest {
 TEST_F(StdioTest, ReadsAPipeWithoutChangingIt) {
   on_fiber([&] {
     InputStream input(descriptor_source(ends_[0], pool));
-    EXPECT_TRUE(input.read(10).value().value().empty());
+    EXPECT_TRUE(good(input.read(10)).empty());
     async::Fiber::current().worker().spawn([&] { EXPECT_EQ(write(ends_[1], "hello", 5), 5); });
-    EXPECT_EQ(text_of(input.blocking_read(10).value().value()), "hello");
+    EXPECT_EQ(text_of(good(input.blocking_read(10))), "hello");
     EXPECT_EQ(fcntl(ends_[0], F_GETFL) & O_NONBLOCK, 0);
     close_end(1);
     EXPECT_EQ(input.blocking_read(10).value().error().index(), 1u);
@@ -38,7 +38,7 @@ TEST_F(StdioTest, WritesAPipeAsItsReaderReads) {
     OutputStream output(descriptor_sink(ends_[1], pool));
     size_t filled = 0;
     for (;;) {
-      const uint64_t room = output.check_write().value().value();
+      const uint64_t room = good(output.check_write());
       if (room == 0) break;
       EXPECT_TRUE(output.write(Bytes(room)).value());
       filled += room;
@@ -73,7 +73,7 @@ TEST_F(StdioTest, ReadsAndWritesFiles) {
     EXPECT_TRUE(output.blocking_write_and_flush(bytes_of("in a file")).value());
     lseek(file, 0, SEEK_SET);
     InputStream input(descriptor_source(file, pool));
-    EXPECT_EQ(text_of(input.blocking_read(100).value().value()), "in a file");
+    EXPECT_EQ(text_of(good(input.blocking_read(100))), "in a file");
     EXPECT_FALSE(input.blocking_read(100).value());
   });
   close(file);
@@ -82,7 +82,7 @@ TEST_F(StdioTest, ReadsAndWritesFiles) {
 TEST_F(StdioTest, BuffersUpToTheirLimit) {
   on_fiber([] {
     OutputStream output(OutputSinkPtr(new BufferSink(5)));
-    EXPECT_EQ(output.check_write().value().value(), 5u);
+    EXPECT_EQ(good(output.check_write()), 5u);
     EXPECT_TRUE(output.write(bytes_of("12345")).value());
     auto full = output.check_write();
     ASSERT_FALSE(full.value());

@@ -32,6 +32,13 @@ class WasiTest : public testing::Test {
   std::optional<runtime::Host> host;
 };
 
+// The value of an operation on a stream that must succeed.
+template <class T, class E>
+T good(Result<tl::expected<T, E>> result) {
+  EXPECT_TRUE(result && *result);
+  return result && *result ? std::move(**result) : T{};
+}
+
 inline std::string text_of(const Bytes& bytes) {
   return std::string(bytes.begin(), bytes.end());
 }

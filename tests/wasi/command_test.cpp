@@ -222,7 +222,9 @@ class EchoServer {
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length), 0);
     port_ = ntohs(address.sin_port);
-    if (type == SOCK_STREAM) EXPECT_EQ(listen(listener_, 8), 0);
+    if (type == SOCK_STREAM) {
+      EXPECT_EQ(listen(listener_, 8), 0);
+    }
     timeval patience{20, 0};
     setsockopt(listener_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     thread_ = std::thread([this, type] { type == SOCK_STREAM ? echo_stream() : echo_datagram(); });
