@@ -208,6 +208,17 @@ TEST_F(Sockets, ExchangeDatagrams) {
   });
 }
 
+TEST_F(Sockets, KeepTheirPortWhenDisconnected) {
+  on_network([&] {
+    auto socket = bound_udp();
+    const uint16_t port = port_of(socket->local_address().value());
+    EXPECT_TRUE(socket->stream(*host, loopback(9)));
+    EXPECT_TRUE(socket->stream(*host, std::nullopt));
+    EXPECT_EQ(port_of(socket->local_address().value()), port);
+    EXPECT_REFUSED(socket->remote_address(), invalid_state);
+  });
+}
+
 TEST_F(Sockets, CheckDatagrams) {
   on_network([&] {
     auto socket = udp();

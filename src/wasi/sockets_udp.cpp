@@ -49,6 +49,24 @@ SocketResult<void> UdpSocket::finish_bind() {
   return {};
 }
 
+SocketResult<void> UdpSocket::connect_to(const SocketAddress& peer) {
+  if (::connect(state_->socket->number(), peer.data(), peer.length) != 0) return refused_errno();
+  return {};
+}
+
+// Linux takes a port that it chose itself away again when a socket is disconnected.
+SocketResult<void> UdpSocket::disconnect() {
+  if (!state_->remote) return {};
+  auto before = local_address_of(*state_->socket);
+  if (!before) return refused(before.error());
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  if (::connect(state_->socket->number(), &nobody, sizeof nobody) != 0) return refused_errno();
+  auto after = local_address_of(*state_->socket);
+  if (after && after->port() == before->port()) return {};
+  return bind_socket(*state_->socket, *before);
+}
+
 SocketResult<UdpSocket::Streams> UdpSocket::stream(Host& host, const std::optional<IpSocketAddress>& remote) {
   if (progress_ != Progress::bound) return refused(invalid_state);
   std::optional<SocketAddress> peer;
@@ -57,11 +75,7 @@ SocketResult<UdpSocket::Streams> UdpSocket::stream(Host& host, const std::option
     if (auto allowed = check_peer(context_of(host).network, state_->family, *peer); !allowed)
       return refused(allowed.error());
   }
-  sockaddr nobody{};
-  nobody.sa_family = AF_UNSPEC;
-  const int connected = peer ? ::connect(state_->socket->number(), peer->data(), peer->length)
-                             : ::connect(state_->socket->number(), &nobody, sizeof nobody);
-  if (connected != 0 && peer) return refused_errno();
+  if (auto changed = peer ? connect_to(*peer) : disconnect(); !changed) return refused(changed.error());
   state_->remote = peer;
   ++state_->generation;
   return Streams(std::make_unique<IncomingDatagramStream>(state_),

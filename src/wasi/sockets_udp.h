@@ -87,6 +87,8 @@ class UdpSocket : public HostResource {
 
  private:
   enum class Progress : uint8_t { unbound, binding, bound };
+  SocketResult<void> connect_to(const SocketAddress& peer);
+  SocketResult<void> disconnect();
   UdpSocket(Host& host, UdpStatePtr state) : charge_(host.resources), state_(std::move(state)) {}
 
   Charge charge_;
