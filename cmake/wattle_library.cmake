@@ -7,7 +7,7 @@ function(wattle_library NAME)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS *.cpp)
   set(TESTS ${SOURCES})
-  list(FILTER SOURCES EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER SOURCES EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")  # main.cpp is a program's, which links the library
   list(FILTER TESTS INCLUDE REGEX "_test\\.cpp$")
   list(TRANSFORM ARG_DEPENDS PREPEND "wattle_" OUTPUT_VARIABLE DEPENDS)
 

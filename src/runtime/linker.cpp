@@ -179,8 +179,10 @@ void Linker::dynamic_function(std::string_view name, std::string_view function, 
   interface(name).dynamic_functions.insert_or_assign(std::string(function), std::move(definition));
 }
 
-void Linker::define_resource(const ResourceType& type) {
-  interface(type.interface).resources.insert_or_assign(std::string(type.name), &type);
+void Linker::define_resource(const ResourceType& type, std::string_view version) {
+  std::string name(type.interface);
+  if (!version.empty()) name.append("@").append(version);
+  interface(name).resources.insert_or_assign(std::string(type.name), &type);
 }
 
 void Linker::declare(std::string_view name, std::string_view function,

@@ -113,10 +113,11 @@ class Linker {
   void function(std::string_view interface, std::string_view name, Callable callable) {
     define(interface, name, bind(std::move(callable)));
   }
-  // A C++ resource class; its name comes from T::kInterface and T::kName.
+  // A C++ resource class; its name comes from T::kInterface and T::kName. `version` is for an interface
+  // that has no function of its own, and so says it nowhere else: "0.2.12".
   template <class T>
-  void resource() {
-    define_resource(host_resource_type<T>);
+  void resource(std::string_view version = {}) {
+    define_resource(host_resource_type<T>, version);
   }
   // A function whose type is the importing component's own business; used for tools, tests and remote calls.
   void dynamic_function(std::string_view interface, std::string_view name, DynamicFunction function);
@@ -139,7 +140,7 @@ class Linker {
 
  private:
   void define(std::string_view interface, std::string_view name, HostFunction function);
-  void define_resource(const ResourceType& type);
+  void define_resource(const ResourceType& type, std::string_view version);
 
   class Source;
   struct Declaration {

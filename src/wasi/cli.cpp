@@ -58,8 +58,8 @@ std::optional<std::unique_ptr<Terminal>> terminal_if(bool is_terminal) {
 }
 
 void add_terminals(runtime::Linker& linker) {
-  linker.resource<TerminalInput>();
-  linker.resource<TerminalOutput>();
+  linker.resource<TerminalInput>("0.2.12");
+  linker.resource<TerminalOutput>("0.2.12");
   linker.function("wasi:cli/terminal-stdin@0.2.12", "get-terminal-stdin", [](Host& host) {
     return terminal_if<TerminalInput>(context_of(host).stdio.input_is_terminal);
   });

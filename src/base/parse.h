@@ -1,0 +1,25 @@
+// Durations and sizes as people write them, on the command line and in configuration.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace wattle {
+
+// "250ms", "5s", "1m", "2h", "1.5s"; units ns, us, ms, s, m, h. A bare "0" is zero; any other number needs
+// its unit.
+Result<Duration> parse_duration(std::string_view text);
+// "1.5s", "250ms": the largest unit that keeps the number at 1 or more, at most three decimals.
+std::string format_duration(Duration duration);
+
+// "64MiB", "1GiB", "512KiB", "10MB", "4096": bytes, with powers of 1024 (KiB ...) or of 1000 (kB, KB, MB,
+// GB).
+Result<uint64_t> parse_bytes(std::string_view text);
+// "64 MiB", "1.5 KiB", "17 B".
+std::string format_bytes(uint64_t bytes);
+
+}  // namespace wattle

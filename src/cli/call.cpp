@@ -1,0 +1,122 @@
+// wattle call: one exported function, with arguments and result as WAVE text.
+
+#include "async/offload.h"
+#include "cli/function_name.h"
+#include "cli/load.h"
+#include "cli/sandbox.h"
+#include "cli/session.h"
+#include "http/client.h"
+#include "wasi/add_to.h"
+#include "wit/json.h"
+#include "wit/wave.h"
+
+namespace wattle::cli {
+namespace {
+
+struct CallOptions {
+  std::string path;
+  std::string function;
+  std::vector<std::string> arguments;
+  Grants grants;
+  Limits limits;
+};
+
+Result<wit::Values> parse_arguments(const wit::FunctionType& type, const CallOptions& options) {
+  const auto& parameters = type.parameters;
+  if (parameters.size() != options.arguments.size())
+    return failure(
+        Error(ErrorCode::invalid_argument, fmt::format("{} takes {} arguments, not {}", options.function,
+                                                       parameters.size(), options.arguments.size()))
+            .with_remedy("its type is " + wit::to_string(type)));
+  wit::Values values;
+  for (size_t index = 0; index < parameters.size(); ++index) {
+    auto value = wit::parse_wave(parameters[index].type, options.arguments[index]);
+    if (!value)
+      return failure(Error(value.error().code(),
+                           fmt::format("argument {} ({}: {}): {}", index + 1, parameters[index].name,
+                                       wit::to_string(parameters[index].type), value.error().message()))
+                         .with_remedy(value.error().remedy()));
+    values.push_back(std::move(*value));
+  }
+  return values;
+}
+
+using Returned = std::optional<wit::Value>;
+
+Result<Returned> call_on(async::Worker& worker, async::OffloadPool& pool,
+                         std::shared_ptr<const runtime::LinkedComponent> linked,
+                         const runtime::ExportedFunction& function, const wit::Values& arguments,
+                         const CallOptions& options, const Limits::Parsed& limits) {
+  wasi::Context context(pool);
+  context.arguments = {options.path};
+  context.stdio = wasi::inherit_stdio(pool);
+  WATTLE_CHECK(options.grants.apply(context));
+  http::Client client(worker, pool, http::ClientOptions{});
+  context.client = &client;
+  std::optional<Result<Returned>> returned;
+  worker.spawn([&] {
+    const auto call_limits = limits.for_call();
+    async::DeadlineScope deadline(call_limits.deadline);
+    runtime::Host host;
+    host.attach(context);
+    auto instance = runtime::Instance::create(std::move(linked), std::move(host), call_limits);
+    if (instance) {
+      returned = (*instance)->call(function, arguments, call_limits);
+    } else {
+      returned = failure(instance.error());
+    }
+    client.close_idle();
+  });
+  worker.run();
+  return std::move(*returned);
+}
+
+Result<void> call(const Session& session, const CallOptions& options, const Output& output) {
+  WATTLE_TRY(auto name, parse_function_name(options.function));
+  WATTLE_TRY(auto limits, options.limits.parse());
+  WATTLE_CHECK(start_engine(session));
+  WATTLE_TRY(auto component, load_component(options.path, {.max_memory_bytes = limits.max_memory_bytes}));
+  runtime::Linker linker;
+  wasi::add_to(linker);
+  WATTLE_TRY(auto linked, linker.link(component));
+  WATTLE_TRY(auto function, linked->find_function(name.interface, name.function));
+  WATTLE_TRY(auto arguments, parse_arguments(*function->type, options));
+  async::OffloadPool pool;
+  async::Worker worker;
+  WATTLE_TRY(auto returned, call_on(worker, pool, linked, *function, arguments, options, limits));
+  const auto& type = function->type->result;
+  if (output.json()) {
+    output.line(fmt::format(R"({{"result":{}}})", returned ? wit::to_json(type, *returned) : "null"));
+  } else if (returned) {
+    output.line(wit::to_wave(type, *returned));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_call(CLI::App& app, Session& session) {
+  auto* verb =
+      app.add_subcommand("call", "Calls one exported function, with WAVE text as arguments and result");
+  auto options = std::make_shared<CallOptions>();
+  verb->add_option("component", options->path, "The component file")->required();
+  verb->add_option("function", options->function, "ns:package/interface@version.function")->required();
+  verb->add_option("arguments", options->arguments,
+                   "One WAVE value a parameter; behind -- where one begins with -");
+  options->grants.add_to(*verb);
+  options->limits.add_to(*verb, "the call");
+  verb->footer(
+      "Examples:\n"
+      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.add' 2 3\n"
+      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.describe' '{name: \"Ada\", tags: [\"a\", \"b\"]}'");
+  verb->callback([&session, options] {
+    session.verb = [&session, options](const Output& output) {
+      auto done = call(session, *options, output);
+      if (done) return kExitSuccess;
+      output.error(done.error());
+      return exit_code(done.error());
+    };
+  });
+}
+
+}  // namespace wattle::cli

@@ -1,0 +1,136 @@
+// wattle inspect: what a component needs, what it offers, and what it is made of.
+
+#include <boost/json.hpp>
+
+#include "base/parse.h"
+#include "cli/load.h"
+#include "cli/session.h"
+
+namespace wattle::cli {
+namespace {
+
+using component::ExternType;
+using component::NamedExtern;
+using component::Sort;
+
+std::string_view sort_name(Sort sort) {
+  switch (sort) {
+    case Sort::function:
+      return "function";
+    case Sort::instance:
+      return "interface";
+    case Sort::component:
+      return "component";
+    case Sort::core_module:
+      return "core module";
+    case Sort::type:
+      return "type";
+    case Sort::value:
+      return "value";
+    default:
+      return "core item";
+  }
+}
+
+// The functions of an interface, or the one function that `item` is.
+std::vector<std::pair<std::string, std::string>> functions_of(const NamedExtern& item) {
+  std::vector<std::pair<std::string, std::string>> functions;
+  if (item.type->sort == Sort::function)
+    functions.emplace_back(item.name, wit::to_string(*item.type->function));
+  if (item.type->sort == Sort::instance) {
+    for (const auto& exported : item.type->instance->exports)
+      if (exported.type->sort == Sort::function)
+        functions.emplace_back(exported.name, wit::to_string(*exported.type->function));
+  }
+  return functions;
+}
+
+struct ModuleSize {
+  std::string place;  // "0", or "1.0" inside the second nested component
+  size_t bytes = 0;
+};
+
+void collect_modules(const component::Component& component, const std::string& place,
+                     std::vector<ModuleSize>& modules) {
+  for (size_t index = 0; index < component.modules.size(); ++index)
+    modules.push_back({place + std::to_string(index), component.modules[index].bytes.size()});
+  for (size_t index = 0; index < component.components.size(); ++index)
+    collect_modules(*component.components[index], place + std::to_string(index) + ".", modules);
+}
+
+size_t count_components(const component::Component& component) {
+  size_t count = component.components.size();
+  for (const auto& nested : component.components) count += count_components(*nested);
+  return count;
+}
+
+boost::json::array to_json(const std::vector<NamedExtern>& items) {
+  boost::json::array list;
+  for (const auto& item : items) {
+    boost::json::object object{{"name", item.name}, {"kind", sort_name(item.type->sort)}};
+    boost::json::object functions;
+    for (auto& [name, type] : functions_of(item)) functions[name] = type;
+    if (!functions.empty()) object["functions"] = std::move(functions);
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+void print_items(std::string_view title, const std::vector<NamedExtern>& items, const Output& output) {
+  output.line(fmt::format("{} ({})", title, items.size()));
+  for (const auto& item : items) {
+    const auto functions = functions_of(item);
+    if (item.type->sort == Sort::function) {
+      output.line(fmt::format("  {}: {}", item.name, functions.front().second));
+      continue;
+    }
+    output.line(fmt::format("  {} ({})", item.name, sort_name(item.type->sort)));
+    for (auto& [name, type] : functions) output.line(fmt::format("    {}: {}", name, type));
+  }
+}
+
+Result<void> inspect(const std::string& path, const Output& output) {
+  WATTLE_TRY(auto component, load_component(path, {.compile = false}));
+  const auto& definition = component->definition();
+  std::vector<ModuleSize> modules;
+  collect_modules(definition, "", modules);
+  if (output.json()) {
+    boost::json::array module_list;
+    for (const auto& module : modules)
+      module_list.push_back({{"index", module.place}, {"bytes", module.bytes}});
+    output.line(boost::json::serialize(boost::json::object{{"file", path},
+                                                           {"bytes", definition.binary->size()},
+                                                           {"imports", to_json(definition.type.imports)},
+                                                           {"exports", to_json(definition.type.exports)},
+                                                           {"components", count_components(definition)},
+                                                           {"core-modules", std::move(module_list)}}));
+    return {};
+  }
+  output.line(fmt::format("{}: {}, {} nested components", path, format_bytes(definition.binary->size()),
+                          count_components(definition)));
+  print_items("imports", definition.type.imports, output);
+  print_items("exports", definition.type.exports, output);
+  output.line(fmt::format("core modules ({})", modules.size()));
+  for (const auto& module : modules)
+    output.line(fmt::format("  {}: {}", module.place, format_bytes(module.bytes)));
+  return {};
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Session& session) {
+  auto* verb = app.add_subcommand("inspect", "Shows a component's imports, exports and core modules");
+  auto path = std::make_shared<std::string>();
+  verb->add_option("component", *path, "The component file")->required();
+  verb->footer("Example:\n  wattle inspect app.wasm");
+  verb->callback([&session, path] {
+    session.verb = [path](const Output& output) {
+      auto done = inspect(*path, output);
+      if (done) return kExitSuccess;
+      output.error(done.error());
+      return exit_code(done.error());
+    };
+  });
+}
+
+}  // namespace wattle::cli

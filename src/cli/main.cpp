@@ -1,0 +1,86 @@
+// wattle: runs WebAssembly components. This file parses the command line and picks the verb; each verb has a
+// file.
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "cli/load.h"
+#include "cli/session.h"
+#include "engine/engine.h"
+
+namespace wattle::cli {
+namespace {
+
+bool wants_color() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return isatty(STDERR_FILENO) == 1 && (no_color == nullptr || *no_color == '\0');
+}
+
+// CLI11's own words for a wrong command line, in our form.
+Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* deepest = &app;
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
+  std::string command = "wattle";
+  if (deepest != &app) command += " " + deepest->get_name();
+  return Error(ErrorCode::invalid_argument, error.what())
+      .with_remedy(fmt::format("see \"{} --help\"", command));
+}
+
+int run_main(int argc, char** argv) {
+  Session session;
+  CLI::App app("Runs WebAssembly components: once, as a server, or one function at a time.", "wattle");
+  app.set_version_flag("--version", fmt::format("wattle {} (V8 {})", WATTLE_VERSION, engine::v8_version()));
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("-o,--output", session.format, "Form of results and errors")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--log-level", session.log_level, "What is logged on stderr")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  app.add_option("--cache-dir", session.cache_directory, "Where compiled code is kept between runs");
+  app.add_flag("--no-cache", session.no_cache, "Compile anew, and keep nothing");
+  app.footer(
+      "Examples:\n"
+      "  wattle run app.wasm -- hello\n"
+      "  wattle serve app.wasm --addr 127.0.0.1:8000\n"
+      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.add' 2 3\n"
+      "\"wattle VERB --help\" shows a verb's options.");
+  add_run(app, session);
+  add_serve(app, session);
+  add_call(app, session);
+  add_inspect(app, session);
+  add_validate(app, session);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    if (session.format != "text" && session.format != "json") session.format = "text";
+    session.output().error(usage_error(app, error));
+    return kExitRefused;
+  }
+  return session.verb(session.output());
+}
+
+}  // namespace
+
+Output Session::output() const {
+  return Output({.format = format == "json" ? Format::json : Format::text, .color = wants_color()});
+}
+
+Result<void> start_engine(const Session& session) {
+  engine::EngineOptions options;
+  if (!session.no_cache)
+    options.cache_directory =
+        session.cache_directory.empty() ? default_cache_directory() : session.cache_directory;
+  return engine::start(options);
+}
+
+}  // namespace wattle::cli
+
+int main(int argc, char** argv) {
+  return wattle::cli::run_main(argc, argv);
+}
