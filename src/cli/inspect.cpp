@@ -5,6 +5,8 @@
 #include "base/parse.h"
 #include "cli/load.h"
 #include "cli/session.h"
+#include "component/describe.h"
+#include "wit/printer.h"
 
 namespace wattle::cli {
 namespace {
@@ -76,22 +78,40 @@ boost::json::array to_json(const std::vector<NamedExtern>& items) {
   return list;
 }
 
-void print_items(std::string_view title, const std::vector<NamedExtern>& items, const Output& output) {
+// Exports with their functions' types, for who wants to call one; of imports their number says enough.
+void print_items(std::string_view title, const std::vector<NamedExtern>& items, bool with_functions,
+                 const Output& output) {
   output.line(fmt::format("{} ({})", title, items.size()));
   for (const auto& item : items) {
     const auto functions = functions_of(item);
     if (item.type->sort == Sort::function) {
       output.line(fmt::format("  {}: {}", item.name, functions.front().second));
-      continue;
+    } else if (functions.empty()) {
+      output.line(fmt::format("  {} ({})", item.name, sort_name(item.type->sort)));
+    } else {
+      output.line(fmt::format("  {} ({}, {} function{})", item.name, sort_name(item.type->sort),
+                              functions.size(), functions.size() == 1 ? "" : "s"));
+      if (!with_functions) continue;
+      for (auto& [name, type] : functions) output.line(fmt::format("    {}: {}", name, type));
     }
-    output.line(fmt::format("  {} ({})", item.name, sort_name(item.type->sort)));
-    for (auto& [name, type] : functions) output.line(fmt::format("    {}: {}", name, type));
   }
 }
 
-Result<void> inspect(const std::string& path, const Output& output) {
+struct InspectOptions {
+  std::string path;
+  bool wit = false;
+};
+
+Result<void> inspect(const InspectOptions& options, const Output& output) {
+  const std::string& path = options.path;
   WATTLE_TRY(auto component, load_component(path, {.compile = false}));
   const auto& definition = component->definition();
+  if (options.wit) {
+    const std::string text = wit::to_wit(component::describe(definition));
+    output.line(output.json() ? fmt::format(R"({{"file":{},"wit":{}}})", json_string(path), json_string(text))
+                              : text);
+    return {};
+  }
   std::vector<ModuleSize> modules;
   collect_modules(definition, "", modules);
   if (output.json()) {
@@ -108,8 +128,8 @@ Result<void> inspect(const std::string& path, const Output& output) {
   }
   output.line(fmt::format("{}: {}, {} nested components", path, format_bytes(definition.binary->size()),
                           count_components(definition)));
-  print_items("imports", definition.type.imports, output);
-  print_items("exports", definition.type.exports, output);
+  print_items("imports", definition.type.imports, false, output);
+  print_items("exports", definition.type.exports, true, output);
   output.line(fmt::format("core modules ({})", modules.size()));
   for (const auto& module : modules)
     output.line(fmt::format("  {}: {}", module.place, format_bytes(module.bytes)));
@@ -120,12 +140,13 @@ Result<void> inspect(const std::string& path, const Output& output) {
 
 void add_inspect(CLI::App& app, Session& session) {
   auto* verb = app.add_subcommand("inspect", "Shows a component's imports, exports and core modules");
-  auto path = std::make_shared<std::string>();
-  verb->add_option("component", *path, "The component file")->required();
-  verb->footer("Example:\n  wattle inspect app.wasm");
-  verb->callback([&session, path] {
-    session.verb = [path](const Output& output) {
-      auto done = inspect(*path, output);
+  auto options = std::make_shared<InspectOptions>();
+  verb->add_option("component", options->path, "The component file")->required();
+  verb->add_flag("--wit", options->wit, "Print imports and exports as WIT text");
+  verb->footer("Examples:\n  wattle inspect app.wasm\n  wattle inspect app.wasm --wit");
+  verb->callback([&session, options] {
+    session.verb = [options](const Output& output) {
+      auto done = inspect(*options, output);
       if (done) return kExitSuccess;
       output.error(done.error());
       return exit_code(done.error());
