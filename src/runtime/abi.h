@@ -23,6 +23,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "runtime/aggregate.h"
 #include "runtime/call_context.h"
 #include "wit/layout.h"
 
@@ -74,64 +75,6 @@ inline uint32_t load_discriminant(const uint8_t* address, uint32_t bytes) {
 // Writes `bytes` bytes of `value` at `pointer`, looking the memory up anew: realloc may have run since.
 inline void store_bytes(CallContext& context, uint32_t pointer, const void* value, uint32_t bytes) {
   if (uint8_t* address = context.at(pointer, bytes, 1)) std::memcpy(address, value, bytes);
-}
-
-struct AnyField {
-  template <class T>
-  operator T() const;
-};
-// How many fields an aggregate has: as many as it takes initialisers. A record whose fields convert
-// ambiguously says it itself: `static constexpr size_t kFieldCount = 3;`.
-template <class T, class... Fields>
-constexpr size_t field_count() {
-  if constexpr (requires { T::kFieldCount; }) {
-    return T::kFieldCount;
-  } else if constexpr (sizeof...(Fields) <= 8 && requires { T{Fields{}..., AnyField{}}; }) {
-    return field_count<T, Fields..., AnyField>();
-  } else {
-    return sizeof...(Fields);
-  }
-}
-
-// The fields of an aggregate as a tuple of references.
-template <class T>
-auto tie_fields(T& record) {
-  constexpr size_t count = field_count<std::remove_const_t<T>>();
-  static_assert(count >= 1 && count <= 8, "records of 1 to 8 fields");
-  if constexpr (count == 1) {
-    auto& [a] = record;
-    return std::tie(a);
-  } else if constexpr (count == 2) {
-    auto& [a, b] = record;
-    return std::tie(a, b);
-  } else if constexpr (count == 3) {
-    auto& [a, b, c] = record;
-    return std::tie(a, b, c);
-  } else if constexpr (count == 4) {
-    auto& [a, b, c, d] = record;
-    return std::tie(a, b, c, d);
-  } else if constexpr (count == 5) {
-    auto& [a, b, c, d, e] = record;
-    return std::tie(a, b, c, d, e);
-  } else if constexpr (count == 6) {
-    auto& [a, b, c, d, e, f] = record;
-    return std::tie(a, b, c, d, e, f);
-  } else if constexpr (count == 7) {
-    auto& [a, b, c, d, e, f, g] = record;
-    return std::tie(a, b, c, d, e, f, g);
-  } else {
-    auto& [a, b, c, d, e, f, g, h] = record;
-    return std::tie(a, b, c, d, e, f, g, h);
-  }
-}
-
-template <size_t N, size_t M>
-constexpr std::array<FlatType, N + M> concatenate(const std::array<FlatType, N>& left,
-                                                  const std::array<FlatType, M>& right) {
-  std::array<FlatType, N + M> all{};
-  std::copy(left.begin(), left.end(), all.begin());
-  std::copy(right.begin(), right.end(), all.begin() + N);
-  return all;
 }
 
 }  // namespace abi_detail
@@ -205,7 +148,7 @@ struct Abi<T> {
 // --------------------------------------------------------------------------------
 
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 struct Abi<E> {
   static_assert(kCaseCount<E> > 0, "specialise kCaseCount for this enumeration");
   static constexpr uint32_t kSize = abi_detail::discriminant_bytes(kCaseCount<E>);
@@ -412,21 +355,24 @@ struct ProductAbi {
     return [&]<size_t... I>(std::index_sequence<I...>) {
       (void)context, (void)address;
       return std::tuple<T...>{Abi<T>::load(context, address + kOffsets[I])...};
-    }(std::index_sequence_for<T...>{});
+    }
+    (std::index_sequence_for<T...>{});
   }
   template <class Tuple>
   static void lower_all(CallContext& context, Tuple&& tuple, CoreValue*& values) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       (void)context, (void)values;
       (Abi<T>::lower(context, std::move(std::get<I>(tuple)), values), ...);
-    }(std::index_sequence_for<T...>{});
+    }
+    (std::index_sequence_for<T...>{});
   }
   template <class Tuple>
   static void store_all(CallContext& context, Tuple&& tuple, uint32_t pointer) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       (void)context, (void)pointer;
       (Abi<T>::store(context, std::move(std::get<I>(tuple)), pointer + kOffsets[I]), ...);
-    }(std::index_sequence_for<T...>{});
+    }
+    (std::index_sequence_for<T...>{});
   }
 };
 
@@ -678,7 +624,7 @@ struct HandleAbi {
 };
 
 template <class T>
-  requires std::derived_from<T, HostResource>
+requires std::derived_from<T, HostResource>
 struct Abi<T*> : HandleAbi {
   // Null only after a failure: the bound function is not called then.
   static T* lift_from(CallContext& context, uint32_t handle) {
@@ -694,7 +640,7 @@ struct Abi<T*> : HandleAbi {
 };
 
 template <class T>
-  requires std::derived_from<T, HostResource>
+requires std::derived_from<T, HostResource>
 struct Abi<std::unique_ptr<T>> : HandleAbi {
   static std::unique_ptr<T> lift_from(CallContext& context, uint32_t handle) {
     const uint32_t representation = context.lift_own(handle, host_resource_type<T>);
