@@ -1,8 +1,14 @@
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
 
 #include "async/fiber.h"
 #include "async/offload.h"
 #include "async/pipe.h"
+#include "async/poller.h"
 #include "async/signal.h"
 
 namespace wattle::async {
@@ -174,6 +180,180 @@ TEST(Offload, ReturnsTheValueOfAnotherThread) {
   auto self = std::this_thread::get_id();
   worker.spawn([&] { EXPECT_NE(offload(pool, [] { return std::this_thread::get_id(); }), self); });
   worker.run();
+}
+
+TEST(Worker, RunsTasksPostedByOtherThreadsOnItsOwnInOrder) {
+  constexpr int kThreads = 4;
+  constexpr int kTasks = 500;
+  Worker worker;
+  std::vector<int> next(kThreads, 0);  // touched by the worker's thread alone
+  int left = kThreads * kTasks;
+  Signal all_done;
+  worker.spawn([&] {
+    while (left > 0) ASSERT_TRUE(all_done.wait());
+  });
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread)
+    threads.emplace_back([&, thread] {
+      for (int task = 0; task < kTasks; ++task)
+        worker.post([&, thread, task] {
+          EXPECT_EQ(Worker::current(), &worker);
+          EXPECT_EQ(Fiber::current_or_null(), nullptr);
+          EXPECT_EQ(next[thread]++, task);
+          if (--left == 0) all_done.notify();
+        });
+    });
+  worker.run();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(next, std::vector<int>(kThreads, kTasks));
+}
+
+TEST(Worker, TwoWorkersHandAFiberWorkBackAndForth) {
+  Worker here;
+  std::promise<Worker*> started;
+  std::promise<void> over;
+  std::thread thread([&] {
+    Worker there;
+    there.spawn([&] {
+      auto is_over = over.get_future();
+      started.set_value(&there);
+      while (is_over.wait_for(0s) != std::future_status::ready) ASSERT_TRUE(sleep_for(1ms));
+    });
+    there.run();
+  });
+  Worker* there = started.get_future().get();
+  int turns = 0;
+  here.spawn([&] {
+    Signal answered;
+    for (int i = 0; i < 100; ++i) {
+      bool answer = false;
+      there->post([&] {
+        here.post([&] {
+          answer = true;
+          answered.notify();
+        });
+      });
+      while (!answer) ASSERT_TRUE(answered.wait());
+      ++turns;
+    }
+    over.set_value();
+  });
+  here.run();
+  thread.join();
+  EXPECT_EQ(turns, 100);
+}
+
+TEST(Signal, TellsItsListenerBeforeItsWaiters) {
+  Worker worker;
+  Signal signal;
+  std::string order;
+  signal.set_listener([&] { order += "listener "; });
+  worker.spawn([&] {
+    ASSERT_TRUE(signal.wait());
+    order += "waiter";
+  });
+  worker.spawn([&] { signal.notify(); });
+  worker.run();
+  EXPECT_EQ(order, "listener waiter");
+  signal.set_listener(nullptr);
+  signal.notify();
+  EXPECT_EQ(order, "listener waiter");
+}
+
+TEST(Fiber, DeferredWakesComeAfterTheScope) {
+  Worker worker;
+  Signal signal;
+  std::string order;
+  worker.spawn([&] {
+    ASSERT_TRUE(signal.wait());
+    order += "woken";
+  });
+  worker.spawn([&] {
+    worker.post([&] {
+      DeferWakesScope defer(worker);
+      signal.notify();
+      order += "done ";
+    });
+  });
+  worker.run();
+  EXPECT_EQ(order, "done woken");
+}
+
+struct RecordingWatcher final : Poller::Watcher {
+  uint32_t seen = 0;
+  Signal changed;
+  void on_events(uint32_t events) override {
+    seen |= events;
+    changed.notify();
+  }
+};
+
+TEST(Poller, TellsOfBytesAndOfAPeerThatHangsUp) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  Worker worker;
+  RecordingWatcher watcher;
+  worker.spawn([&] {
+    ASSERT_TRUE(worker.poller().add(ends[0], watcher));
+    EXPECT_FALSE(worker.poller().add(-1, watcher));
+    ASSERT_EQ(::send(ends[1], "x", 1, 0), 1);
+    while (!(watcher.seen & EPOLLIN)) ASSERT_TRUE(watcher.changed.wait());
+    EXPECT_FALSE(watcher.seen & EPOLLRDHUP);
+    ::close(ends[1]);
+    while (!(watcher.seen & EPOLLRDHUP)) ASSERT_TRUE(watcher.changed.wait());
+    worker.poller().remove(ends[0], watcher);
+    ::close(ends[0]);
+  });
+  worker.run();
+}
+
+TEST(Poller, AWatchedDescriptorDoesNotKeepTheWorkerRunning) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  Worker worker;
+  RecordingWatcher watcher;
+  worker.spawn([&] { ASSERT_TRUE(worker.poller().add(ends[0], watcher)); });
+  worker.run();
+  ASSERT_EQ(::send(ends[1], "x", 1, 0), 1);
+  worker.spawn([&] {
+    while (!(watcher.seen & EPOLLIN)) ASSERT_TRUE(watcher.changed.wait());
+  });
+  worker.run();
+  worker.poller().remove(ends[0], watcher);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+struct RemovingWatcher final : Poller::Watcher {
+  std::function<void()> remove_other;
+  int told = 0;
+  void on_events(uint32_t) override {
+    ++told;
+    remove_other();
+  }
+};
+
+TEST(Poller, ARemovedWatcherHearsNothingOfTheSameBatch) {
+  int first[2], second[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, first), 0);
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, second), 0);
+  Worker worker;
+  RemovingWatcher one, other;
+  bool removed = false;
+  const auto remove = [&](int descriptor, RemovingWatcher& watcher) {
+    if (!std::exchange(removed, true)) worker.poller().remove(descriptor, watcher);
+  };
+  one.remove_other = [&] { remove(second[0], other); };
+  other.remove_other = [&] { remove(first[0], one); };
+  worker.spawn([&] {
+    ASSERT_TRUE(worker.poller().add(first[0], one));
+    ASSERT_TRUE(worker.poller().add(second[0], other));
+    while (one.told + other.told == 0) ASSERT_TRUE(sleep_for(1ms));
+    EXPECT_TRUE(one.told == 0 || other.told == 0);
+  });
+  worker.run();
+  one.told > 0 ? worker.poller().remove(first[0], one) : worker.poller().remove(second[0], other);
+  for (int descriptor : {first[0], first[1], second[0], second[1]}) ::close(descriptor);
 }
 
 }  // namespace

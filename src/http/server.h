@@ -120,6 +120,9 @@ class Server {
   // Hands connections over to `others` too, each on its own worker. They are started, outlive this server's
   // drain(), and are drained after it.
   void share_with(std::vector<Server*> others);
+  // Serves a connection that somebody else has accepted: a connected, non-blocking socket, which the server
+  // closes in the end. Precondition: started. From any thread.
+  void take_over(int descriptor, const boost::asio::ip::tcp::endpoint& peer);
   // Where listen() listens.
   const boost::asio::ip::tcp::endpoint& local_endpoint() const;
 
@@ -133,10 +136,6 @@ class Server {
   uint64_t requests() const;
 
  private:
-  friend class Acceptor;
-  // A connection from the server that listens. From any thread.
-  void take_over(int descriptor, const boost::asio::ip::tcp::endpoint& peer);
-
   std::unique_ptr<ServerCore> core_;
 };
 
