@@ -217,7 +217,7 @@ void H1Connection::pump_request() {
     if (sender_.attached()) state = sender_.fill(*transport_);
     if (state == BodySender::State::failed) {
       const auto& error = sender_.body().pipe.error();
-      return close(error ? http_error(ErrorCase::http_request_body_size,
+      return close(error ? http_error(case_of(*error).value_or(ErrorCase::http_protocol_error),
                                       "the request's body ended with an error", *error)
                          : http_error(ErrorCase::http_request_body_size,
                                       "the request's body has not the length that was declared"));

@@ -21,6 +21,10 @@ class BodyReceiver {
   bool attached() const { return body_ != nullptr; }
   // Every byte of the body has been taken off the transport.
   bool done() const { return decoder_.done(); }
+  // The peer has hung up, and what it has sent does not hold the rest.
+  bool cut_short(const Transport& transport) const {
+    return transport.hung_up() && decoder_.would_be_cut_after(transport.pending_bytes());
+  }
   // The pipe's reader has gone before the end.
   bool abandoned() const { return attached() && !done() && body_->pipe.reader_gone(); }
   // More bytes from the peer are what it waits for, and the pipe has room for them.

@@ -423,6 +423,18 @@ Parsed<void> BodyDecoder::end_of_input() {
   return {};
 }
 
+bool BodyDecoder::would_be_cut_after(uint64_t bytes) const {
+  switch (state_) {
+    case State::done:
+    case State::until_close:
+      return false;
+    case State::length:
+      return bytes < remaining_;
+    default:
+      return bytes == 0;
+  }
+}
+
 std::optional<Fields> BodyDecoder::take_trailers() {
   return std::move(trailers_);
 }

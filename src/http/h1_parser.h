@@ -80,6 +80,8 @@ class BodyDecoder {
   // The connection ended: fine only for until_close.
   Parsed<void> end_of_input();
   bool done() const { return state_ == State::done; }
+  // With `bytes` more and then the connection's end, the body would not be whole for certain.
+  bool would_be_cut_after(uint64_t bytes) const;
   uint64_t decoded_bytes() const { return decoded_; }
   // Those that may stand in a trailer section; nothing when there were none. Once done().
   std::optional<Fields> take_trailers();

@@ -28,6 +28,8 @@ class H2Stream : public std::enable_shared_from_this<H2Stream> {
   virtual ~H2Stream();
 
   int32_t id() const { return id_; }
+  // The head that the peer sends is whole.
+  bool head_complete() const { return head_complete_; }
   // The peer has sent its last byte.
   bool remote_ended() const { return remote_ended_; }
   // Our last byte has been handed to the transport, or the stream was reset.
@@ -39,7 +41,9 @@ class H2Stream : public std::enable_shared_from_this<H2Stream> {
   // Its reader waits for the peer.
   bool starved() const { return incoming_ && !remote_ended_ && incoming_->pipe.room() > 0; }
   // The peer's window or the transport holds back what we have.
-  bool stalled() const { return outgoing_ && !local_ended_ && outgoing_->pipe.buffered() > 0; }
+  bool stalled() const {
+    return !local_ended_ && (outgoing_ ? outgoing_->pipe.buffered() > 0 : known_sent_ < known_.size());
+  }
   uint64_t received_bytes() const { return received_bytes_; }
   uint64_t sent_bytes() const { return sent_bytes_; }
 

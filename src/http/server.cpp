@@ -44,7 +44,7 @@ void ServerCore::start() {
 
 void ServerCore::sweep() {
   while (!stopped) {
-    async::Signal* signals[] = {&changed};
+    async::Signal* signals[] = {&stopping};
     (void)async::Signal::wait_any(signals, Clock::now() + kTick);
     ++tick;
     if (tick % 5 == 0) set_date();
@@ -60,6 +60,7 @@ void ServerCore::adopt(int descriptor, const tcp::endpoint& peer) {
   if (draining || !started) {
     ::close(descriptor);
     open_connections.fetch_sub(1, std::memory_order_relaxed);
+    changed.notify();
     return;
   }
   worker.spawn([this, descriptor, peer] {
@@ -138,7 +139,7 @@ void Server::drain(Duration grace) {
   for (auto& connection : core.connections) connection.on_force();
   while (connections() > 0) (void)core.changed.wait();
   core.stopped = true;
-  core.changed.notify();
+  core.stopping.notify();
   while (core.started) (void)core.changed.wait();
   core.acceptor.reset();
   core.draining = core.forced = false;

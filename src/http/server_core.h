@@ -92,7 +92,8 @@ struct ServerCore {
   bool stopped = false;  // ends the sweep
   std::atomic<size_t> open_connections{0};
   boost::intrusive::list<ServerConnection> connections;
-  async::Signal changed;  // a connection ended, or stopped
+  async::Signal changed;   // a connection ended, or the sweep
+  async::Signal stopping;  // stopped was set
   std::vector<Server*> others;
   std::unique_ptr<Acceptor> acceptor;
   boost::asio::ip::tcp::endpoint local;

@@ -284,10 +284,11 @@ void H1Driver::on_transport_event() {
     } else if (transport_.queued() > 0 && transport_.flush() == Progress::failed) {
       lose_client();
     }
-    // A client that closes its side after the whole request has gone away, as far as anyone can tell.
-    if (transport_.broken() ||
-        (transport_.hung_up() && phase_ == Phase::handling && (!has_body() || receiver_.done())))
-      lose_client();
+    // A client that closes its side after the whole request, or inside it, has gone away, as far as anyone
+    // can tell.
+    const bool left =
+        transport_.hung_up() && (!has_body() || receiver_.done() || receiver_.cut_short(transport_));
+    if (transport_.broken() || (left && phase_ == Phase::handling)) lose_client();
   }
   connection_.wake();
 }

@@ -14,7 +14,7 @@ class H2Driver;
 
 class ServerStream final : public H2Stream, public Exchange {
  public:
-  explicit ServerStream(H2Driver& driver) : driver_(driver) {}
+  ServerStream(H2Driver& driver, uint64_t tick) : driver_(driver), begun_tick_(tick) {}
 
   void start(std::shared_ptr<ServerStream> self);
   void refuse(uint16_t status, std::string_view text);
@@ -48,6 +48,7 @@ class ServerStream final : public H2Stream, public Exchange {
   bool handled_ = false;
   bool disconnected_ = false;
   bool body_taken_ = false;
+  const uint64_t begun_tick_;
   uint64_t moved_bytes_ = 0;
   uint64_t progress_tick_ = 0;
   uint64_t waited_ticks_ = 0;
@@ -127,7 +128,7 @@ std::shared_ptr<H2Stream> H2Driver::new_stream() {
   // A client that resets what it has begun would else have any number of handlers run for it.
   if (closing_asked_ || handlers_ >= 2 * size_t{core_.options.http2_limits.concurrent_streams})
     return nullptr;
-  return std::make_shared<ServerStream>(*this);
+  return std::make_shared<ServerStream>(*this, core_.tick);
 }
 
 void H2Driver::on_head(H2Stream& stream, bool) {
@@ -225,6 +226,11 @@ void ServerStream::on_closed(uint32_t error_code) {
 
 void ServerStream::on_tick(uint64_t tick) {
   const ServerOptions& options = driver_.core_.options;
+  // Its frames must follow each other, so a slow one holds up the whole connection.
+  if (!head_complete()) {
+    if (tick - begun_tick_ >= ticks_of(options.header_timeout)) driver_.on_force();
+    return;
+  }
   const bool waits_for_body = starved();
   const bool waits_for_window = stalled();
   if ((!waits_for_body && !waits_for_window) || received_bytes() + sent_bytes() != moved_bytes_) {

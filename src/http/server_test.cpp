@@ -295,6 +295,19 @@ TEST(Server, AClientThatLeavesCancelsItsHandlerAnywhere) {
   EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
 }
 
+TEST(Server, AClientThatLeavesInsideABodyNobodyReadsIsMissedToo) {
+  std::promise<void> begun;
+  std::promise<ErrorCode> ended;
+  TestServer server([&](Exchange&) {
+    begun.set_value();
+    ended.set_value(async::sleep_for(1h).error().code());
+  });
+  RawClient client(server.port(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30\r\n\r\nabc");
+  begun.get_future().wait();
+  client.close();
+  EXPECT_EQ(ended.get_future().get(), ErrorCode::cancelled);
+}
+
 TEST(Server, AClientThatLeavesEndsItsBodies) {
   std::promise<bool> reading, writing;
   TestServer server([&](Exchange& exchange) {

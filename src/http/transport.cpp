@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -187,6 +188,12 @@ Transport::Progress Transport::fill_tls(size_t max_bytes) {
     return Progress::waiting;
   }
   return fail_tls(result, "reading from the TLS connection failed");
+}
+
+size_t Transport::pending_bytes() const {
+  int unread = 0;
+  if (descriptor_ < 0 || ::ioctl(descriptor_, FIONREAD, &unread) != 0) unread = 0;
+  return input_end_ - input_begin_ + static_cast<size_t>(unread);
 }
 
 void Transport::consume(size_t bytes) {

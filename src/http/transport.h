@@ -51,6 +51,8 @@ class Transport final : private async::Poller::Watcher {
   bool at_end() const { return at_end_; }
   // The peer closed its side or the connection broke; there may be bytes left to fill.
   bool hung_up() const { return hung_up_; }
+  // What has been received and not consumed, here or in the socket; encrypted bytes count as they are.
+  size_t pending_bytes() const;
   // Both directions are gone, not only the peer's.
   bool broken() const { return broken_ || error_.has_value(); }
   // Gives back memory that a long message needed; for a connection that falls idle.
