@@ -58,6 +58,7 @@ CoreMemory read_limits(ByteReader& reader) {
   uint8_t flags = reader.byte();
   if (flags > 7) reader.fail();
   CoreMemory limits;
+  limits.is_shared = (flags & 2) != 0;
   limits.minimum_pages = reader.u64();
   if ((flags & 1) != 0) limits.maximum_pages = reader.u64();
   return limits;
@@ -119,7 +120,7 @@ class Decoder {
         break;
       case 2:
         import.kind = ExternKind::memory;
-        read_limits(reader);
+        module_.has_shared_memory |= read_limits(reader).is_shared;
         break;
       case 3: {
         import.kind = ExternKind::global;
@@ -150,7 +151,10 @@ class Decoder {
     return module_.types[type];
   }
 
-  void memory(ByteReader& reader) { module_.memory = read_limits(reader); }
+  void memory(ByteReader& reader) {
+    module_.memory = read_limits(reader);
+    module_.has_shared_memory |= module_.memory->is_shared;
+  }
 
   void global(ByteReader& reader) {
     auto type = read_type(reader);

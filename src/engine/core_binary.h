@@ -38,6 +38,7 @@ struct Section {
 struct CoreMemory {
   uint64_t minimum_pages = 0;
   std::optional<uint64_t> maximum_pages;
+  bool is_shared = false;
 };
 
 struct CoreGlobal {
@@ -54,6 +55,7 @@ struct CoreModule {
   std::optional<CoreMemory> memory;  // defined here, not imported
   std::vector<CoreGlobal> globals;   // all, imported ones first
   uint32_t imported_globals = 0;
+  bool has_shared_memory = false;  // defined or imported
   std::vector<ModuleExport> exports;
   std::vector<uint32_t> exported_functions;
   std::optional<uint32_t> start;

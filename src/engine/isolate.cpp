@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "async/fiber.h"
+#include "engine/engine_state.h"
+#include "engine/platform.h"
 
 namespace wattle::engine {
 namespace {
@@ -15,6 +17,11 @@ v8::ArrayBuffer::Allocator* shared_allocator() {
 }
 
 }  // namespace
+
+void IsolateDeleter::operator()(v8::Isolate* isolate) const {
+  forget_isolate(platform(), isolate);
+  isolate->Dispose();
+}
 
 IsolatePointer make_isolate() {
   v8::Isolate::CreateParams parameters;

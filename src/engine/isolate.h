@@ -18,7 +18,7 @@
 namespace wattle::engine {
 
 struct IsolateDeleter {
-  void operator()(v8::Isolate* isolate) const { isolate->Dispose(); }
+  void operator()(v8::Isolate* isolate) const;
 };
 using IsolatePointer = std::unique_ptr<v8::Isolate, IsolateDeleter>;
 

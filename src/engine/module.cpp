@@ -34,6 +34,17 @@ Result<v8::CompiledWasmModule> load_or_compile(CompilingIsolate& isolate, std::s
   return isolate.compile(bytes);
 }
 
+// Guests have no threads: a wait on shared memory would stop a worker for all its guests.
+Result<CoreModule> decode_without_threads(std::span<const uint8_t> bytes) {
+  WATTLE_TRY(CoreModule decoded, decode_core_module(bytes));
+  if (decoded.has_shared_memory) {
+    return failure(ErrorCode::invalid,
+                   "the core module is invalid: shared memory needs threads, which are not "
+                   "part of WASI 0.2");
+  }
+  return decoded;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Module>> Module::compile(std::span<const uint8_t> bytes,
@@ -46,7 +57,7 @@ Result<std::shared_ptr<const Module>> Module::compile(std::span<const uint8_t> b
   // V8 sees the original first: rewriting an invalid module could make it valid. What is in the cache was
   // valid.
   if (!cached && !isolate.validates(bytes)) return failure(isolate.refusal(bytes));
-  WATTLE_TRY(CoreModule decoded, decode_core_module(bytes));
+  WATTLE_TRY(CoreModule decoded, decode_without_threads(bytes));
   const bool resettable = cached ? cached->facts.resettable : changes_only_memory_and_globals(decoded);
   Rewritten rewritten = rewrite(decoded);
   WATTLE_TRY(auto code, load_or_compile(isolate, rewritten.bytes, cached));
@@ -61,6 +72,7 @@ Result<void> Module::validate(std::span<const uint8_t> bytes) {
   if (!started()) return failure(not_started());
   CompilingIsolate isolate;
   if (!isolate.validates(bytes)) return failure(isolate.refusal(bytes));
+  if (auto decoded = decode_without_threads(bytes); !decoded) return failure(std::move(decoded).error());
   return {};
 }
 

@@ -83,6 +83,7 @@ class BudgetedPlatform final : public v8::Platform {
   double CurrentClockTimeMillis() override { return inner_->CurrentClockTimeMillis(); }
   v8::TracingController* GetTracingController() override { return inner_->GetTracingController(); }
 
+  void forget(v8::Isolate* isolate) { v8::platform::NotifyIsolateShutdown(inner_.get(), isolate); }
   bool run_task(v8::Isolate* isolate) { return v8::platform::PumpMessageLoop(inner_.get(), isolate); }
 
  private:
@@ -101,6 +102,10 @@ void run_tasks(v8::Platform& platform, v8::Isolate* isolate) {
   constexpr int kMostTasks = 64;
   for (int done = 0; done < kMostTasks && ours.run_task(isolate); ++done) {
   }
+}
+
+void forget_isolate(v8::Platform& platform, v8::Isolate* isolate) {
+  static_cast<BudgetedPlatform&>(platform).forget(isolate);
 }
 
 std::unique_ptr<v8::Platform> make_platform(int threads) {

@@ -31,5 +31,7 @@ std::unique_ptr<v8::Platform> make_platform(int threads);
 // Runs what V8 has queued for the isolate's own thread (parts of garbage collection, mostly). The isolate
 // must be entered. `platform` comes from make_platform().
 void run_tasks(v8::Platform& platform, v8::Isolate* isolate);
+// Before an isolate is disposed of: drops what is queued for it.
+void forget_isolate(v8::Platform& platform, v8::Isolate* isolate);
 
 }  // namespace wattle::engine

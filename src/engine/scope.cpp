@@ -1,9 +1,13 @@
 // Entering and leaving a store, and everything that can end guest code or make it wait.
 
+#include "engine/engine_state.h"
 #include "engine/store_impl.h"
 
 namespace wattle::engine {
 namespace {
+
+// Parts of V8's garbage collection wait for this thread; they are not urgent.
+constexpr uint32_t kTasksEvery = 1024;
 
 // Entering an isolate costs more than a call, so a thread stays in the last one until another is entered. The
 // owner leaves it when the thread ends.
@@ -79,6 +83,7 @@ void Store::Impl::enter(const CallLimits& call_limits) {
 
 void Store::Impl::leave() {
   end_segment();
+  if (++scopes_left % kTasksEvery == 0) run_tasks(platform(), isolate.get());
   entered = false;
   if (fiber != nullptr) fiber->set_switch_observer(outer_observer);
   fiber = nullptr;

@@ -1,3 +1,4 @@
+#include <v8-version.h>
 #include <v8.h>
 
 #include <mutex>
@@ -28,11 +29,14 @@ std::string flags_for(const EngineOptions& options) {
   // Dynamic tiering finds hot functions by counting, which leaves long calls in baseline code; instead each
   // function is compiled by Liftoff when it is first called and by TurboFan right after, in the background.
   // Function bodies are validated once, before compiling, by Module::compile: never again.
-  return fmt::format(
-      "--no-wasm-dynamic-tiering --wasm-lazy-compilation --wasm-lazy-validation "
-      "--no-experimental-wasm-threads "
-      "--wasm-max-table-size={} --wasm-max-mem-pages={} --stack-size=256 --single-threaded-gc",
+  std::string flags = fmt::format(
+      "--no-wasm-dynamic-tiering --wasm-lazy-compilation --wasm-lazy-validation --wasm-max-table-size={} "
+      "--wasm-max-mem-pages={} --stack-size=256 --single-threaded-gc",
       options.max_table_elements, options.max_memory_pages);
+#if V8_MAJOR_VERSION >= 11
+  flags += " --no-freeze-flags-after-init";  // CompilingIsolate::refusal changes one for a moment
+#endif
+  return flags;
 }
 
 bool same(const EngineOptions& a, const EngineOptions& b) {

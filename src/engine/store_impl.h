@@ -123,6 +123,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   Duration cpu_before = Duration::zero();  // of earlier segments in this scope
   WatchedThread* watched = nullptr;
   uintptr_t stack_limit = 0;
+  uint32_t scopes_left = 0;
   uint32_t depth = 0;               // calls into the guest that have not returned
   std::optional<Error> stop;        // why the guest must end; stays until the scope is left
   std::optional<Error> trap_error;  // given to set_trap
