@@ -1,21 +1,11 @@
 // wattle: runs WebAssembly components. This file parses the command line and picks the verb; each verb has a
 // file.
 
-#include <unistd.h>
-
-#include <cstdlib>
-
-#include "cli/load.h"
 #include "cli/session.h"
 #include "engine/engine.h"
 
 namespace wattle::cli {
 namespace {
-
-bool wants_color() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return isatty(STDERR_FILENO) == 1 && (no_color == nullptr || *no_color == '\0');
-}
 
 // CLI11's own words for a wrong command line, in our form.
 Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
@@ -66,18 +56,6 @@ int run_main(int argc, char** argv) {
 }
 
 }  // namespace
-
-Output Session::output() const {
-  return Output({.format = format == "json" ? Format::json : Format::text, .color = wants_color()});
-}
-
-Result<void> start_engine(const Session& session) {
-  engine::EngineOptions options;
-  if (!session.no_cache)
-    options.cache_directory =
-        session.cache_directory.empty() ? default_cache_directory() : session.cache_directory;
-  return engine::start(options);
-}
 
 }  // namespace wattle::cli
 
