@@ -1,21 +1,25 @@
 #include "wasi/descriptor.h"
 
 #include <poll.h>
-
-#include <cassert>
+#include <unistd.h>
 
 namespace wattle::wasi {
 
 bool poll_now(int descriptor, short events) {
+  if (descriptor < 0) return true;  // to fail at once is not to wait
   pollfd entry{descriptor, events, 0};
   return ::poll(&entry, 1, 0) > 0;
 }
 
 Descriptor::Descriptor(int number) : descriptor_(async::Worker::current()->io()), signals_(new Signals) {
-  boost::system::error_code ignored;
-  descriptor_.assign(number, ignored);
-  assert(!ignored);
-  descriptor_.non_blocking(true, ignored);
+  boost::system::error_code error;
+  descriptor_.assign(number, error);
+  // No room in the event loop: what is left is a closed descriptor, on which every operation fails.
+  if (error) {
+    ::close(number);
+    return;
+  }
+  descriptor_.non_blocking(true, error);
 }
 
 Descriptor::~Descriptor() {

@@ -156,8 +156,9 @@ tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> handle_outg
     how.first_byte_timeout = timeout_or(options->first_byte_timeout, how.first_byte_timeout);
     how.between_bytes_timeout = timeout_or(options->between_bytes_timeout, how.between_bytes_timeout);
   }
-  how.allow = [&context](const http::Endpoint& endpoint) {
-    return check_allowed(context.outgoing_http, endpoint);
+  // A copy: the request's fiber may outlive the context for a moment, when it is cancelled.
+  how.allow = [policy = context.outgoing_http](const http::Endpoint& endpoint) {
+    return check_allowed(policy, endpoint);
   };
   return FutureIncomingResponse::send(host, std::move(*head), request.start_body(), std::move(how));
 }
