@@ -90,7 +90,6 @@ void Fiber::switch_out() {
 
 Result<void> Fiber::suspend(const std::function<void()>& interrupt) {
   assert(current_fiber == this);
-  if (worker_.suspension_probe_) worker_.suspension_probe_(*this);
   const bool can_be_interrupted = masked_ == 0;
   deadline_passed_ = false;
   ++wait_;

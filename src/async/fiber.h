@@ -139,10 +139,6 @@ class Worker {
   // Runs until nothing is left to do: every fiber has returned and no operation is pending.
   void run();
   size_t live_fibers() const { return live_fibers_; }
-  // Calls `probe` whenever a fiber of this worker is about to suspend in an operation, on that fiber; null
-  // takes it away. It may cancel fibers and set deadlines, but not wait: how tests inject faults at every
-  // such point.
-  void set_suspension_probe(std::function<void(Fiber&)> probe) { suspension_probe_ = std::move(probe); }
 
  private:
   friend class Fiber;
@@ -159,7 +155,6 @@ class Worker {
   TimePoint timer_armed_for_ = kNever;
   std::multimap<TimePoint, Fiber*> deadlines_;
   std::multimap<TimePoint, Fiber*>::node_type spare_node_;
-  std::function<void(Fiber&)> suspension_probe_;
   size_t live_fibers_ = 0;
   int wakes_deferred_ = 0;
   std::unique_ptr<Poller> poller_;  // made when first asked for
