@@ -65,7 +65,8 @@ struct InstanceType {
   // Only an instance type that is declared, not yet that of an instance: the resources that every instance of
   // it brings along. Empty for actual instances.
   std::vector<wit::ResourceId> bound_resources;
-  uint32_t size = 1;           // of the whole type tree, in nodes; validation bounds it
+  uint32_t size = 1;  // of the whole type tree, in nodes; validation bounds it, and its depth
+  uint32_t depth = 1;
   bool has_resources = false;  // a resource is mentioned somewhere inside
 };
 
@@ -75,6 +76,7 @@ struct ComponentType {
   std::vector<wit::ResourceId> imported_resources;  // abstract: an instantiation says what they are
   std::vector<wit::ResourceId> defined_resources;   // generative: fresh in every instance
   uint32_t size = 1;
+  uint32_t depth = 1;
   bool has_resources = false;
 };
 

@@ -180,6 +180,28 @@ TEST(Decode, DeepComponentsAreRefused) {
   EXPECT_NE(decoded.error().message().find("nesting too deep"), std::string::npos);
 }
 
+// Each instance type holds the one before it: deep without being nested in the binary.
+TEST(Decode, ChainsOfInstanceTypesAreRefused) {
+  constexpr uint32_t kCount = 100'000;
+  ByteWriter types;
+  types.u32(1 + kCount);
+  const auto write = [&](std::initializer_list<uint8_t> bytes) {
+    for (const uint8_t byte : bytes) types.byte(byte);
+  };
+  write({0x42, 0x00});
+  for (uint32_t i = 0; i < kCount; i++) {
+    write({0x42, 0x02, 0x02, 0x03, 0x02, 0x01});  // alias outer 1 ... (type)
+    types.u32(i);
+    write({0x04, 0x00, 0x01, 'a', 0x05, 0x00});  // export "a" (instance (type 0))
+  }
+  ByteWriter whole;
+  for (const uint8_t byte : {0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00}) whole.byte(byte);
+  whole.section(7, types);
+  const auto decoded = decode(whole.bytes());
+  ASSERT_FALSE(decoded);
+  EXPECT_NE(decoded.error().message().find("type nesting is too deep"), std::string::npos);
+}
+
 // Many imports of one large instance type with a resource: each gets a copy, and the sum is bounded.
 TEST(Decode, ManyOpenedInstanceTypesAreBounded) {
   InstanceTypeEncoder host;

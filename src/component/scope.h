@@ -62,6 +62,7 @@ struct Scope {
   std::vector<wit::ResourceId> imported_resources, defined_resources;
   std::unordered_set<wit::ResourceId> local_resources;  // defined right here, with a representation
   uint32_t type_size = 1;
+  uint32_t type_depth = 1;
 };
 
 }  // namespace wattle::component

@@ -70,6 +70,7 @@ std::shared_ptr<const InstanceType> Substitution::apply(const std::shared_ptr<co
   bool changed = made.bound_resources != type->bound_resources;
   made.exports = apply(type->exports, changed);
   made.size = type->size;
+  made.depth = type->depth;
   made.has_resources = type->has_resources;
   auto result = changed ? std::make_shared<const InstanceType>(std::move(made)) : type;
   done_[type.get()] = result;
@@ -89,6 +90,7 @@ std::shared_ptr<const ComponentType> Substitution::apply(const std::shared_ptr<c
   made.imports = apply(type->imports, changed);
   made.exports = apply(type->exports, changed);
   made.size = type->size;
+  made.depth = type->depth;
   made.has_resources = type->has_resources;
   auto result = changed ? std::make_shared<const ComponentType>(std::move(made)) : type;
   done_[type.get()] = result;

@@ -48,6 +48,12 @@ Result<void> add_size(uint32_t& whole, uint32_t part, uint64_t offset) {
   return {};
 }
 
+Result<void> add_depth(uint32_t& whole, uint32_t part, uint64_t offset) {
+  whole = std::max(whole, part + 1);
+  if (whole > kMaxTypeDepth) return failure(error_at(ErrorCode::invalid, offset, "type nesting is too deep"));
+  return {};
+}
+
 TypeTable::TypeTable() {
   for (size_t i = 0; i < primitives_.size(); i++) {
     wit::Type type;
@@ -69,13 +75,11 @@ Result<wit::TypeRef> TypeTable::add(wit::Type type, uint64_t offset, uint32_t al
     if (member.type == nullptr) continue;
     const TypeInfo& part = info(member.type);
     WATTLE_CHECK(add_size(whole.size, part.size, offset));
-    whole.depth = std::max(whole.depth, part.depth + 1);
+    WATTLE_CHECK(add_depth(whole.depth, part.depth, offset));
     whole.has_borrow = whole.has_borrow || part.has_borrow;
     whole.has_resources = whole.has_resources || part.has_resources;
     whole.has_pointers = whole.has_pointers || part.has_pointers;
   }
-  if (whole.depth > kMaxTypeDepth)
-    return failure(error_at(ErrorCode::invalid, offset, "type nesting is too deep"));
   auto made = std::make_shared<const wit::Type>(std::move(type));
   types_[made.get()] = {made, whole};
   return made;
@@ -108,9 +112,11 @@ TypeInfo TypeTable::info(const ExternType& type) const {
   if (type.function) return info(*type.function);
   if (type.instance) {
     result.size = type.instance->size;
+    result.depth = type.instance->depth;
     result.has_resources = type.instance->has_resources;
   } else if (type.component) {
     result.size = type.component->size;
+    result.depth = type.component->depth;
     result.has_resources = type.component->has_resources;
   } else if (type.module) {
     result.size = static_cast<uint32_t>(

@@ -78,5 +78,7 @@ class TypeTable {
 
 // Adds a part's size to a whole; refuses above kMaxTypeSize.
 Result<void> add_size(uint32_t& whole, uint32_t part, uint64_t offset);
+// Puts a part of that depth into a whole; refuses above kMaxTypeDepth: nothing that walks types goes deeper.
+Result<void> add_depth(uint32_t& whole, uint32_t part, uint64_t offset);
 
 }  // namespace wattle::component

@@ -69,6 +69,7 @@ std::shared_ptr<const Component> Validator::close_component() {
   auto component = std::move(scope.component);
   ComponentType& type = component->type;
   type.size = scope.type_size;
+  type.depth = scope.type_depth;
   type.imported_resources = std::move(scope.imported_resources);
   type.defined_resources = std::move(scope.defined_resources);
   type.imports = std::move(scope.imports.items);
@@ -83,6 +84,7 @@ Result<void> Validator::close_component_type() {
   Scope& scope = current();
   auto type = std::make_shared<ComponentType>();
   type->size = scope.type_size;
+  type->depth = scope.type_depth;
   type->imported_resources = std::move(scope.imported_resources);
   type->defined_resources = std::move(scope.defined_resources);
   type->imports = std::move(scope.imports.items);
@@ -102,6 +104,7 @@ Result<void> Validator::close_instance_type() {
   Scope& scope = current();
   auto type = std::make_shared<InstanceType>();
   type->size = scope.type_size;
+  type->depth = scope.type_depth;
   type->bound_resources = std::move(scope.defined_resources);
   type->exports = std::move(scope.exports.items);
   type->has_resources = mentions_resources(table_, type->exports);

@@ -150,7 +150,7 @@ class Validator {
   bool function_visible(const wit::FunctionType& type, VisibleTypes& visible);
 
   Result<void> add_name(const ExternLabel& label, const ExternType& type, Direction direction,
-                        ExternNames& names, uint32_t& size);
+                        ExternNames& names, uint32_t& size, uint32_t& depth);
   Result<void> check_attributes(const ExternLabel& label, const ExternName& name, const ExternType& type);
   Result<void> check_annotation(const ExternName& name, const ExternType& type, const ExternNames& names,
                                 const ExternLabel& label);

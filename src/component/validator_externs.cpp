@@ -192,7 +192,8 @@ Result<void> Validator::name_entity(Described& described, const ExternLabel& lab
   WATTLE_CHECK(add_entity(described, label.name, direction));
   Scope& scope = current();
   return add_name(label, described.type, direction,
-                  direction == Direction::import ? scope.imports : scope.exports, scope.type_size);
+                  direction == Direction::import ? scope.imports : scope.exports, scope.type_size,
+                  scope.type_depth);
 }
 
 Result<void> Validator::add_import(const ExternLabel& label, const ExternDescriptor& descriptor) {
@@ -255,7 +256,7 @@ Result<void> Validator::add_export(const ExternLabel& label, Sort sort, uint32_t
 // ---- Names
 
 Result<void> Validator::add_name(const ExternLabel& label, const ExternType& type, Direction direction,
-                                 ExternNames& names, uint32_t& size) {
+                                 ExternNames& names, uint32_t& size, uint32_t& depth) {
   const std::string_view what = direction_name(direction);
   auto parsed = parse_extern_name(label.name, offset_);
   if (!parsed)
@@ -274,6 +275,7 @@ Result<void> Validator::add_name(const ExternLabel& label, const ExternType& typ
     return invalid(
         fmt::format("{} name `{}` conflicts with previous name `{}`", what, label.name, previous->second));
   WATTLE_CHECK(add_size(size, table_.info(type).size, offset_));
+  WATTLE_CHECK(add_depth(depth, table_.info(type).depth, offset_));
   names.items.push_back({std::string(label.name), std::make_shared<const ExternType>(type)});
   return {};
 }

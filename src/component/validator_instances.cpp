@@ -49,6 +49,7 @@ Result<void> Validator::define(Instantiate definition) {
   auto instance = std::make_shared<InstanceType>();
   for (const NamedExtern& item : component->exports) {
     WATTLE_CHECK(add_size(instance->size, table_.info(*item.type).size, offset_));
+    WATTLE_CHECK(add_depth(instance->depth, table_.info(*item.type).depth, offset_));
     instance->has_resources = instance->has_resources || table_.info(*item.type).has_resources;
     instance->exports.push_back({item.name, opened.apply(item.type)});
   }
@@ -70,7 +71,7 @@ Result<void> Validator::define(InlineInstance definition, const std::vector<Exte
   for (size_t i = 0; i < definition.exports.size(); i++) {
     const auto& item = definition.exports[i];
     WATTLE_TRY(const ExternType type, item_at(item.sort, item.index));
-    WATTLE_CHECK(add_name(labels[i], type, Direction::export_, names, instance->size));
+    WATTLE_CHECK(add_name(labels[i], type, Direction::export_, names, instance->size, instance->depth));
     instance->has_resources = instance->has_resources || table_.info(type).has_resources;
   }
   instance->exports = std::move(names.items);
