@@ -77,6 +77,9 @@ class Decoder {
         return each(reader, [&] { import(reader); });
       case SectionId::function:
         return each(reader, [&] { module_.functions.push_back(reader.u32()); });
+      case SectionId::table:
+        module_.tables = read_count(reader);
+        return reader.ok();
       case SectionId::memory:
         return each(reader, [&] { memory(reader); });
       case SectionId::global:

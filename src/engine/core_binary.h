@@ -53,6 +53,7 @@ struct CoreModule {
   std::vector<uint32_t> functions;  // types of all, imported ones first
   uint32_t imported_functions = 0;
   std::optional<CoreMemory> memory;  // defined here, not imported
+  uint32_t tables = 0;               // defined here
   std::vector<CoreGlobal> globals;   // all, imported ones first
   uint32_t imported_globals = 0;
   bool has_shared_memory = false;  // defined or imported

@@ -23,9 +23,10 @@ void IsolateDeleter::operator()(v8::Isolate* isolate) const {
   isolate->Dispose();
 }
 
-IsolatePointer make_isolate() {
+IsolatePointer make_isolate(size_t most_heap_bytes) {
   v8::Isolate::CreateParams parameters;
   parameters.array_buffer_allocator = shared_allocator();
+  if (most_heap_bytes != 0) parameters.constraints.set_max_old_generation_size_in_bytes(most_heap_bytes);
   v8::Isolate* isolate = v8::Isolate::New(parameters);
   isolate->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit);
   return IsolatePointer(isolate);

@@ -22,8 +22,9 @@ struct IsolateDeleter {
 };
 using IsolatePointer = std::unique_ptr<v8::Isolate, IsolateDeleter>;
 
-// A bare isolate, not entered. Precondition: start() succeeded.
-IsolatePointer make_isolate();
+// A bare isolate, not entered. `most_heap_bytes`: of V8's own heap, not of linear memory; 0: V8's default.
+// Precondition: start() succeeded.
+IsolatePointer make_isolate(size_t most_heap_bytes = 0);
 
 // An isolate with a context, for compiling. To be entered on one thread at a time, in the manner of a stack.
 class ScratchIsolate {

@@ -162,6 +162,59 @@ TEST(Limits, TablesCannotGrowWithoutBound) {
   EXPECT_EQ(guest.call("grow", {}, 0xffffffff)->i32, -1);
 }
 
+TEST(Limits, FillingV8sHeapEndsTheGuestOnly) {
+  std::string tables, grow;
+  for (int index = 0; index < 150; ++index) {
+    tables += "(table 1 externref)(table 0 funcref)";
+    for (int table : {2 * index, 2 * index + 1}) {
+      if (table >= 200) continue;
+      grow += fmt::format("(drop (table.grow {} (ref.null {}) (i32.const 99000)))", table,
+                          table % 2 == 0 ? "extern" : "func");
+    }
+    if (index == 99) break;
+  }
+  Guest guest("(module " + tables + "(func (export \"fill\") " + grow + ") (func (export \"fine\")))");
+  auto called = guest.call("fill", {});
+  if (!called) {
+    EXPECT_EQ(called.error().code(), ErrorCode::memory_exceeded);
+  }
+  Guest other;
+  EXPECT_TRUE(other.call("fine", {}));
+  Store::Scope scope(*guest.store, {});
+  auto more = guest.store->instantiate(*guest.module, {});
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code(), ErrorCode::memory_exceeded);
+}
+
+TEST(Limits, AStoreMayBeEnteredFromAnothersHostFunction) {
+  testing::start_engine();
+  Worker worker;
+  bool right = false;
+  worker.spawn([&] {
+    Guest inner;
+    auto module =
+        compile("(module (import \"h\" \"f\" (func $f)) (func (export \"run\") (call $f) (call $f)))");
+    auto store = *Store::create({});
+    Store::Scope scope(*store, {.deadline = Clock::now() + std::chrono::seconds(60)});
+    Extern host = store->make_host_function(
+        {},
+        [](void* context, CoreValue*) {
+          auto& guest = *static_cast<Guest*>(context);
+          EXPECT_EQ(guest.call("spin", {.cpu_time = milliseconds(15)}).error().code(),
+                    ErrorCode::cpu_time_exceeded);
+          EXPECT_TRUE(async::sleep_for(milliseconds(2)));
+          return true;
+        },
+        &inner);
+    auto instance = *store->instantiate(*module, std::array{host});
+    CoreValue values[1] = {};
+    right = store->call(*store->exported_function(instance, "run"), values).has_value();
+    EXPECT_LT(store->cpu_time_used(), milliseconds(25));
+  });
+  worker.run();
+  EXPECT_TRUE(right);
+}
+
 // ---- On fibers ----
 
 TEST(Slices, SpinningGuestsShareAWorkerWithAWellBehavedFiber) {

@@ -19,6 +19,7 @@ ModuleFacts facts_of(CoreModule decoded, Rewritten& rewritten, bool resettable) 
   facts.imports = std::move(decoded.imports);
   facts.exports = std::move(decoded.exports);
   facts.memory = decoded.memory;
+  facts.tables = decoded.tables;
   facts.resettable = resettable;
   facts.memory_import = std::move(rewritten.memory_import);
   facts.save_export = std::move(rewritten.save_export);

@@ -19,6 +19,7 @@ struct ModuleFacts {
   std::vector<ModuleExport> exports;
   std::unordered_map<std::string_view, uint32_t> export_index;  // views into `exports`
   std::optional<CoreMemory> memory;
+  uint32_t tables = 0;
   bool resettable = false;
   // What rewriting added; empty: nothing.
   std::string memory_import;

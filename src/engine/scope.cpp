@@ -19,6 +19,9 @@ struct ThreadIsolate {
 };
 thread_local ThreadIsolate thread_isolate;
 
+// The store whose segment goes on on this thread.
+thread_local Store::Impl* running = nullptr;
+
 }  // namespace
 
 void leave_isolate(Store::Impl& store) {
@@ -43,7 +46,8 @@ void Store::Impl::adopt() {
 
 void Store::Impl::begin_segment() {
   watched = &WatchedThread::current();
-  outer_budget = exchange_thread_budget(this);
+  running = this;
+  exchange_thread_budget(this);
   Duration cpu_left = Duration::max();
   if (limits.cpu_time != Duration::max()) cpu_left = std::max(limits.cpu_time - cpu_before, Duration::zero());
   watched->begin(*this, {.deadline = limits.deadline,
@@ -53,7 +57,8 @@ void Store::Impl::begin_segment() {
 
 void Store::Impl::end_segment() {
   cpu_before += watched->end();
-  exchange_thread_budget(outer_budget);
+  exchange_thread_budget(nullptr);
+  running = nullptr;
 }
 
 void Store::Impl::enter(const CallLimits& call_limits) {
@@ -67,6 +72,9 @@ void Store::Impl::enter(const CallLimits& call_limits) {
     foreign_stop.reset();
     has_foreign_stop = false;
   }
+  // A host function of another store may call into this one: that one waits meanwhile.
+  outer = running;
+  if (outer != nullptr) outer->end_segment();
   enter_isolate();
   const uintptr_t limit = current_stack_limit();
   if (limit != stack_limit) {
@@ -87,15 +95,16 @@ void Store::Impl::leave() {
   entered = false;
   if (fiber != nullptr) fiber->set_switch_observer(outer_observer);
   fiber = nullptr;
+  if (outer == nullptr) return;
+  outer->enter_isolate();
+  outer->begin_segment();
 }
 
 void Store::Impl::before_suspend() {
   end_segment();
-  if (outer_observer != nullptr) outer_observer->before_suspend();
 }
 
 void Store::Impl::after_resume() {
-  if (outer_observer != nullptr) outer_observer->after_resume();
   enter_isolate();
   begin_segment();
 }
@@ -125,6 +134,19 @@ void Store::Impl::interrupt() {
 
 Duration Store::Impl::cpu_used() const {
   return cpu_before + (entered ? watched->used() : Duration::zero());
+}
+
+// Called by V8 inside guest code that is about to fill its heap, with tables or references: the process would
+// end.
+size_t Store::Impl::heap_is_full(void* self, size_t limit_bytes, size_t initial_bytes) {
+  constexpr size_t kRoomToEnd = size_t{32} << 20;
+  auto& store = *static_cast<Impl*>(self);
+  if (!store.stop) {
+    store.stop = Error(ErrorCode::memory_exceeded, "the guest's tables and references need too much memory");
+  }
+  store.terminating = true;
+  store.isolate->TerminateExecution();
+  return limit_bytes < initial_bytes + 4 * kRoomToEnd ? limit_bytes + kRoomToEnd : limit_bytes;
 }
 
 bool Store::Impl::find_reason_to_stop() {

@@ -11,6 +11,9 @@ namespace wattle::engine {
 namespace {
 
 constexpr uint64_t kWasmPageBytes = 65536;
+// Tables are in V8's heap, each of up to EngineOptions::max_table_elements elements.
+constexpr uint32_t kMostTables = 200;
+constexpr size_t kMostHeapBytes = size_t{256} << 20;
 
 bool is_scalar(CoreType type) {
   return type <= CoreType::f64;
@@ -61,7 +64,8 @@ Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {
 }
 
 Result<void> Store::Impl::initialize() {
-  isolate = make_isolate();
+  isolate = make_isolate(kMostHeapBytes);
+  isolate->AddNearHeapLimitCallback(heap_is_full, this);
   v8::Locker lock(isolate.get());
   v8::Isolate::Scope entered_here(isolate.get());
   isolate->SetStackLimit(current_stack_limit());
@@ -213,6 +217,10 @@ Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::s
     return failure(ErrorCode::overloaded, "a component may have {} core instances, and wants more",
                    store.options.max_instances);
   }
+  if (store.tables + module.facts().tables > kMostTables) {
+    return failure(ErrorCode::memory_exceeded, "a component may have {} tables, and wants more", kMostTables);
+  }
+  store.tables += module.facts().tables;
   if (store.find_reason_to_stop()) return failure(*store.stop);
   v8::Isolate* isolate = store.isolate.get();
   v8::HandleScope handles(isolate);

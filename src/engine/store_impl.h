@@ -79,6 +79,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   void interrupt() override;
   // On our own thread, inside guest code: ends it if its time is up, and lets others run if its slice is.
   void interrupted();
+  static size_t heap_is_full(void* self, size_t limit_bytes, size_t initial_bytes);
   // Looks for a reason to end the guest; true if there is one, now in `stop`.
   bool find_reason_to_stop();
   // Makes V8 end the guest code below us, uncatchably.
@@ -109,6 +110,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   std::deque<FunctionEntry> functions;
   std::deque<HostFunction> host_functions;
   std::deque<MemoryEntry> memories;
+  uint32_t tables = 0;                        // that instances have defined
   std::vector<v8::Global<v8::Value>> values;  // tables, globals, tags
   std::vector<InstanceEntry> instances;
 
@@ -118,7 +120,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   bool entered = false;
   async::Fiber* fiber = nullptr;
   async::SwitchObserver* outer_observer = nullptr;
-  MemoryBudget* outer_budget = nullptr;
+  Impl* outer = nullptr;  // the store whose host function entered this one
   CallLimits limits;
   Duration cpu_before = Duration::zero();  // of earlier segments in this scope
   WatchedThread* watched = nullptr;
