@@ -58,7 +58,7 @@ struct ClientCore;
 
 class Client {
  public:
-  // `pool` looks names up; it is destroyed before `worker`.
+  // `pool` looks names up.
   Client(async::Worker& worker, async::OffloadPool& pool, ClientOptions options);
   // Ends what is in flight with errors. On the worker's thread; no send() is in progress.
   ~Client();

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <mutex>
 
 namespace wattle::http {
 namespace {
@@ -18,11 +19,23 @@ using Progress = Transport::Progress;
 
 constexpr size_t kMaxAddresses = 16;
 
+// Shared with a thread of the pool, which may come back after the fiber that asked, even its worker, has
+// gone.
 struct Lookup {
+  std::mutex mutex;
+  async::Worker* asking = nullptr;  // null once nobody waits
   async::Signal done;
   bool finished = false;
   int problem = 0;
   std::vector<tcp::endpoint> addresses;
+};
+
+struct Leaving {
+  Lookup& lookup;
+  ~Leaving() {
+    std::lock_guard lock(lookup.mutex);
+    lookup.asking = nullptr;
+  }
 };
 
 // On a thread of the pool.
@@ -133,10 +146,13 @@ Result<std::vector<tcp::endpoint>> look_up(async::OffloadPool& pool, const std::
 
   // The system's lookup cannot be cut short; when time is up, its answer is left to itself.
   auto lookup = std::make_shared<Lookup>();
-  async::Worker& worker = async::Fiber::current().worker();
-  pool.submit([lookup, host, port, &worker]() mutable {
+  lookup->asking = &async::Fiber::current().worker();
+  const Leaving leaving{*lookup};
+  pool.submit([lookup, host, port] {
     ask_system(host, port, *lookup);
-    worker.post([lookup = std::move(lookup)] {
+    std::lock_guard lock(lookup->mutex);
+    if (lookup->asking == nullptr) return;
+    lookup->asking->post([lookup] {
       lookup->finished = true;
       lookup->done.notify();
     });
