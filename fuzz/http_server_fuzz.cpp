@@ -78,6 +78,11 @@ void serve(async::Worker& worker, std::string_view first, std::string_view secon
 
 }  // namespace
 
+// The sanitizer keeps a second stack for each fiber that Boost.Context never tells it to free: 100 KiB a run.
+extern "C" const char* __asan_default_options() {
+  return "detect_stack_use_after_return=0";
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2 || size > 32 * 1024) return 0;
   std::string input;
