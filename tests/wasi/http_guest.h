@@ -66,9 +66,10 @@ class HttpGuest : public testing::Test {
     made.path_with_query = std::move(path);
     return made;
   }
-  Answer ask(const http::Request& wanted, std::shared_ptr<http::Body> body = nullptr) const {
+  Answer ask(const http::Request& wanted, std::shared_ptr<http::Body> body = nullptr,
+             const http::RequestOptions& options = {}) const {
     Answer answer;
-    auto response = client_->send(wanted, std::move(body));
+    auto response = client_->send(wanted, std::move(body), options);
     if (!response) {
       answer.error = response.error();
       return answer;
