@@ -39,7 +39,7 @@ void Store::Impl::enter_isolate() {
 }
 
 void Store::Impl::adopt() {
-  hold = std::make_unique<ThreadHold>(isolate.get());
+  hold = new (hold_room) ThreadHold(isolate.get());
   context.Get(isolate.get())->Enter();  // for good: nothing else ever runs in this isolate
   isolate->Exit();
 }

@@ -49,10 +49,9 @@ Store::Impl::~Impl() {
     context.Reset();
     leave_isolate(*this);
     isolate->Enter();
-    hold.reset();
+    std::destroy_at(hold);
   } else {
     context.Reset();
-    static_cast<void>(hold.release());
   }
 }
 

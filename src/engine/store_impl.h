@@ -5,6 +5,7 @@
 #include <v8.h>
 
 #include <atomic>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -103,7 +104,9 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
 
   StoreOptions options;
   IsolatePointer isolate;
-  std::unique_ptr<ThreadHold> hold;  // from the first use on
+  // From the first use on. In room of its own, since it cannot be ended once its thread is gone.
+  ThreadHold* hold = nullptr;
+  alignas(ThreadHold) std::byte hold_room[sizeof(ThreadHold)];
   v8::Global<v8::Context> context;
   v8::Global<v8::Function> instance_constructor, memory_constructor, poll;
 
