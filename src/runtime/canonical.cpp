@@ -106,7 +106,7 @@ bool HostCallAdapter::call(void* context, CoreValue* values) {
   auto& self = *static_cast<HostCallAdapter*>(context);
   if (!self.caller->may_leave) return trap(*self.surroundings, kCannotLeave);
   CallContext call = make_context(*self.surroundings, *self.caller, self.caller_options);
-  self.callee->function.call(self.callee->function.closure.get(), call, values);
+  self.callee->call(self.callee->closure.get(), call, values);
   if (call.failed()) return trap(*self.surroundings, *call.take_error());
   call.lenders.give_back(self.caller->handles);
   return true;

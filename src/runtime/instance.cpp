@@ -33,10 +33,12 @@ std::vector<CoreType> core_types(const std::vector<wit::FlatType>& flat) {
 // ---- Instantiation
 // -----------------------------------------------------------------------------------------
 
-Instance::Impl::Impl(std::shared_ptr<const LinkedComponent> linked_component, Host&& host_state,
+Instance::Impl::Impl(std::shared_ptr<const LinkedComponent> linked_component,
+                     std::shared_ptr<const Plan> its_plan, Host&& host_state,
                      std::unique_ptr<engine::Store> engine_store)
     : linked(std::move(linked_component)),
-      plan(linked->plan()),
+      plan_owner(std::move(its_plan)),
+      plan(*plan_owner),
       host(std::move(host_state)),
       store(std::move(engine_store)),
       surroundings{store.get(), &host},
@@ -99,7 +101,7 @@ Result<void> Instance::Impl::take(const Plan::MakeLowered& step) {
   engine::Extern& slot = slots[step.slot];
   switch (lower.callee_kind) {
     case Plan::Callee::host: {
-      const Plan::HostImport& callee = plan.host_imports[lower.callee];
+      const Plan::HostImport& callee = *plan.host_imports[lower.callee];
       HostCallAdapter& adapter = host_calls.emplace_back(
           HostCallAdapter{&surroundings, &lower, &callee, &caller, live(lower.options)});
       slot = store->make_host_function(
@@ -169,7 +171,7 @@ Result<void> Instance::Impl::take(const Plan::PrepareResource& step) {
 // Host resources that start functions have made cannot be made anew: such an instance serves one call.
 void Instance::Impl::remember() {
   if (host.resources.count() > 0) return;
-  std::lock_guard lock(linked->image_mutex_);
+  std::lock_guard lock(linked->mutex_);
   auto image = store->take_image(linked->image_);
   if (!image) return;
   if (linked->image_ == nullptr) linked->image_ = std::move(*image);
@@ -214,10 +216,11 @@ Result<std::unique_ptr<Instance>> Instance::create(std::shared_ptr<const LinkedC
                                                    std::unique_ptr<engine::Store> store) {
   if (store == nullptr) {
     engine::StoreOptions options;
-    options.max_memory_bytes = linked->component().options().max_memory_bytes;
+    options.max_memory_bytes = linked->options().max_memory_bytes;
     WATTLE_TRY(store, engine::Store::create(options));
   }
-  auto impl = std::make_unique<Impl>(std::move(linked), std::move(host), std::move(store));
+  WATTLE_TRY(auto plan, linked->plan());
+  auto impl = std::make_unique<Impl>(std::move(linked), std::move(plan), std::move(host), std::move(store));
   engine::Store::Scope scope(*impl->store, limits);
   if (auto done = impl->instantiate(); !done) return failure(impl->poison(std::move(done).error()));
   impl->remember();

@@ -12,8 +12,8 @@
 namespace wattle::runtime {
 
 struct Instance::Impl {
-  Impl(std::shared_ptr<const LinkedComponent> linked_component, Host&& host_state,
-       std::unique_ptr<engine::Store> engine_store);
+  Impl(std::shared_ptr<const LinkedComponent> linked_component, std::shared_ptr<const Plan> its_plan,
+       Host&& host_state, std::unique_ptr<engine::Store> engine_store);
   ~Impl() { --linked->live_instances_; }
 
   // Walks the plan's steps. Precondition: the store is entered.
@@ -29,6 +29,7 @@ struct Instance::Impl {
   Error poison(Error error);
 
   std::shared_ptr<const LinkedComponent> linked;
+  std::shared_ptr<const Plan> plan_owner;
   const Plan& plan;
   Host host;
   std::unique_ptr<engine::Store> store;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "runtime/interface_name.h"
+#include "runtime/linked_component.h"
 #include "runtime/plan.h"
 #include "runtime/runtime.h"
 #include "wit/layout.h"
@@ -59,25 +60,26 @@ class Linker::Source final : public ImportSource {
  public:
   explicit Source(const Linker& linker) : linker_(linker) {}
 
-  Result<Plan::HostImport> function(std::string_view interface, std::string_view name,
-                                    const wit::FunctionType& type,
-                                    const wit::ResourceNamer& resource_name) const override {
+  Result<Plan::HostImportRef> function(std::string_view interface, std::string_view name,
+                                       const wit::FunctionType& type,
+                                       const wit::ResourceNamer& resource_name) override {
     WATTLE_TRY(const Interface* found, find(interface, name));
     if (auto declared = found->declarations.find(name); declared != found->declarations.end())
       WATTLE_CHECK(check_declared(interface, name, type, resource_name, declared->second));
-    Plan::HostImport import{std::string(interface), std::string(name), {}, {}};
+    Plan::HostImport import;
     if (auto dynamic = found->dynamic_functions.find(name); dynamic != found->dynamic_functions.end()) {
       import.dynamic = dynamic->second;
-      return import;
+      return std::make_shared<const Plan::HostImport>(std::move(import));
     }
     auto bound = found->functions.find(name);
     if (bound == found->functions.end()) return failure(missing_function(interface, name, *found));
     WATTLE_CHECK(check_flat(interface, name, type, resource_name, bound->second));
-    import.function = bound->second;
-    return import;
+    import.closure = bound->second.closure;
+    import.call = bound->second.call;
+    return std::make_shared<const Plan::HostImport>(std::move(import));
   }
 
-  Result<const ResourceType*> resource(std::string_view interface, std::string_view name) const override {
+  Result<const ResourceType*> resource(std::string_view interface, std::string_view name) override {
     WATTLE_TRY(const Interface* found, find(interface, name));
     if (auto type = found->resources.find(name); type != found->resources.end()) return type->second;
     return failure(Error(ErrorCode::unlinkable,
@@ -215,8 +217,14 @@ Result<std::shared_ptr<const LinkedComponent>> Linker::link(
   if (!component->options().compile)
     return failure(ErrorCode::invalid_argument, "the component was loaded without being compiled");
   auto linked = std::make_shared<LinkedComponent>();
-  WATTLE_TRY(linked->plan_, make_plan(*component, Source(*this)));
-  linked->component_ = std::move(component);
+  auto imports = std::make_shared<RecordedImports>();
+  Source source(*this);
+  RecordedImports::Recorder recorder(source, *imports);
+  WATTLE_TRY(linked->plan_, make_plan(*component, recorder));
+  linked->options_ = component->options();
+  linked->binary_ = component->definition().binary;
+  linked->modules_ = component->modules_;
+  linked->imports_ = std::move(imports);
   return std::shared_ptr<const LinkedComponent>(std::move(linked));
 }
 

@@ -47,12 +47,13 @@ struct Plan {
     wit::FunctionLayout layout = {};
   };
 
-  // A function that the host supplies.
+  // A function that the host supplies: bound at compile time, or dynamic.
   struct HostImport {
-    std::string interface, name;
-    HostFunction function;  // `call` is null: dynamic
+    std::shared_ptr<const void> closure;
+    void (*call)(const void* closure, CallContext& context, engine::CoreValue* values) = nullptr;
     DynamicFunction dynamic;
   };
+  using HostImportRef = std::shared_ptr<const HostImport>;
 
   // Something that needs a later feature than WASI 0.2: whoever calls it gets a trap that says so.
   struct LaterFunction {
@@ -127,7 +128,7 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<Lift> lifts;
   std::vector<Lower> lowers;
-  std::vector<HostImport> host_imports;
+  std::vector<HostImportRef> host_imports;
   std::vector<LaterFunction> later_functions;
   std::vector<Resource> resources;
   std::vector<ComponentInstance> component_instances;  // the first is the outermost
@@ -146,14 +147,14 @@ class ImportSource {
  public:
   virtual ~ImportSource() = default;
   // `type` in the component's own resource ids, with their layouts' flat form; `resource_name` names those.
-  virtual Result<Plan::HostImport> function(std::string_view interface, std::string_view name,
-                                            const wit::FunctionType& type,
-                                            const wit::ResourceNamer& resource_name) const = 0;
-  virtual Result<const ResourceType*> resource(std::string_view interface, std::string_view name) const = 0;
+  virtual Result<Plan::HostImportRef> function(std::string_view interface, std::string_view name,
+                                               const wit::FunctionType& type,
+                                               const wit::ResourceNamer& resource_name) = 0;
+  virtual Result<const ResourceType*> resource(std::string_view interface, std::string_view name) = 0;
 };
 
 // Flattens `component`. Errors: unlinkable (from `imports`, or an import that no host can supply),
 // unsupported (a bound is exceeded).
-Result<std::shared_ptr<const Plan>> make_plan(const Component& component, const ImportSource& imports);
+Result<std::shared_ptr<const Plan>> make_plan(const Component& component, ImportSource& imports);
 
 }  // namespace wattle::runtime

@@ -79,7 +79,7 @@ std::vector<uint32_t> Plan::entering_set(std::optional<uint32_t> caller, uint32_
   return entered;
 }
 
-Result<std::shared_ptr<const Plan>> make_plan(const Component& component, const ImportSource& imports) {
+Result<std::shared_ptr<const Plan>> make_plan(const Component& component, ImportSource& imports) {
   return Planner(component, imports).run();
 }
 
@@ -437,7 +437,7 @@ Result<Planner::Item> Planner::host_instance(Frame& frame, const std::string& in
 
 Result<Planner::Item> Planner::host_function(Frame& frame, const std::string& interface,
                                              const std::string& name, const wit::FunctionType& type) {
-  WATTLE_TRY(Plan::HostImport import, imports_.function(interface, name, type, namer(frame)));
+  WATTLE_TRY(Plan::HostImportRef import, imports_.function(interface, name, type, namer(frame)));
   plan_->host_imports.push_back(std::move(import));
   return Item{.sort = Sort::function,
               .index = static_cast<uint32_t>(plan_->host_imports.size() - 1),

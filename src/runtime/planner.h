@@ -15,7 +15,7 @@ namespace wattle::runtime {
 
 class Planner {
  public:
-  Planner(const Component& component, const ImportSource& imports)
+  Planner(const Component& component, ImportSource& imports)
       : component_(component), imports_(imports), plan_(std::make_shared<Plan>()) {}
   Result<std::shared_ptr<const Plan>> run();
 
@@ -110,7 +110,7 @@ class Planner {
   Slot new_slot() { return plan_->slot_count++; }
 
   const Component& component_;
-  const ImportSource& imports_;
+  ImportSource& imports_;
   std::shared_ptr<Plan> plan_;
   std::deque<Frame> frames_;  // kept: nested components alias from the scopes that they were defined in
   size_t definition_count_ = 0;

@@ -4,9 +4,15 @@
 #include <list>
 
 #include "async/fiber.h"
+#include "runtime/memory_trim.h"
 #include "runtime/runtime.h"
 
 namespace wattle::runtime {
+namespace {
+
+constexpr Duration kLeastIdleTick = std::chrono::milliseconds(1);
+
+}  // namespace
 
 struct InstancePool::Impl {
   Impl(async::Worker& its_worker, std::shared_ptr<const LinkedComponent> its_component,
@@ -39,6 +45,7 @@ struct InstancePool::Impl {
   void place_is_free();
   void wake_first(std::unique_ptr<Instance> instance);
   void arm_idle_timer();
+  TimePoint idle_end(TimePoint since) const;
   void drop_idle();
 
   async::Worker& worker;
@@ -108,7 +115,7 @@ Result<std::unique_ptr<Instance>> InstancePool::Impl::wait() {
 
 Result<std::unique_ptr<engine::Store>> InstancePool::Impl::store() {
   engine::StoreOptions wanted;
-  wanted.max_memory_bytes = linked->component().options().max_memory_bytes;
+  wanted.max_memory_bytes = linked->options().max_memory_bytes;
   return options.spare_stores != nullptr ? options.spare_stores->take(wanted) : engine::Store::create(wanted);
 }
 
@@ -181,10 +188,17 @@ void InstancePool::Impl::wake_first(std::unique_ptr<Instance> instance) {
 // ---- Idling
 // ------------------------------------------------------------------------------------------------
 
+// Rounded up, so that many pools drop what is idle at the same time, and memory is trimmed once for all.
+TimePoint InstancePool::Impl::idle_end(TimePoint since) const {
+  const Duration tick = std::max<Duration>(options.idle_time / 8, kLeastIdleTick);
+  const Duration end = (since + options.idle_time).time_since_epoch();
+  return TimePoint((end / tick + 1) * tick);
+}
+
 void InstancePool::Impl::arm_idle_timer() {
   if (idle_timer_armed || options.idle_time == Duration::zero() || ready.empty()) return;
   idle_timer_armed = true;
-  idle_timer.expires_at(ready.front().since + options.idle_time);
+  idle_timer.expires_at(idle_end(ready.front().since));
   idle_timer.async_wait([this, alive_then = std::weak_ptr(alive)](boost::system::error_code error) {
     if (alive_then.expired()) return;
     idle_timer_armed = false;
@@ -194,12 +208,13 @@ void InstancePool::Impl::arm_idle_timer() {
 
 // The ready ones are in the order in which they were used.
 void InstancePool::Impl::drop_idle() {
-  const TimePoint limit = Clock::now() - options.idle_time;
+  const TimePoint now = Clock::now();
   auto first_kept =
-      std::find_if(ready.begin(), ready.end(), [&](const Ready& each) { return each.since > limit; });
+      std::find_if(ready.begin(), ready.end(), [&](const Ready& each) { return idle_end(each.since) > now; });
+  if (first_kept != ready.begin()) trim_memory_soon(worker);
   dropped += static_cast<uint64_t>(first_kept - ready.begin());
   ready.erase(ready.begin(), first_kept);
-  if (ready.empty() && busy == 0) linked->drop_code_if_idle();
+  if (ready.empty() && busy == 0) linked->park();
   arm_idle_timer();
 }
 

@@ -51,15 +51,19 @@ class Component {
   const LoadOptions& options() const { return options_; }
   // Parallel to the component's core modules in the order of Plan::modules (nested ones included).
   const std::shared_ptr<const engine::Module>& module(const component::ModuleBytes& bytes) const;
-  void drop_code() const;  // engine::Module::drop_code for all of them
 
  private:
+  friend class Linker;
+  friend class LinkedComponent;
+  using Modules = std::map<size_t, std::shared_ptr<const engine::Module>>;  // by position in the binary
+
   std::shared_ptr<const component::Component> definition_;
   LoadOptions options_;
-  std::map<const uint8_t*, std::shared_ptr<const engine::Module>> modules_;  // by first byte
+  std::shared_ptr<const Modules> modules_;
 };
 
-struct Plan;  // plan.h
+struct Plan;            // plan.h
+class RecordedImports;  // linked_component.h
 
 // An exported function of a linked component, found by name once and called often.
 struct ExportedFunction {
@@ -70,31 +74,36 @@ struct ExportedFunction {
   uint32_t index = 0;  // in the plan
 };
 
-// A component with all imports bound: immutable, for any thread.
+// A component with all imports bound: for any thread. What an idle one needs no longer can be given up (park)
+// and is made anew when it is needed: nobody sees that but by time.
 class LinkedComponent {
  public:
-  const Component& component() const { return *component_; }
-  const Plan& plan() const { return *plan_; }
+  const LoadOptions& options() const { return options_; }
   // `interface` is the instance export's name, empty for functions of the component itself. A version is
   // matched semver-compatibly: "wasi:http/incoming-handler@0.2.0" finds @0.2.3. Refuses with not_found,
   // naming what there is.
   Result<std::shared_ptr<const ExportedFunction>> find_function(std::string_view interface,
                                                                 std::string_view name) const;
-  const std::vector<std::shared_ptr<const ExportedFunction>>& functions() const;
+  std::vector<std::shared_ptr<const ExportedFunction>> functions() const;
+  // How instances are made.
+  Result<std::shared_ptr<const Plan>> plan() const;
 
   // Instances that live now, on all workers.
   size_t live_instances() const { return live_instances_; }
-  // Gives up compiled code and the shared image, unless an instance lives. Both come back with the next one,
-  // in a few milliseconds for a small component.
-  void drop_code_if_idle() const;
+  // Gives up compiled code, plan and shared image, unless an instance lives. They come back with the next
+  // one, in a few milliseconds for a small component; a large one keeps its plan.
+  void park() const;
 
  private:
   friend class Linker;
   friend class Instance;
-  std::shared_ptr<const Component> component_;
-  std::shared_ptr<const Plan> plan_;
+  LoadOptions options_;
+  std::shared_ptr<const std::vector<uint8_t>> binary_;
+  std::shared_ptr<const Component::Modules> modules_;
+  std::shared_ptr<const RecordedImports> imports_;
   mutable std::atomic<size_t> live_instances_ = 0;
-  mutable std::mutex image_mutex_;
+  mutable std::mutex mutex_;  // of what follows
+  mutable std::shared_ptr<const Plan> plan_;
   mutable std::shared_ptr<const engine::Image> image_;  // of the first instance, shared by later ones
 };
 
