@@ -42,7 +42,7 @@ std::string default_cache_directory() {
 Result<std::vector<uint8_t>> read_file(const std::string& path) {
   Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.number < 0) return failure(cannot_read(path, errno));
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.number, &status) != 0) return failure(cannot_read(path, errno));
   if (S_ISDIR(status.st_mode))
     return failure(Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is a directory", path))

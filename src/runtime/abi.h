@@ -148,7 +148,7 @@ struct Abi<T> {
 // --------------------------------------------------------------------------------
 
 template <class E>
-requires std::is_enum_v<E>
+  requires std::is_enum_v<E>
 struct Abi<E> {
   static_assert(kCaseCount<E> > 0, "specialise kCaseCount for this enumeration");
   static constexpr uint32_t kSize = abi_detail::discriminant_bytes(kCaseCount<E>);
@@ -355,24 +355,21 @@ struct ProductAbi {
     return [&]<size_t... I>(std::index_sequence<I...>) {
       (void)context, (void)address;
       return std::tuple<T...>{Abi<T>::load(context, address + kOffsets[I])...};
-    }
-    (std::index_sequence_for<T...>{});
+    }(std::index_sequence_for<T...>{});
   }
   template <class Tuple>
   static void lower_all(CallContext& context, Tuple&& tuple, CoreValue*& values) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       (void)context, (void)values;
       (Abi<T>::lower(context, std::move(std::get<I>(tuple)), values), ...);
-    }
-    (std::index_sequence_for<T...>{});
+    }(std::index_sequence_for<T...>{});
   }
   template <class Tuple>
   static void store_all(CallContext& context, Tuple&& tuple, uint32_t pointer) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       (void)context, (void)pointer;
       (Abi<T>::store(context, std::move(std::get<I>(tuple)), pointer + kOffsets[I]), ...);
-    }
-    (std::index_sequence_for<T...>{});
+    }(std::index_sequence_for<T...>{});
   }
 };
 
@@ -624,7 +621,7 @@ struct HandleAbi {
 };
 
 template <class T>
-requires std::derived_from<T, HostResource>
+  requires std::derived_from<T, HostResource>
 struct Abi<T*> : HandleAbi {
   // Null only after a failure: the bound function is not called then.
   static T* lift_from(CallContext& context, uint32_t handle) {
@@ -640,7 +637,7 @@ struct Abi<T*> : HandleAbi {
 };
 
 template <class T>
-requires std::derived_from<T, HostResource>
+  requires std::derived_from<T, HostResource>
 struct Abi<std::unique_ptr<T>> : HandleAbi {
   static std::unique_ptr<T> lift_from(CallContext& context, uint32_t handle) {
     const uint32_t representation = context.lift_own(handle, host_resource_type<T>);

@@ -1,5 +1,5 @@
-// Breaks the canonical ABI's rules from inside: pointers, lengths, discriminants, handles and allocations that no
-// bindings would make. The host chooses the attack by the function that it calls.
+// Breaks the canonical ABI's rules from inside: pointers, lengths, discriminants, handles and allocations
+// that no bindings would make. The host chooses the attack by the function that it calls.
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +38,7 @@ static void* allocate(size_t size, size_t align) {
 }
 
 __attribute__((export_name("cabi_realloc"))) void* cabi_realloc(void* old, size_t old_size, size_t align,
-                                                               size_t new_size) {
+                                                                size_t new_size) {
   (void)old, (void)old_size;
   switch (mode) {
     case OUT_OF_BOUNDS:
@@ -162,8 +162,8 @@ ATTACK("wait") void attack_wait(void) {
 ATTACK("after-return-calls-out") Range* after_return_calls_out(void) {
   return give((uint32_t)(uintptr_t)room, 0);
 }
-__attribute__((export_name("cabi_post_wattle:hostile/attacks@1.0.0#after-return-calls-out"))) void after_return(
-    Range* result) {
+__attribute__((export_name("cabi_post_wattle:hostile/attacks@1.0.0#after-return-calls-out"))) void
+after_return(Range* result) {
   (void)result;
   sink = take_letter('a');
 }
