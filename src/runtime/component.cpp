@@ -25,15 +25,6 @@ Result<void> compile_modules(const component::Component& definition, const uint8
 // To decode a larger component again would take too long inside a call.
 constexpr size_t kPlanKeptAboveBytes = 1 << 20;
 
-// "a, b, c", at most `limit` of them.
-std::string list_of(const std::vector<std::string>& names, size_t limit = 20) {
-  std::string text;
-  for (size_t index = 0; index < names.size() && index < limit; ++index)
-    text += (index > 0 ? ", " : "") + names[index];
-  if (names.size() > limit) text += fmt::format(" and {} more", names.size() - limit);
-  return text.empty() ? "nothing" : text;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const Component>> Component::load(std::vector<uint8_t> bytes,
@@ -107,7 +98,10 @@ Result<std::shared_ptr<const ExportedFunction>> LinkedComponent::find_function(s
   if (best != nullptr) return best;
   return failure(Error(ErrorCode::not_found, fmt::format("the component exports no function \"{}{}{}\"",
                                                          interface, interface.empty() ? "" : ".", name))
-                     .with_remedy("it exports " + list_of(available)));
+                     .with_remedy("it exports " + nearest_names(interface.empty()
+                                                                    ? std::string(name)
+                                                                    : fmt::format("{}.{}", interface, name),
+                                                                std::move(available))));
 }
 
 }  // namespace wattle::runtime

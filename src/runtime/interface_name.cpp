@@ -1,5 +1,7 @@
 #include "runtime/interface_name.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <vector>
@@ -59,6 +61,19 @@ size_t edit_distance(std::string_view left, std::string_view right, size_t limit
     }
   }
   return std::min(row.back(), limit);
+}
+
+std::string nearest_names(std::string_view name, std::vector<std::string> names) {
+  constexpr size_t kMaxSuggestions = 5;
+  constexpr size_t kFar = 1000;
+  std::stable_sort(names.begin(), names.end(), [&](const std::string& left, const std::string& right) {
+    return edit_distance(left, name, kFar) < edit_distance(right, name, kFar);
+  });
+  std::string text;
+  for (size_t index = 0; index < names.size() && index < kMaxSuggestions; ++index)
+    text += fmt::format("{}\"{}\"", index > 0 ? ", " : "", names[index]);
+  if (names.size() > kMaxSuggestions) text += fmt::format(" and {} more", names.size() - kMaxSuggestions);
+  return text.empty() ? "nothing" : text;
 }
 
 }  // namespace wattle::runtime

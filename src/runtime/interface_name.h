@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wattle::runtime {
 
@@ -22,5 +23,8 @@ bool is_later_version(std::string_view left, std::string_view right);
 
 // How many single characters have to change; at most `limit`, which is returned for anything further off.
 size_t edit_distance(std::string_view left, std::string_view right, size_t limit);
+
+// "\"a\", \"b\" and 3 more": the names nearest to `name`, best first; "nothing" where there are none.
+std::string nearest_names(std::string_view name, std::vector<std::string> names);
 
 }  // namespace wattle::runtime

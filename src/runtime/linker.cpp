@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "runtime/interface_name.h"
 #include "runtime/linked_component.h"
@@ -8,8 +9,6 @@
 
 namespace wattle::runtime {
 namespace {
-
-constexpr size_t kMaxSuggestions = 5;
 
 // "(i32, i64) -> i32"
 std::string to_string(const std::vector<wit::FlatType>& parameters,
@@ -35,17 +34,23 @@ std::string to_string(const std::vector<wit::FlatType>& parameters,
   return text;
 }
 
-// "\"a\", \"b\"": the names nearest to `name`, best first.
-std::string nearest(std::string_view name, std::vector<std::string> names) {
-  constexpr size_t kFar = 1000;
-  std::stable_sort(names.begin(), names.end(), [&](const std::string& left, const std::string& right) {
-    return edit_distance(left, name, kFar) < edit_distance(right, name, kFar);
-  });
-  std::string text;
-  for (size_t index = 0; index < names.size() && index < kMaxSuggestions; ++index)
-    text += fmt::format("{}\"{}\"", index > 0 ? ", " : "", names[index]);
-  if (names.size() > kMaxSuggestions) text += fmt::format(" and {} more", names.size() - kMaxSuggestions);
-  return text.empty() ? "nothing" : text;
+std::string_view package_of(std::string_view interface) {
+  return interface.substr(0, interface.find('/'));
+}
+
+// What a linker of `interfaces` has where `wanted` is missing: its neighbours in the package, else the
+// packages.
+std::string offered_instead(std::string_view wanted, const std::vector<std::string>& interfaces) {
+  std::vector<std::string> neighbours;
+  std::set<std::string> packages;
+  for (const auto& interface : interfaces) {
+    const InterfaceName name = split_version(interface);
+    if (package_of(name.base) == package_of(wanted)) neighbours.push_back(interface);
+    packages.insert(
+        fmt::format("{}{}{}", package_of(name.base), name.version.empty() ? "" : "@", name.version));
+  }
+  if (!neighbours.empty()) return nearest_names(wanted, std::move(neighbours));
+  return packages.empty() ? "nothing" : fmt::format("{}", fmt::join(packages, ", "));
 }
 
 template <class Map>
@@ -85,7 +90,7 @@ class Linker::Source final : public ImportSource {
     return failure(Error(ErrorCode::unlinkable,
                          fmt::format("the host's \"{}\" has no resource \"{}\", which the component imports",
                                      interface, name))
-                       .with_remedy("it has " + nearest(name, names_of(*found))));
+                       .with_remedy("it has " + nearest_names(name, names_of(*found))));
   }
 
  private:
@@ -97,10 +102,10 @@ class Linker::Source final : public ImportSource {
     if (found == linker_.interfaces_.end())
       return failure(
           Error(ErrorCode::unlinkable, fmt::format("the component imports {}, which is not available", what))
-              .with_remedy(fmt::format("available here: {}; to allow the import, supply its interface: "
-                                       "compose the component with one that exports it, or link a "
-                                       "provider of it",
-                                       nearest(interface, linker_.interfaces()))));
+              .with_remedy(
+                  fmt::format("available here: {}; to allow the import, compose the component with one "
+                              "that exports it",
+                              offered_instead(interface, linker_.interfaces()))));
     const std::string& version = found->second.version;
     if (version_track(version) != version_track(wanted.version))
       return failure(Error(ErrorCode::unlinkable,
@@ -124,7 +129,7 @@ class Linker::Source final : public ImportSource {
                  fmt::format("the host's \"{}\" has no function \"{}\", which the component imports",
                              interface, name))
         .with_remedy(
-            fmt::format("it has {}{}", nearest(name, names_of(found)),
+            fmt::format("it has {}{}", nearest_names(name, names_of(found)),
                         found.version.empty() ? "" : fmt::format("; its version is {}", found.version)));
   }
 
