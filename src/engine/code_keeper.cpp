@@ -1,10 +1,9 @@
 #include "engine/code_keeper.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "engine/engine_state.h"
+#include "telemetry/log.h"
 
 namespace wattle::engine {
 namespace {
@@ -69,7 +68,7 @@ void CodeKeeper::look_at(Item& item) {
   auto stored = cache_.store(module->cache_key(), {.resettable = module->resettable()},
                              {serialized.buffer.get(), serialized.size});
   if (!stored) {
-    if (!warned_.exchange(true)) spdlog::warn("{}", stored.error().full_message());
+    if (!warned_.exchange(true)) telemetry::Log().warn(stored.error().full_message());
     return;
   }
   item.kept_bytes = serialized.size;
