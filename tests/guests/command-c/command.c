@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,16 @@
 #include <unistd.h>
 
 extern char** environ;
+
+// The preview 1 adapter takes its memory by this where it is exported. Else it grows the memory by itself,
+// and an older wasi-libc, whose malloc takes all memory up to the end for its own, would write over it.
+__attribute__((export_name("cabi_realloc"))) void* cabi_realloc(void* old, size_t old_size, size_t align,
+                                                                size_t new_size) {
+  (void)old_size;
+  void* fresh = align > sizeof(max_align_t) ? NULL : realloc(old, new_size);
+  if (!fresh && new_size) abort();
+  return fresh;
+}
 
 static int fail(const char* what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -146,7 +157,7 @@ static int alloc(int count, char** words) {
   if (count != 1) return 64;
   int mebibytes = atoi(words[0]);
   for (int i = 0; i < mebibytes; i++) {
-    char* block = malloc(1 << 20);
+    char* volatile block = malloc(1 << 20);  // volatile: else no memory would be taken at all
     if (!block) {
       printf("refused after %d MiB\n", i);
       return 1;
