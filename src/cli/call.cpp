@@ -21,21 +21,26 @@ struct CallOptions {
   Limits limits;
 };
 
+Error not_understood(size_t index, const wit::Member& parameter, const Error& error) {
+  return Error(error.code(), fmt::format("argument {} ({}: {}): {}", index + 1, parameter.name,
+                                         wit::to_string(parameter.type), error.message()))
+      .with_remedy(error.remedy().empty()
+                       ? "write it as WAVE text, in quotes for the shell: 7, '\"text\"', '{x: 1, y: 2}', "
+                         "'[1, 2]', 'some(3)', 'circle(2.5)'"
+                       : error.remedy());
+}
+
 Result<wit::Values> parse_arguments(const wit::FunctionType& type, const CallOptions& options) {
   const auto& parameters = type.parameters;
   if (parameters.size() != options.arguments.size())
-    return failure(
-        Error(ErrorCode::invalid_argument, fmt::format("{} takes {} arguments, not {}", options.function,
-                                                       parameters.size(), options.arguments.size()))
-            .with_remedy("its type is " + wit::to_string(type)));
+    return failure(Error(ErrorCode::invalid_argument,
+                         fmt::format("{} takes {} argument{}, not {}", options.function, parameters.size(),
+                                     parameters.size() == 1 ? "" : "s", options.arguments.size()))
+                       .with_remedy("its type is " + wit::to_string(type)));
   wit::Values values;
   for (size_t index = 0; index < parameters.size(); ++index) {
     auto value = wit::parse_wave(parameters[index].type, options.arguments[index]);
-    if (!value)
-      return failure(Error(value.error().code(),
-                           fmt::format("argument {} ({}: {}): {}", index + 1, parameters[index].name,
-                                       wit::to_string(parameters[index].type), value.error().message()))
-                         .with_remedy(value.error().remedy()));
+    if (!value) return failure(not_understood(index, parameters[index], value.error()));
     values.push_back(std::move(*value));
   }
   return values;
@@ -66,8 +71,10 @@ Result<Returned> call_on(async::Worker& worker, async::OffloadPool& pool,
       returned = failure(instance.error());
     }
     client.close_idle();
+    context.stdio = {};  // a wait for input that goes on would keep the loop running
   });
   worker.run();
+  if (!*returned) return failure(guest_failure(options.path, returned->error()));
   return std::move(*returned);
 }
 
@@ -79,7 +86,12 @@ Result<void> call(const Session& session, const CallOptions& options, const Outp
   runtime::Linker linker;
   wasi::add_to(linker);
   WATTLE_TRY(auto linked, linker.link(component));
-  WATTLE_TRY(auto function, linked->find_function(name.interface, name.function));
+  auto found = linked->find_function(name.interface, name.function);
+  if (!found)
+    return failure(Error(found.error())
+                       .with_remedy(fmt::format("{}; \"wattle inspect {}\" shows all with their types",
+                                                found.error().remedy(), options.path)));
+  const auto& function = *found;
   WATTLE_TRY(auto arguments, parse_arguments(*function->type, options));
   async::OffloadPool pool;
   async::Worker worker;
@@ -108,7 +120,8 @@ void add_call(CLI::App& app, Session& session) {
   verb->footer(
       "Examples:\n"
       "  wattle call library.wasm 'wattle:demo/calc@1.0.0.add' 2 3\n"
-      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.describe' '{name: \"Ada\", tags: [\"a\", \"b\"]}'");
+      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.translate' '{x: 1, y: 2}' '(10, -20)'\n"
+      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.join' '[\"a\", \"b\"]' '\"-\"'");
   verb->callback([&session, options] {
     session.verb = [&session, options](const Output& output) {
       auto done = call(session, *options, output);

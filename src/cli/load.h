@@ -14,6 +14,10 @@ namespace wattle::cli {
 // when there is no home.
 std::string default_cache_directory();
 
+// Makes the directory where it is missing. Refuses with io where nothing can be written there; an empty path
+// is fine, and means that nothing is kept.
+Result<void> check_cache_directory(const std::string& path);
+
 // Reads a whole file, 1 GiB at most.
 Result<std::vector<uint8_t>> read_file(const std::string& path);
 

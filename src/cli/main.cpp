@@ -2,19 +2,18 @@
 // file.
 
 #include "cli/session.h"
+#include "cli/usage.h"
 #include "engine/engine.h"
 
 namespace wattle::cli {
 namespace {
 
-// CLI11's own words for a wrong command line, in our form.
-Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* deepest = &app;
-  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
-  std::string command = "wattle";
-  if (deepest != &app) command += " " + deepest->get_name();
-  return Error(ErrorCode::invalid_argument, error.what())
-      .with_remedy(fmt::format("see \"{} --help\"", command));
+// The global options work behind the verb too, so its help names them.
+void mention_global_options(CLI::App& app) {
+  for (auto* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    verb->footer(verb->get_footer() +
+                 "\nFor every verb: -o text|json, --log-level LEVEL, --cache-dir FOLDER, --no-cache; see "
+                 "\"wattle --help\".");
 }
 
 int run_main(int argc, char** argv) {
@@ -43,16 +42,25 @@ int run_main(int argc, char** argv) {
   add_inspect(app, session);
   add_validate(app, session);
 
+  mention_global_options(app);
+  keep_lists_whole(app);
+
   try {
-    app.parse(argc, argv);
+    app.parse(parser_words(argc, argv));
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    if (session.format != "text" && session.format != "json") session.format = "text";
+    session.format = asks_for_json(argc, argv) ? "json" : "text";
     session.output().error(usage_error(app, error));
     return kExitRefused;
   }
-  return session.verb(session.output());
+  const Output output = session.output();
+  const int code = session.verb(output);
+  if (auto written = output.finish(); !written && code == kExitSuccess) {
+    output.error(written.error());
+    return kExitRefused;
+  }
+  return code;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace wattle::cli {
 namespace {
 
 constexpr std::string_view kRed = "\x1b[1;31m";
+constexpr std::string_view kYellow = "\x1b[1;33m";
 constexpr std::string_view kBold = "\x1b[1m";
 constexpr std::string_view kPlain = "\x1b[0m";
 
@@ -47,17 +48,27 @@ void Output::line(std::string_view text) const {
   write_whole(stdout, std::string(text) + "\n");
 }
 
-void Output::note(std::string_view text) const {
-  write_whole(stderr, std::string(text) + "\n");
+Result<void> Output::finish() const {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  return failure(Error(ErrorCode::io, "cannot write the result to standard output")
+                     .with_remedy("check where it goes: a full disk or a closed descriptor takes nothing"));
 }
 
 void Output::error(const Error& error) const {
+  report("error", kRed, error);
+}
+
+void Output::warning(const Error& error) const {
+  report("warning", kYellow, error);
+}
+
+void Output::report(std::string_view kind, std::string_view color, const Error& error) const {
   if (json()) {
-    write_whole(stderr, boost::json::serialize(boost::json::object{{"error", to_json(error)}}) + "\n");
+    write_whole(stderr, boost::json::serialize(boost::json::object{{kind, to_json(error)}}) + "\n");
     return;
   }
   auto paint = [&](std::string_view code) { return options_.color ? code : std::string_view(); };
-  std::string text = fmt::format("{}error:{} {}\n", paint(kRed), paint(kPlain), error.message());
+  std::string text = fmt::format("{}{}:{} {}\n", paint(color), kind, paint(kPlain), error.message());
   const Error* remedy = error.remedy().empty() ? nullptr : &error;
   for (const Error* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
     text += fmt::format("  cause: {}\n", cause->message());

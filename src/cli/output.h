@@ -22,6 +22,7 @@ inline constexpr int kExitRefused = 2;      // wattle refused: arguments, files,
 inline constexpr int kExitTimeout = 124;    // deadline or CPU time, as timeout(1) does
 inline constexpr int kExitTrap = 134;       // the guest trapped, as a process that aborts
 inline constexpr int kExitMemory = 137;  // the guest hit its memory limit, as a process that is killed for it
+inline constexpr int kExitSignal = 128;  // plus the signal's number: wattle was told to end, as shells say it
 
 int exit_code(const Error& error);
 
@@ -39,10 +40,14 @@ class Output {
   void line(std::string_view text) const;
   // "error: message", the chain of causes and the remedy on stderr; one JSON object there with -o json.
   void error(const Error& error) const;
-  void note(std::string_view text) const;
-  bool color() const { return options_.color; }
+  // The same, as "warning:": wattle goes on.
+  void warning(const Error& error) const;
+  // Whether all lines reached stdout. Refuses with io: a full disk, a closed descriptor.
+  Result<void> finish() const;
 
  private:
+  void report(std::string_view kind, std::string_view color, const Error& error) const;
+
   OutputOptions options_;
 };
 

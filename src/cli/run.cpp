@@ -33,16 +33,23 @@ Result<int> run_on(async::Worker& worker, async::OffloadPool& pool,
   context.client = &client;
 
   std::optional<Result<int>> exit_code;
+  int signal_number = 0;
   boost::asio::signal_set signals(worker.io(), SIGINT, SIGTERM);
   auto fiber = worker.spawn([&] {
     exit_code = wasi::run_command(std::move(linked), context, limits.for_call());
     client.close_idle();
+    context.stdio = {};  // a wait for input that goes on would keep the loop running
     signals.cancel();
   });
-  signals.async_wait([&](boost::system::error_code error, int) {
-    if (!error) fiber->cancel(Error(ErrorCode::cancelled, "interrupted"));
+  signals.async_wait([&](boost::system::error_code error, int number) {
+    if (error) return;
+    signal_number = number;
+    signals.clear();  // a second one ends the process at once
+    fiber->cancel(Error(ErrorCode::cancelled, "interrupted"));
   });
   worker.run();
+  if (signal_number != 0 && !*exit_code) return kExitSignal + signal_number;
+  if (!*exit_code) return failure(guest_failure(options.path, exit_code->error()));
   return std::move(*exit_code);
 }
 

@@ -40,15 +40,32 @@ Result<std::pair<std::string, std::string>> parse_variable(const std::string& te
             .with_remedy(fmt::format("give it a value: --env {}=VALUE", text)));
   }
   if (split == 0)
-    return failure(ErrorCode::invalid_argument, "--env \"{}\" has no name before the \"=\"", text);
+    return failure(
+        Error(ErrorCode::invalid_argument, fmt::format("--env \"{}\" has no name before the \"=\"", text))
+            .with_remedy("write NAME=VALUE, for example --env MODE=fast"));
   return std::pair(text.substr(0, split), text.substr(split + 1));
 }
+
+}  // namespace
 
 Error about_option(std::string_view option, const Error& error) {
   return Error(error.code(), fmt::format("{}: {}", option, error.message())).with_remedy(error.remedy());
 }
 
-}  // namespace
+Error guest_failure(const std::string& path, const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::trap:
+      return error.with_context(fmt::format("the guest \"{}\" trapped", path));
+    case ErrorCode::deadline_exceeded:
+      return Error(error).with_remedy("allow more with --timeout, for example --timeout 30s");
+    case ErrorCode::cpu_time_exceeded:
+      return Error(error).with_remedy("allow more with --cpu-time, for example --cpu-time 10s");
+    case ErrorCode::memory_exceeded:
+      return Error(error).with_remedy("allow more with --max-memory, for example --max-memory 256MiB");
+    default:
+      return error;
+  }
+}
 
 void Grants::add_to(CLI::App& verb) {
   verb.add_option("--dir", folders, "A folder for the guest: HOST::GUEST, or HOST::GUEST::ro")
@@ -90,8 +107,10 @@ Result<void> Grants::apply(wasi::Context& context) const {
 }
 
 void Limits::add_to(CLI::App& verb, std::string_view what) {
-  verb.add_option("--timeout", timeout, fmt::format("Wall-clock time for {}, for example 5s", what))
-      ->type_name("DURATION");
+  auto* wall =
+      verb.add_option("--timeout", timeout, fmt::format("Wall-clock time for {}, for example 5s", what))
+          ->type_name("DURATION");
+  if (!timeout.empty()) wall->capture_default_str();
   verb.add_option("--cpu-time", cpu_time, fmt::format("CPU time that {} may use, for example 2s", what))
       ->type_name("DURATION");
   verb.add_option("--max-memory", max_memory, "Linear memory of an instance, for example 64MiB")
@@ -104,7 +123,8 @@ Result<Limits::Parsed> Limits::parse() const {
     auto value = parse_duration(text);
     if (!value) return failure(about_option(option, value.error()));
     if (*value <= Duration::zero())
-      return failure(ErrorCode::invalid_argument, "{} must be more than zero", option);
+      return failure(Error(ErrorCode::invalid_argument, fmt::format("{} must be more than zero", option))
+                         .with_remedy(fmt::format("leave {} out for no limit", option)));
     return value;
   };
   if (!timeout.empty()) {
@@ -116,6 +136,9 @@ Result<Limits::Parsed> Limits::parse() const {
   if (!max_memory.empty()) {
     auto bytes = parse_bytes(max_memory);
     if (!bytes) return failure(about_option("--max-memory", bytes.error()));
+    if (*bytes == 0)
+      return failure(Error(ErrorCode::invalid_argument, "--max-memory must be more than zero")
+                         .with_remedy("give the guest some, for example --max-memory 64MiB"));
     parsed.max_memory_bytes = *bytes;
   }
   return parsed;

@@ -43,4 +43,10 @@ struct Limits {
   Result<Parsed> parse() const;
 };
 
+// `error`, which a value of `option` led to, under the option's name.
+Error about_option(std::string_view option, const Error& error);
+
+// What ended the guest in `path`, with the option that would have let it go on.
+Error guest_failure(const std::string& path, const Error& error);
+
 }  // namespace wattle::cli

@@ -112,7 +112,9 @@ Result<http::ServerOptions> server_options(const ServeOptions& options, uint32_t
   http::ServerOptions server;
   server.max_connections = share(options.max_connections, workers);
   if (!options.max_body.empty()) {
-    WATTLE_TRY(server.max_body_bytes, parse_bytes(options.max_body));
+    auto bytes = parse_bytes(options.max_body);
+    if (!bytes) return failure(about_option("--max-body", bytes.error()));
+    server.max_body_bytes = *bytes;
   }
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return failure(Error(ErrorCode::invalid_argument, "--tls-cert and --tls-key belong together")
@@ -129,10 +131,10 @@ Result<Plan> make_plan(const ServeOptions& options, const telemetry::Log& log, u
   Plan plan;
   WATTLE_TRY(plan.server, server_options(options, workers));
   auto drain_time = parse_duration(options.drain_timeout);
-  if (!drain_time) return failure(drain_time.error().with_context("--drain-timeout is not understood"));
+  if (!drain_time) return failure(about_option("--drain-timeout", drain_time.error()));
   plan.drain_time = *drain_time;
   plan.pool.max_instances = share(options.max_instances, workers);
-  plan.pool.max_queue = share(options.max_queue, workers);
+  plan.pool.max_queue = options.max_queue == 0 ? 0 : share(options.max_queue, workers);
   plan.pool.pristine = !options.reuse;
   plan.pool.instantiate_limits.cpu_time = limits.cpu_time;
   if (limits.timeout) plan.handler.timeout = *limits.timeout;
@@ -188,7 +190,9 @@ Result<void> serve_on(std::vector<std::unique_ptr<ServeWorker>>& workers, const 
   };
   boost::asio::signal_set signals(first.loop().io(), SIGINT, SIGTERM);
   signals.async_wait([&](boost::system::error_code error, int) {
-    if (!error) first.loop().spawn(drain_all);
+    if (error) return;
+    signals.clear();  // a second one ends the process at once
+    first.loop().spawn(drain_all);
   });
   Result<void> started;
   first.loop().spawn([&] {
@@ -206,9 +210,12 @@ Result<void> serve_on(std::vector<std::unique_ptr<ServeWorker>>& workers, const 
 }
 
 Result<void> serve(const Session& session, const ServeOptions& options, const Output& output) {
-  const uint32_t workers =
+  // Each worker has its share of the instances, one at least.
+  const uint32_t wanted =
       options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+  const uint32_t workers = std::min(wanted, options.max_instances);
   WATTLE_CHECK(start_engine(session));
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read our output may have left: the server goes on
   telemetry::Log log({.level = *telemetry::parse_log_level(session.log_level),
                       .format = output.json() ? telemetry::LogFormat::json : telemetry::LogFormat::text,
                       .file = {}});

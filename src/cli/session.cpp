@@ -6,6 +6,7 @@
 
 #include "cli/load.h"
 #include "engine/engine.h"
+#include "telemetry/log.h"
 
 namespace wattle::cli {
 namespace {
@@ -26,6 +27,11 @@ Result<void> start_engine(const Session& session) {
   if (!session.no_cache)
     options.cache_directory =
         session.cache_directory.empty() ? default_cache_directory() : session.cache_directory;
+  if (auto usable = check_cache_directory(options.cache_directory); !usable) {
+    if (*telemetry::parse_log_level(session.log_level) <= telemetry::LogLevel::warn)
+      session.output().warning(usable.error());
+    options.cache_directory.clear();
+  }
   return engine::start(options);
 }
 
