@@ -16,7 +16,7 @@ MEMORY_SAMPLE_INTERVAL_SECONDS = 0.3
 
 def wrk_command(server, seconds):
     return [
-        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "5s", "-s", str(WRK_REPORT),
+        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", str(WRK_REPORT),
         f"http://127.0.0.1:{server.port}/",
     ]  # fmt: skip
 

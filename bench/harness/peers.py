@@ -39,11 +39,11 @@ def prepare_nginx(folder, port):
     (folder / "nginx.conf").write_text(text)
 
 
-def jco_serve(name, component):
+def jco_serve(name, component, *options):
     return Server(
         name,
         ["node", JCO, "serve", GUESTS / f"{component}.wasm", "--host", "127.0.0.1", "--port", "{port}",
-         "--jco-dir", "{folder}/transpiled"],
+         "--jco-dir", "{folder}/transpiled", *options],
     )  # fmt: skip
 
 
@@ -60,8 +60,8 @@ def candidates(wattle, cache_folder):
         make = lambda: wattle_serve(guest, *options, name=name, wattle=wattle, cache_folder=cache_folder)
         return Candidate(name, f"wattle serve, {what}", make, guest)
 
-    def jco_serving(name, what, guest):
-        return Candidate(name, f"jco serve, {what}", lambda: jco_serve(name, guest), guest)
+    def jco_serving(name, what, guest, *options):
+        return Candidate(name, f"jco serve, {what}", lambda: jco_serve(name, guest, *options), guest)
 
     workerd = [WORKERD, "serve", PEERS / "workerd.capnp", "--socket-addr", "http=127.0.0.1:{port}"]
     nginx = [nginx_program(), "-c", "{folder}/nginx.conf", "-p", "{folder}"]
@@ -77,6 +77,7 @@ def candidates(wattle, cache_folder):
         wattle_serving("wattle-js-all", "JavaScript, workers by default", "hello-handler-js"),
         jco_serving("jco-js", "JavaScript", "hello-handler-js"),
         wattle_serving("wattle-fetch", "JavaScript fetch event, 1 worker", "hello-http-js", "--workers", "1"),
+        jco_serving("jco-fetch", "JavaScript fetch event", "hello-http-js", "--isolate-requests", "instance"),
     ]  # fmt: skip
 
 

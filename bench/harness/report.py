@@ -8,12 +8,15 @@ LINES = [
     ("requests/s against nginx", "wattle-c", RATE, "nginx", 0.5),
     ("requests/s against jco serve, C", "wattle-c", RATE, "jco-c", 20),
     ("requests/s against jco serve, JavaScript", "wattle-js", RATE, "jco-js", 8),
+    ("requests/s against jco serve, fetch event", "wattle-fetch", RATE, "jco-fetch", 8),
     ("p99 against workerd", "wattle-c", P99, "workerd", 1),
     ("p99 against jco serve, C", "wattle-c", P99, "jco-c", 1),
     ("p99 against jco serve, JavaScript", "wattle-js", P99, "jco-js", 1),
+    ("p99 against jco serve, fetch event", "wattle-fetch", P99, "jco-fetch", 1),
     ("memory against workerd", "wattle-c", MEMORY, "workerd", 3),
     ("memory against jco serve, C", "wattle-c", MEMORY, "jco-c", 3),
     ("memory against jco serve, JavaScript", "wattle-js", MEMORY, "jco-js", 3),
+    ("memory against jco serve, fetch event", "wattle-fetch", MEMORY, "jco-fetch", 3),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The attacks of tests/guests/hostile-c, and what a client may see of each.
+"""The attacks of tests/guests/hostile-c and hostile-table-c, and what a client may see of each.
 
 What a client sees of one request, as one word:
     "500", "503", "504", ...   that status, whole
@@ -12,9 +12,11 @@ REFUSED = {"200"}
 TRAPPED = {"500"}
 # The guest used up its CPU time or the deadline; 503 while others wait for its instance.
 OUT_OF_TIME = {"500", "504", "503"}
-# The head was out already.
-ENDED_LATE = {"cut", "500", "504"}
+# The head may be out already, or the connection may end before it could be sent.
+ENDED_LATE = {"cut", "closed", "500", "504"}
 
+# In a guest of its own, which its host can never reset.
+TABLE_ATTACKS = {"/grow-table": REFUSED | TRAPPED}
 ATTACKS = {
     # time
     "/spin": OUT_OF_TIME,
@@ -23,7 +25,6 @@ ATTACKS = {
     "/poll-for-ever": OUT_OF_TIME,
     # space
     "/eat-memory": REFUSED | TRAPPED,
-    "/grow-table": REFUSED | TRAPPED,
     "/recurse": TRAPPED,
     "/eat-handles": TRAPPED,
     "/eat-pollables": TRAPPED,
@@ -69,5 +70,5 @@ ATTACKS = {
     "/split-headers": REFUSED,
     "/short-body": ENDED_LATE,
     "/long-body": ENDED_LATE | REFUSED,
-    "/error-answer": TRAPPED | {"502"},
+    "/error-answer": {"508"},  # loop-detected, as the guest says
 }

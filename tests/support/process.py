@@ -143,7 +143,7 @@ class Server:
 
     def expect_body(self, body, path="/"):
         try:
-            answer = self.get(path, seconds_max=10)
+            answer = self.get(path, seconds_max=60)
         except (OSError, http.client.HTTPException) as error:
             self.fail(f"GET {path} gave no answer: {error}")
         if answer.status != 200 or answer.body != body:
