@@ -84,6 +84,9 @@ void Store::Impl::enter(const CallLimits& call_limits) {
   if (fiber != nullptr) {
     outer_observer = fiber->switch_observer();
     fiber->set_switch_observer(this);
+    // Of nested stores only the innermost has a segment that goes on; who observed the fiber before them is
+    // told.
+    told = outer != nullptr && outer->fiber == fiber ? outer->told : outer_observer;
   }
   entered = true;
   begin_segment();
@@ -102,9 +105,11 @@ void Store::Impl::leave() {
 
 void Store::Impl::before_suspend() {
   end_segment();
+  if (told != nullptr) told->before_suspend();
 }
 
 void Store::Impl::after_resume() {
+  if (told != nullptr) told->after_resume();
   enter_isolate();
   begin_segment();
 }

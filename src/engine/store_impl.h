@@ -122,8 +122,9 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   // The current scope.
   bool entered = false;
   async::Fiber* fiber = nullptr;
-  async::SwitchObserver* outer_observer = nullptr;
-  Impl* outer = nullptr;  // the store whose host function entered this one
+  async::SwitchObserver* outer_observer = nullptr;  // the fiber's before this store was entered
+  async::SwitchObserver* told = nullptr;            // of every switch too: the one below all stores
+  Impl* outer = nullptr;                            // the store whose host function entered this one
   CallLimits limits;
   Duration cpu_before = Duration::zero();  // of earlier segments in this scope
   WatchedThread* watched = nullptr;
