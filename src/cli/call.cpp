@@ -7,6 +7,7 @@
 #include "cli/session.h"
 #include "http/client.h"
 #include "wasi/add_to.h"
+#include "wasi/declare.h"
 #include "wit/json.h"
 #include "wit/wave.h"
 
@@ -85,6 +86,7 @@ Result<void> call(const Session& session, const CallOptions& options, const Outp
   WATTLE_TRY(auto component, load_component(options.path, {.max_memory_bytes = limits.max_memory_bytes}));
   runtime::Linker linker;
   wasi::add_to(linker);
+  WATTLE_CHECK(wasi::declare_types(linker));
   WATTLE_TRY(auto linked, linker.link(component));
   auto found = linked->find_function(name.interface, name.function);
   if (!found)

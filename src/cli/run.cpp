@@ -10,6 +10,7 @@
 #include "http/client.h"
 #include "wasi/add_to.h"
 #include "wasi/cli.h"
+#include "wasi/declare.h"
 
 namespace wattle::cli {
 namespace {
@@ -59,6 +60,7 @@ Result<int> run(const Session& session, const RunOptions& options) {
   WATTLE_TRY(auto component, load_component(options.path, {.max_memory_bytes = limits.max_memory_bytes}));
   runtime::Linker linker;
   wasi::add_to(linker);
+  WATTLE_CHECK(wasi::declare_types(linker));
   WATTLE_TRY(auto linked, linker.link(component));
   async::OffloadPool pool;
   async::Worker worker;

@@ -16,6 +16,7 @@
 #include "http/tls.h"
 #include "telemetry/log.h"
 #include "wasi/add_to.h"
+#include "wasi/declare.h"
 #include "wasi/http_handler.h"
 
 namespace wattle::cli {
@@ -148,6 +149,7 @@ Result<Plan> make_plan(const ServeOptions& options, const telemetry::Log& log, u
   WATTLE_TRY(auto component, load_component(options.path, {.max_memory_bytes = limits.max_memory_bytes}));
   runtime::Linker linker;
   wasi::add_to(linker);
+  WATTLE_CHECK(wasi::declare_types(linker));
   WATTLE_TRY(plan.linked, linker.link(component));
   return plan;
 }
