@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 
 #include "engine/engine.h"
+#include "engine/module_impl.h"
 #include "engine/test_module.h"
 
 namespace wattle::engine {
@@ -118,6 +120,52 @@ TEST(Module, ComesBackAfterItsCodeWasDropped) {
     ASSERT_TRUE(store->call(*store->exported_function(*instance, "f"), values));
     EXPECT_EQ(values[0].u32, 11u);
   }
+}
+
+// ---- With the cache ----
+
+constexpr std::string_view kSummer = R"((module (func (export "sum") (param i32) (result i32) (local i32)
+  (loop (local.set 1 (i32.add (local.get 1) (local.get 0)))
+    (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 1))))";
+
+uint32_t sum_to(const Module& module, uint32_t count) {
+  auto store = *Store::create({});
+  Store::Scope scope(*store, {});
+  auto instance = *store->instantiate(module, {});
+  CoreValue values[1] = {{.u64 = count}};
+  EXPECT_TRUE(store->call(*store->exported_function(instance, "sum"), values));
+  return values[0].u32;
+}
+
+size_t optimised_bytes(const Module& module) {
+  return static_cast<const ModuleImpl&>(module).code_if_there()->Serialize().size;
+}
+
+// Runs the module until its code is optimised, and keeps that.
+void run_and_keep(const Module& module) {
+  const TimePoint give_up = Clock::now() + std::chrono::seconds(60);
+  while (optimised_bytes(module) == 0 && Clock::now() < give_up) EXPECT_EQ(sum_to(module, 10), 55u);
+  EXPECT_GT(optimised_bytes(module), 0u);
+  flush_code_cache();
+}
+
+TEST(ModuleCache, OptimisedCodeIsThereFromTheBeginningTheSecondTime) {
+  {
+    auto first = compile(kSummer);
+    run_and_keep(*first);
+  }
+  auto second = compile(kSummer);
+  EXPECT_GT(optimised_bytes(*second), 0u);
+  EXPECT_EQ(sum_to(*second, 4), 10u);
+  EXPECT_TRUE(second->resettable());
+}
+
+TEST(ModuleCache, DamagedEntriesAreAsGoodAsNone) {
+  run_and_keep(*compile(kSummer));
+  for (const auto& entry : std::filesystem::directory_iterator(testing::cache_directory())) {
+    std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+  }
+  EXPECT_EQ(sum_to(*compile(kSummer), 4), 10u);
 }
 
 TEST(Instantiate, SaysWhatDoesNotLink) {

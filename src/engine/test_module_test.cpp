@@ -31,8 +31,19 @@ std::vector<uint8_t> assemble(std::string_view text) {
   return bytes;
 }
 
+const std::string& cache_directory() {
+  static const std::string directory = [] {
+    char name[] = "/tmp/wattle-engine-XXXXXX";
+    if (mkdtemp(name) == nullptr) give_up("no temporary directory");
+    std::atexit([] { std::filesystem::remove_all(cache_directory()); });
+    return std::string(name);
+  }();
+  return directory;
+}
+
 void start_engine() {
-  if (auto started = start({}); !started) give_up(started.error().full_message());
+  if (auto started = start({.cache_directory = cache_directory()}); !started)
+    give_up(started.error().full_message());
 }
 
 std::shared_ptr<const Module> compile(std::string_view text, const CompileOptions& options) {
