@@ -128,7 +128,7 @@ struct CallLimits {
   TimePoint deadline = kNever;  // wall clock: ends guest code; waits are ended by the fiber's deadline
   Duration cpu_time = Duration::max();  // guest CPU time, waits not counted
   Duration slice =
-      std::chrono::milliseconds(5);  // a guest that runs longer lets other fibers of its worker run
+      std::chrono::microseconds(500);  // a guest that runs longer lets other fibers of its worker run
 };
 
 struct StoreOptions {

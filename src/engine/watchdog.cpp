@@ -12,7 +12,11 @@
 namespace wattle::engine {
 namespace {
 
+// Between two looks. While some guest runs on and on, looks are closer together, so that its neighbours on
+// the thread wait for little more than its slice.
 constexpr int64_t kTickNs = 1'000'000;
+constexpr int64_t kCloseTickNs = 250'000;
+constexpr int kCloseTicks = 100;  // how many follow the last sight of such a guest
 // What the guest has run before the watchdog saw it is known by wall time only, which also runs while the
 // operating system runs others: it counts for a tick at most.
 constexpr int64_t kUnseenNs = kTickNs;
@@ -92,11 +96,13 @@ class Watchdog {
 
   void run() {
     constexpr int kIdleTicks = 100;
-    int idle = 0;
+    int idle = 0, close = 0;
     while (true) {
-      timespec tick{0, kTickNs};
+      timespec tick{0, close > 0 ? kCloseTickNs : kTickNs};
       nanosleep(&tick, nullptr);
-      idle = look_at_all() ? 0 : idle + 1;
+      const Sight sight = look_at_all();
+      close = sight == Sight::long_running ? kCloseTicks : std::max(close - 1, 0);
+      idle = sight == Sight::nothing ? idle + 1 : 0;
       if (idle < kIdleTicks) continue;
       idle = 0;
       awake_.store(0, std::memory_order_seq_cst);
@@ -116,20 +122,24 @@ class Watchdog {
     });
   }
 
-  bool look_at_all() {
+  // In rising order: what is seen of all threads is the highest.
+  enum class Sight { nothing, running, long_running };
+
+  Sight look_at_all() {
     std::lock_guard lock(mutex_);
     const int64_t now = now_ns();
-    bool any = false;
-    for (auto& slot : slots_) any |= look_at(*slot, now);
-    return any;
+    Sight sight = Sight::nothing;
+    for (auto& slot : slots_) sight = std::max(sight, look_at(*slot, now));
+    return sight;
   }
 
-  static bool look_at(WatchedThread& slot, int64_t now) {
+  static Sight look_at(WatchedThread& slot, int64_t now) {
     const uint64_t epoch = slot.epoch_.load(std::memory_order_acquire);
-    if ((epoch & 1) == 0) return false;
+    if ((epoch & 1) == 0) return Sight::nothing;
     auto& notes = slot.notes_;
     const int64_t cpu_ns = read_clock(slot.cpu_clock_);
-    if (notes.epoch != epoch) {
+    const bool is_new = notes.epoch != epoch;
+    if (is_new) {
       notes = {.epoch = epoch, .first_seen_ns = now, .asked_ns = 0};
       slot.seen_cpu_ns_.store(cpu_ns, std::memory_order_relaxed);
       slot.seen_epoch_.store(epoch, std::memory_order_release);
@@ -147,7 +157,7 @@ class Watchdog {
       }
       slot.held_.store(false, std::memory_order_release);
     }
-    return true;
+    return is_new ? Sight::running : Sight::long_running;
   }
 
   std::mutex mutex_;

@@ -16,7 +16,7 @@ namespace wattle::wasi {
 struct IncomingHandlerOptions {
   Duration timeout = std::chrono::seconds(30);  // of a request, from the wait for an instance on
   Duration cpu_time = Duration::max();
-  Duration slice = std::chrono::milliseconds(5);
+  Duration slice = engine::CallLimits{}.slice;
   // Told why a request failed in the guest or for want of an instance; clients learn only a status.
   std::function<void(const http::Request&, const Error&)> on_failure;
 };
