@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +13,12 @@
 
 extern char** environ;
 
-// The preview 1 adapter takes its memory by this where it is exported. Else it grows the memory by itself,
-// and an older wasi-libc, whose malloc takes all memory up to the end for its own, would write over it.
-__attribute__((export_name("cabi_realloc"))) void* cabi_realloc(void* old, size_t old_size, size_t align,
-                                                                size_t new_size) {
-  (void)old_size;
-  void* fresh = align > sizeof(max_align_t) ? NULL : realloc(old, new_size);
-  if (!fresh && new_size) abort();
-  return fresh;
+// An older wasi-libc's malloc takes all memory up to the end for its own when it is first called. So it is
+// called before wasi-libc's own constructors (priority 51) call the preview 1 adapter, which grows the memory
+// for itself.
+__attribute__((constructor(1))) static void claim_first_memory(void) {
+  void* volatile first = malloc(1);
+  free(first);
 }
 
 static int fail(const char* what) {
