@@ -56,6 +56,7 @@ int run_main(int argc, char** argv) {
   }
   const Output output = session.output();
   const int code = session.verb(output);
+  engine::flush_code_cache();  // a short run has compiled something, too
   if (auto written = output.finish(); !written && code == kExitSuccess) {
     output.error(written.error());
     return kExitRefused;

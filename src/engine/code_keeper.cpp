@@ -25,7 +25,14 @@ CodeKeeper& CodeKeeper::instance() {
 
 void CodeKeeper::keep(std::shared_ptr<const ModuleImpl> module, size_t kept_bytes, bool is_new) {
   std::lock_guard lock(mutex_);
-  items_.push_back({module, kept_bytes, is_new, Clock::now() + kFirstLook, kFirstLook});
+  items_.push_back({.module = module,
+                    .code = module->code_if_there(),
+                    .key = module->cache_key(),
+                    .facts = {.resettable = module->resettable()},
+                    .kept_bytes = kept_bytes,
+                    .is_new = is_new,
+                    .next = Clock::now() + kFirstLook,
+                    .interval = kFirstLook});
   if (!running_) {
     running_ = true;
     std::thread([this] { run(); }).detach();
@@ -59,14 +66,15 @@ void CodeKeeper::run() {
 }
 
 void CodeKeeper::look_at(Item& item) {
-  auto module = item.module.lock();
-  if (module == nullptr) return;
-  auto code = module->code_if_there();
+  ModuleImpl::Code code = std::move(item.code);
+  if (code == nullptr) {
+    auto module = item.module.lock();
+    code = module == nullptr ? nullptr : module->code_if_there();
+  }
   if (code == nullptr) return;
   v8::OwnedBuffer serialized = code->Serialize();
   if (!item.is_new && !is_clearly_more(serialized.size, item.kept_bytes)) return;
-  auto stored = cache_.store(module->cache_key(), {.resettable = module->resettable()},
-                             {serialized.buffer.get(), serialized.size});
+  auto stored = cache_.store(item.key, item.facts, {serialized.buffer.get(), serialized.size});
   if (!stored) {
     if (!warned_.exchange(true)) telemetry::Log().warn(stored.error().full_message());
     return;
@@ -85,8 +93,9 @@ void CodeKeeper::flush() {
   std::lock_guard lock(mutex_);
   for (Item& item : items_) {
     for (const Item& done : items) {
-      if (item.module.lock() == done.module.lock())
-        item.kept_bytes = done.kept_bytes, item.is_new = done.is_new;
+      if (item.key != done.key) continue;
+      item.kept_bytes = done.kept_bytes;
+      item.is_new = done.is_new;
     }
   }
 }

@@ -31,6 +31,9 @@ class CodeKeeper {
  private:
   struct Item {
     std::weak_ptr<const ModuleImpl> module;
+    ModuleImpl::Code code;  // until the first look: programs may end before it
+    std::string key;
+    CachedFacts facts;
     size_t kept_bytes;
     bool is_new;
     TimePoint next;
