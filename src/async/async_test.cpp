@@ -193,6 +193,7 @@ TEST(Worker, RunsTasksPostedByOtherThreadsOnItsOwnInOrder) {
     while (left > 0) ASSERT_TRUE(all_done.wait());
   });
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread)
     threads.emplace_back([&, thread] {
       for (int task = 0; task < kTasks; ++task)

@@ -19,8 +19,9 @@ struct Quantity {
 };
 
 bool split_quantity(std::string_view text, Quantity& quantity) {
-  const char* end = text.data() + text.size();
-  auto [rest, error] = std::from_chars(text.data(), end, quantity.number, std::chars_format::fixed);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  auto [rest, error] = std::from_chars(begin, end, quantity.number, std::chars_format::fixed);
   if (error != std::errc() || quantity.number < 0) return false;
   while (rest != end && *rest == ' ') ++rest;
   quantity.unit = std::string_view(rest, static_cast<size_t>(end - rest));
