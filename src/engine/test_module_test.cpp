@@ -32,13 +32,15 @@ std::vector<uint8_t> assemble(std::string_view text) {
 }
 
 const std::string& cache_directory() {
-  static const std::string directory = [] {
-    char name[] = "/tmp/wattle-engine-XXXXXX";
-    if (mkdtemp(name) == nullptr) give_up("no temporary directory");
-    std::atexit([] { std::filesystem::remove_all(cache_directory()); });
-    return std::string(name);
-  }();
-  return directory;
+  struct Directory {
+    Directory() {
+      if (mkdtemp(path.data()) == nullptr) give_up("no temporary directory");
+    }
+    ~Directory() { std::filesystem::remove_all(path); }
+    std::string path = "/tmp/wattle-engine-XXXXXX";
+  };
+  static const Directory directory;
+  return directory.path;
 }
 
 void start_engine() {
