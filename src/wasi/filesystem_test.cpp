@@ -58,7 +58,7 @@ class Filesystem : public WasiTest {
 
 #define EXPECT_REFUSED(result, code)                                                      \
   do {                                                                                    \
-    auto&& outcome_ = (result);                                                           \
+    const auto outcome_ = (result);                                                       \
     ASSERT_FALSE(outcome_.has_value());                                                   \
     EXPECT_EQ(static_cast<int>(outcome_.error()), static_cast<int>(FileErrorCode::code)); \
   } while (false)
