@@ -43,6 +43,9 @@ endif()
 if(WATTLE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized)  # g++ 12 sees uses in instrumented variants that are not there
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-deprecated-declarations)  # libstdc++ 12's own stable_sort
+endif()
 if(WATTLE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
