@@ -11,6 +11,7 @@
 #include "cli/load.h"
 #include "cli/sandbox.h"
 #include "cli/session.h"
+#include "engine/store_pool.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "http/tls.h"
@@ -21,6 +22,8 @@
 
 namespace wattle::cli {
 namespace {
+
+constexpr size_t kSpareStores = 4;
 
 struct ServeOptions {
   std::string path;
@@ -223,6 +226,10 @@ Result<void> serve(const Session& session, const ServeOptions& options, const Ou
                       .file = {}});
   WATTLE_TRY(auto plan, make_plan(options, log, workers));
   async::OffloadPool blocking;
+  // An instance that a hostile request spoilt is replaced without making its neighbours wait for a new
+  // isolate.
+  engine::StorePool spare_stores(kSpareStores);
+  plan.pool.spare_stores = &spare_stores;
   std::vector<std::unique_ptr<ServeWorker>> all;
   for (uint32_t index = 0; index < workers; ++index) {
     WATTLE_TRY(auto worker, ServeWorker::create(plan, options.grants, blocking));
