@@ -48,6 +48,12 @@ class Run(ProgramTest):
         self.assertEqual(done.code, 0, done)
         self.assertIn("b", done.out)
 
+    def test_cpp_counts_more_words_than_its_first_memory_holds(self):
+        words = [f"w{number:06}" for number in range(50_000)]
+        done = self.wattle("run", guest("command-cpp"), stdin=" ".join(words))
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(done.out.splitlines(), [f"1 {word}" for word in words])
+
 
 class Folders(ProgramTest):
     def test_a_folder_is_written_and_read(self):

@@ -13,14 +13,6 @@
 
 extern char** environ;
 
-// An older wasi-libc's malloc takes all memory up to the end for its own when it is first called. So it is
-// called before wasi-libc's own constructors (priority 51) call the preview 1 adapter, which grows the memory
-// for itself.
-__attribute__((constructor(1))) static void claim_first_memory(void) {
-  void* volatile first = malloc(1);
-  free(first);
-}
-
 static int fail(const char* what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
   return 1;
