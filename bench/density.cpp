@@ -23,6 +23,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "engine/engine.h"
+#include "engine/store_pool.h"
 #include "runtime/runtime.h"
 
 namespace wattle {
@@ -35,6 +36,7 @@ using std::chrono::seconds;
 constexpr double kPi = 3.141592653589793;
 constexpr size_t kCountMax = 100'000;
 constexpr auto kDropWithin = seconds(60);
+constexpr size_t kSpareStores = 4;
 constexpr double kTargetKibibytes = 64;
 constexpr double kTargetNextCallMs = 5;
 
@@ -71,8 +73,8 @@ Result<uint64_t> proportional_bytes() {
   return failure(ErrorCode::io, "no Pss in /proc/self/smaps_rollup");
 }
 
-Result<Deployed> deploy(async::Worker& worker, std::vector<uint8_t> bytes, size_t position, double circle,
-                        Duration idle_time) {
+Result<Deployed> deploy(async::Worker& worker, engine::StorePool& spare_stores, std::vector<uint8_t> bytes,
+                        size_t position, double circle, Duration idle_time) {
   std::memcpy(bytes.data() + position, &circle, sizeof(circle));
   WATTLE_TRY(auto component, runtime::Component::load(std::move(bytes), {}));
   runtime::Linker linker;
@@ -81,6 +83,7 @@ Result<Deployed> deploy(async::Worker& worker, std::vector<uint8_t> bytes, size_
   WATTLE_TRY(deployed.area, deployed.linked->find_function("wattle:demo/calc@1.0.0", "area"));
   runtime::PoolOptions options;
   options.idle_time = idle_time;
+  options.spare_stores = &spare_stores;
   deployed.pool = std::make_unique<runtime::InstancePool>(worker, deployed.linked, options);
   deployed.circle = circle;
   return deployed;
@@ -137,18 +140,20 @@ void report(size_t count, uint64_t before, uint64_t active, uint64_t idle, const
 Result<void> measure(async::Worker& worker, const char* path, size_t count, Duration idle_time) {
   WATTLE_TRY(auto bytes, read_file(path));
   WATTLE_TRY(auto position, find_constant(bytes));
+  engine::StorePool spare_stores(kSpareStores);
   std::vector<Deployed> all;
   all.reserve(count);
   // The first is the process itself: V8, its first isolate, the stacks.
   {
-    WATTLE_TRY(Deployed first, deploy(worker, bytes, position, kPi, idle_time));
+    WATTLE_TRY(Deployed first, deploy(worker, spare_stores, bytes, position, kPi, idle_time));
     WATTLE_CHECK(call(first));
     all.push_back(std::move(first));
     WATTLE_CHECK(wait_until_idle(all));
   }
   WATTLE_TRY(auto before, proportional_bytes());
   for (size_t index = 1; index <= count; ++index) {
-    WATTLE_TRY(auto deployed, deploy(worker, bytes, position, kPi + static_cast<double>(index), idle_time));
+    WATTLE_TRY(auto deployed,
+               deploy(worker, spare_stores, bytes, position, kPi + static_cast<double>(index), idle_time));
     WATTLE_CHECK(call(deployed));
     all.push_back(std::move(deployed));
   }

@@ -94,11 +94,12 @@ Result<void> call(const Session& session, const CallOptions& options, const Outp
                        .with_remedy(fmt::format("{}; \"wattle inspect {}\" shows all with their types",
                                                 found.error().remedy(), options.path)));
   const auto& function = *found;
-  WATTLE_TRY(auto arguments, parse_arguments(*function->type, options));
+  WATTLE_TRY(const auto function_type, linked->type_of(*function));
+  WATTLE_TRY(auto arguments, parse_arguments(*function_type, options));
   async::OffloadPool pool;
   async::Worker worker;
   WATTLE_TRY(auto returned, call_on(worker, pool, linked, *function, arguments, options, limits));
-  const auto& type = function->type->result;
+  const auto& type = function_type->result;
   if (output.json()) {
     output.line(fmt::format(R"({{"result":{}}})", returned ? wit::to_json(type, *returned) : "null"));
   } else if (returned) {

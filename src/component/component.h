@@ -246,6 +246,9 @@ struct Component {
 // if decoding fails.
 Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary,
                                                 std::set<std::string_view>* later_features = nullptr);
+// The same for bytes that others keep, too.
+Result<std::shared_ptr<const Component>> decode_shared(std::shared_ptr<const std::vector<uint8_t>> binary,
+                                                       std::set<std::string_view>* later_features = nullptr);
 
 // Calls `check` for every core module of a component and of those nested in it, in the order of the binary
 // within each, until one fails. The engine's validation goes here.

@@ -51,19 +51,24 @@ Error not_a_binary(std::span<const uint8_t> bytes) {
 
 Result<std::shared_ptr<const Component>> decode(std::vector<uint8_t> binary,
                                                 std::set<std::string_view>* later_features) {
-  if (binary.empty())
+  binary.shrink_to_fit();  // it is kept
+  return decode_shared(std::make_shared<const std::vector<uint8_t>>(std::move(binary)), later_features);
+}
+
+Result<std::shared_ptr<const Component>> decode_shared(std::shared_ptr<const std::vector<uint8_t>> binary,
+                                                       std::set<std::string_view>* later_features) {
+  if (binary->empty())
     return failure(error_at(ErrorCode::malformed, 0, "unexpected end-of-file: the file is empty"));
   constexpr std::array<uint8_t, 4> kMagic = {0, 'a', 's', 'm'};
-  const size_t compared = std::min(binary.size(), kMagic.size());
-  if (!std::equal(kMagic.begin(), kMagic.begin() + compared, binary.begin()))
-    return failure(not_a_binary(binary));
-  auto owner = std::make_shared<const std::vector<uint8_t>>(std::move(binary));
+  const size_t compared = std::min(binary->size(), kMagic.size());
+  if (!std::equal(kMagic.begin(), kMagic.begin() + compared, binary->begin()))
+    return failure(not_a_binary(*binary));
   Decoder decoder;
-  auto result = decoder.decode_component(Reader(*owner));
+  auto result = decoder.decode_component(Reader(*binary));
   if (later_features != nullptr) *later_features = decoder.features();
   WATTLE_TRY(auto decoded, std::move(result));
   // The decoder made it and nobody else has seen it yet.
-  std::const_pointer_cast<Component>(decoded)->binary = std::move(owner);
+  std::const_pointer_cast<Component>(decoded)->binary = std::move(binary);
   return decoded;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/compile.h"
 
 #include <mutex>
+#include <optional>
 
 #include "engine/core_binary.h"
 #include "engine/engine_state.h"
@@ -36,6 +37,44 @@ struct Feed {
 };
 thread_local Feed* current_feed = nullptr;
 
+Result<v8::CompiledWasmModule> compile(v8::Local<v8::Context> context, std::span<const uint8_t> bytes) {
+  v8::Isolate* isolate = context->GetIsolate();
+  v8::TryCatch caught(isolate);
+  v8::Local<v8::WasmModuleObject> module;
+  if (!v8::WasmModuleObject::Compile(isolate, {bytes.data(), bytes.size()}).ToLocal(&module)) {
+    return failure(ErrorCode::invalid, "V8 does not compile the core module: {}",
+                   reason_of(exception_text(isolate, caught)));
+  }
+  return module->GetCompiledModule();
+}
+
+// Nothing if V8 does not take the code.
+std::optional<v8::CompiledWasmModule> load(v8::Local<v8::Context> context, std::span<const uint8_t> bytes,
+                                           std::span<const uint8_t> code) {
+  v8::Isolate* isolate = context->GetIsolate();
+  v8::TryCatch caught(isolate);
+  Feed feed{bytes, code};
+  current_feed = &feed;
+  v8::Local<v8::Value> source = v8::Undefined(isolate);
+  v8::Local<v8::Value> result;
+  const bool called = web_assembly_function(context, "compileStreaming")
+                          ->Call(context, v8::Undefined(isolate), 1, &source)
+                          .ToLocal(&result);
+  if (!called || !result->IsPromise()) return std::nullopt;
+  auto promise = result.As<v8::Promise>();
+  promise->MarkAsHandled();
+  const TimePoint give_up = Clock::now() + std::chrono::seconds(10);
+  while (!feed.refused && promise->State() == v8::Promise::kPending && Clock::now() < give_up) {
+    run_tasks(platform(), isolate);
+    isolate->PerformMicrotaskCheckpoint();
+  }
+  current_feed = nullptr;
+  if (feed.refused || promise->State() != v8::Promise::kFulfilled) return std::nullopt;
+  return promise->Result().As<v8::WasmModuleObject>()->GetCompiledModule();
+}
+
+}  // namespace
+
 void feed_stream(const v8::FunctionCallbackInfo<v8::Value>& info) {
   auto stream = v8::WasmStreaming::Unpack(info.GetIsolate(), info.Data());
   Feed& feed = *current_feed;
@@ -45,7 +84,14 @@ void feed_stream(const v8::FunctionCallbackInfo<v8::Value>& info) {
   stream->Finish();
 }
 
-}  // namespace
+Result<v8::CompiledWasmModule> load_or_compile(v8::Local<v8::Context> context, std::span<const uint8_t> bytes,
+                                               std::span<const uint8_t> code) {
+  v8::HandleScope handles(context->GetIsolate());
+  if (!code.empty()) {
+    if (auto loaded = load(context, bytes, code)) return std::move(*loaded);
+  }
+  return compile(context, bytes);
+}
 
 // One spare isolate for the whole process.
 struct CompilingIsolate::Spare {
@@ -112,44 +158,11 @@ Error CompilingIsolate::refusal(std::span<const uint8_t> bytes) {
   return Error(ErrorCode::invalid, "the core module is invalid: " + reason);
 }
 
-Result<v8::CompiledWasmModule> CompilingIsolate::compile(std::span<const uint8_t> bytes) {
+Result<v8::CompiledWasmModule> CompilingIsolate::load_or_compile(std::span<const uint8_t> bytes,
+                                                                 std::span<const uint8_t> code) {
   bytes_ += bytes.size();
-  v8::Isolate* isolate = scratch_->isolate();
-  v8::HandleScope handles(isolate);
-  v8::TryCatch caught(isolate);
-  v8::Local<v8::WasmModuleObject> module;
-  if (!v8::WasmModuleObject::Compile(isolate, {bytes.data(), bytes.size()}).ToLocal(&module)) {
-    return failure(ErrorCode::invalid, "V8 does not compile the core module: {}",
-                   reason_of(exception_text(isolate, caught)));
-  }
-  return module->GetCompiledModule();
-}
-
-std::optional<v8::CompiledWasmModule> CompilingIsolate::load(std::span<const uint8_t> bytes,
-                                                             std::span<const uint8_t> code) {
-  bytes_ += bytes.size();
-  v8::Isolate* isolate = scratch_->isolate();
-  v8::HandleScope handles(isolate);
-  v8::TryCatch caught(isolate);
-  auto context = scratch_->context();
-  Feed feed{bytes, code};
-  current_feed = &feed;
-  v8::Local<v8::Value> source = v8::Undefined(isolate);
-  v8::Local<v8::Value> result;
-  const bool called = web_assembly_function(context, "compileStreaming")
-                          ->Call(context, v8::Undefined(isolate), 1, &source)
-                          .ToLocal(&result);
-  if (!called || !result->IsPromise()) return std::nullopt;
-  auto promise = result.As<v8::Promise>();
-  promise->MarkAsHandled();
-  const TimePoint give_up = Clock::now() + std::chrono::seconds(10);
-  while (!feed.refused && promise->State() == v8::Promise::kPending && Clock::now() < give_up) {
-    run_tasks(platform(), isolate);
-    isolate->PerformMicrotaskCheckpoint();
-  }
-  current_feed = nullptr;
-  if (feed.refused || promise->State() != v8::Promise::kFulfilled) return std::nullopt;
-  return promise->Result().As<v8::WasmModuleObject>()->GetCompiledModule();
+  v8::HandleScope handles(scratch_->isolate());
+  return engine::load_or_compile(scratch_->context(), bytes, code);
 }
 
 }  // namespace wattle::engine

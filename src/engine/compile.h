@@ -4,7 +4,6 @@
 #include <v8.h>
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,6 +11,14 @@
 #include "engine/isolate.h"
 
 namespace wattle::engine {
+
+// What load_or_compile needs of an isolate: given to it before it has a context.
+void feed_stream(const v8::FunctionCallbackInfo<v8::Value>& info);
+// Takes `code`, which serialize() gave for the same bytes in a process with the same V8 and flags; where V8
+// does not, or there is none, compiles. Functions are compiled when they are first called. `context` is
+// entered, of an isolate that had feed_stream. Precondition: the module is valid.
+Result<v8::CompiledWasmModule> load_or_compile(v8::Local<v8::Context> context, std::span<const uint8_t> bytes,
+                                               std::span<const uint8_t> code);
 
 // An isolate for compiling, entered on this thread. Making one takes 2 ms, so a spare one is kept between
 // uses; after some uses it is thrown away, since V8 holds on to what was compiled in an isolate.
@@ -26,11 +33,9 @@ class CompilingIsolate {
   bool validates(std::span<const uint8_t> bytes);
   // Why it is not.
   Error refusal(std::span<const uint8_t> bytes);
-  // Functions are compiled when they are first called. Precondition: validates().
-  Result<v8::CompiledWasmModule> compile(std::span<const uint8_t> bytes);
-  // Takes `code`, which serialize() gave for the same bytes in a process with the same V8 and flags. Nothing
-  // if V8 does not take it.
-  std::optional<v8::CompiledWasmModule> load(std::span<const uint8_t> bytes, std::span<const uint8_t> code);
+  // As above. Precondition: validates().
+  Result<v8::CompiledWasmModule> load_or_compile(std::span<const uint8_t> bytes,
+                                                 std::span<const uint8_t> code);
 
  private:
   struct Spare;

@@ -99,6 +99,12 @@ struct CompileOptions {
   uint64_t max_memory_bytes = uint64_t{4} << 30;
 };
 
+// What compile() found out about a module: little, and all that restore() needs besides the bytes.
+struct ModuleRecord {
+  std::string cache_key;  // of its code on disk; empty: not kept there
+  bool resettable = false;
+};
+
 class Module {
  public:
   // Validates and compiles, or takes the code from the cache. Baseline code first: optimised code arrives in
@@ -106,6 +112,12 @@ class Module {
   // offload.
   static Result<std::shared_ptr<const Module>> compile(std::span<const uint8_t> bytes,
                                                        const CompileOptions& options);
+  // A module that compile() took before, and that was given up meanwhile: `record` is what it left. The same
+  // bytes and options are not validated again, and its code is taken from the cache or compiled where it is
+  // first instantiated: in a few ms for a small module.
+  static Result<std::shared_ptr<const Module>> restore(std::span<const uint8_t> bytes,
+                                                       const CompileOptions& options,
+                                                       const ModuleRecord& record);
   // The validation part of compile() alone.
   static Result<void> validate(std::span<const uint8_t> bytes);
   virtual ~Module() = default;
@@ -115,10 +127,7 @@ class Module {
       const = 0;  // without the reserved names that rewriting adds
   // Whether instances can be reset: no reachable instruction changes tables or drops segments after start-up.
   virtual bool resettable() const = 0;
-  // Gives up the compiled code and keeps what is needed to have it back: for components that are idle.
-  // Instances that exist keep what they use; the next instantiate() brings it back, in a few ms for a small
-  // module.
-  virtual void drop_code() const = 0;
+  virtual ModuleRecord record() const = 0;
 };
 
 // ---- Stores

@@ -27,12 +27,8 @@ ModuleFacts facts_of(CoreModule decoded, Rewritten& rewritten, bool resettable) 
   return facts;
 }
 
-Result<v8::CompiledWasmModule> load_or_compile(CompilingIsolate& isolate, std::span<const uint8_t> bytes,
-                                               const std::optional<CachedModule>& cached) {
-  if (cached && !cached->code.empty()) {
-    if (auto loaded = isolate.load(bytes, cached->code)) return std::move(*loaded);
-  }
-  return isolate.compile(bytes);
+std::span<const uint8_t> code_in(const std::optional<CachedModule>& cached) {
+  return cached ? std::span<const uint8_t>(cached->code) : std::span<const uint8_t>();
 }
 
 // Guests have no threads: a wait on shared memory would stop a worker for all its guests.
@@ -61,12 +57,23 @@ Result<std::shared_ptr<const Module>> Module::compile(std::span<const uint8_t> b
   WATTLE_TRY(CoreModule decoded, decode_without_threads(bytes));
   const bool resettable = cached ? cached->facts.resettable : changes_only_memory_and_globals(decoded);
   Rewritten rewritten = rewrite(decoded);
-  WATTLE_TRY(auto code, load_or_compile(isolate, rewritten.bytes, cached));
-  auto module = std::make_shared<const ModuleImpl>(
-      facts_of(std::move(decoded), rewritten, resettable), options,
-      std::make_shared<v8::CompiledWasmModule>(std::move(code)), std::move(key));
-  if (cache.enabled()) CodeKeeper::instance().keep(module, cached ? cached->code.size() : 0, !cached);
+  WATTLE_TRY(auto code, isolate.load_or_compile(rewritten.bytes, code_in(cached)));
+  auto module =
+      std::make_shared<const ModuleImpl>(facts_of(std::move(decoded), rewritten, resettable), options,
+                                         std::move(key), std::make_shared<v8::CompiledWasmModule>(code));
+  if (cache.enabled()) CodeKeeper::instance().keep(module, code_in(cached).size(), !cached);
   return module;
+}
+
+Result<std::shared_ptr<const Module>> Module::restore(std::span<const uint8_t> bytes,
+                                                      const CompileOptions& options,
+                                                      const ModuleRecord& record) {
+  if (!started()) return failure(not_started());
+  WATTLE_TRY(CoreModule decoded, decode_without_threads(bytes));
+  Rewritten rewritten = rewrite(decoded);
+  ModuleFacts facts = facts_of(std::move(decoded), rewritten, record.resettable);
+  return std::make_shared<const ModuleImpl>(std::move(facts), options, record.cache_key,
+                                            std::move(rewritten.bytes));
 }
 
 Result<void> Module::validate(std::span<const uint8_t> bytes) {
@@ -77,19 +84,20 @@ Result<void> Module::validate(std::span<const uint8_t> bytes) {
   return {};
 }
 
-ModuleImpl::ModuleImpl(ModuleFacts facts, CompileOptions options, Code code, std::string cache_key)
-    : facts_(std::move(facts)), options_(options), cache_key_(std::move(cache_key)), code_(std::move(code)) {
+ModuleImpl::ModuleImpl(ModuleFacts facts, CompileOptions options, std::string cache_key, Code code)
+    : ModuleImpl(std::move(facts), options, std::move(cache_key), std::vector<uint8_t>()) {
+  code_ = std::move(code);
+}
+
+ModuleImpl::ModuleImpl(ModuleFacts facts, CompileOptions options, std::string cache_key,
+                       std::vector<uint8_t> bytes)
+    : facts_(std::move(facts)),
+      options_(options),
+      cache_key_(std::move(cache_key)),
+      bytes_(std::move(bytes)) {
   for (uint32_t index = 0; index < facts_.exports.size(); ++index) {
     facts_.export_index.emplace(facts_.exports[index].name, index);
   }
-}
-
-void ModuleImpl::drop_code() const {
-  std::lock_guard lock(mutex_);
-  if (code_ == nullptr) return;
-  auto bytes = code_->GetWireBytesRef();
-  bytes_.assign(bytes.data(), bytes.data() + bytes.size());
-  code_.reset();
 }
 
 ModuleImpl::Code ModuleImpl::code_if_there() const {
@@ -97,14 +105,18 @@ ModuleImpl::Code ModuleImpl::code_if_there() const {
   return code_;
 }
 
-Result<ModuleImpl::Code> ModuleImpl::code() const {
-  std::lock_guard lock(mutex_);
+Result<ModuleImpl::Code> ModuleImpl::code(v8::Local<v8::Context> context) const {
+  std::unique_lock lock(mutex_);
   if (code_ != nullptr) return code_;
-  CompilingIsolate isolate;
-  WATTLE_TRY(auto code, load_or_compile(isolate, bytes_, CodeKeeper::instance().cache().load(cache_key_)));
+  CodeKeeper& keeper = CodeKeeper::instance();
+  const std::optional<CachedModule> cached = keeper.cache().load(cache_key_);
+  WATTLE_TRY(auto code, load_or_compile(context, bytes_, code_in(cached)));
   code_ = std::make_shared<v8::CompiledWasmModule>(std::move(code));
   bytes_ = {};
-  return code_;
+  Code result = code_;
+  lock.unlock();
+  if (keeper.cache().enabled()) keeper.keep(shared_from_this(), code_in(cached).size(), !cached);
+  return result;
 }
 
 }  // namespace wattle::engine

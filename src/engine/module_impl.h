@@ -30,20 +30,22 @@ class ModuleImpl final : public Module, public std::enable_shared_from_this<Modu
  public:
   using Code = std::shared_ptr<v8::CompiledWasmModule>;
 
-  // `cache_key`: of the code on disk; empty: not kept there.
-  ModuleImpl(ModuleFacts facts, CompileOptions options, Code code, std::string cache_key);
+  ModuleImpl(ModuleFacts facts, CompileOptions options, std::string cache_key, Code code);
+  // Not compiled yet. `bytes`: rewritten.
+  ModuleImpl(ModuleFacts facts, CompileOptions options, std::string cache_key, std::vector<uint8_t> bytes);
 
   const std::vector<ModuleImport>& imports() const override { return facts_.imports; }
   const std::vector<ModuleExport>& exports() const override { return facts_.exports; }
   bool resettable() const override { return facts_.resettable; }
-  void drop_code() const override;
+  ModuleRecord record() const override { return {cache_key_, facts_.resettable}; }
 
   const ModuleFacts& facts() const { return facts_; }
   const CompileOptions& options() const { return options_; }
   const std::string& cache_key() const { return cache_key_; }
-  // The compiled code; compiled again, or taken from the cache, if it was dropped.
-  Result<Code> code() const;
-  // The compiled code, unless it was dropped.
+  // The compiled code. A restored module's is compiled, or taken from the cache, by the first who asks, in
+  // the isolate that `context` is of, which is entered.
+  Result<Code> code(v8::Local<v8::Context> context) const;
+  // The compiled code, if anybody asked for it.
   Code code_if_there() const;
 
  private:
@@ -52,7 +54,7 @@ class ModuleImpl final : public Module, public std::enable_shared_from_this<Modu
   std::string cache_key_;
   mutable std::mutex mutex_;
   mutable Code code_;
-  mutable std::vector<uint8_t> bytes_;  // rewritten; while the code is dropped
+  mutable std::vector<uint8_t> bytes_;  // rewritten; until there is code
 };
 
 }  // namespace wattle::engine

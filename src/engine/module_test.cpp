@@ -108,10 +108,14 @@ TEST(Module, SurvivesRandomDamage) {
   EXPECT_LT(taken, 2000);
 }
 
-TEST(Module, ComesBackAfterItsCodeWasDropped) {
-  auto module = compile(R"((module (func (export "f") (result i32) (i32.const 11))))");
+TEST(Module, ComesBackFromItsBytesAndItsRecord) {
+  const auto bytes = assemble(R"((module (func (export "f") (result i32) (i32.const 11))))");
+  start_engine();
+  const ModuleRecord record = (*Module::compile(bytes, {}))->record();
+  EXPECT_TRUE(record.resettable);
   for (int round = 0; round < 3; ++round) {
-    module->drop_code();
+    auto module = *Module::restore(bytes, {}, record);
+    EXPECT_TRUE(module->resettable());
     auto store = *Store::create({});
     Store::Scope scope(*store, {});
     auto instance = store->instantiate(*module, {});
@@ -158,6 +162,20 @@ TEST(ModuleCache, OptimisedCodeIsThereFromTheBeginningTheSecondTime) {
   EXPECT_GT(optimised_bytes(*second), 0u);
   EXPECT_EQ(sum_to(*second, 4), 10u);
   EXPECT_TRUE(second->resettable());
+}
+
+TEST(ModuleCache, ARestoredModuleTakesItsCodeFromIt) {
+  start_engine();
+  const auto bytes = assemble(kSummer);
+  ModuleRecord record;
+  {
+    auto first = *Module::compile(bytes, {});
+    record = first->record();
+    run_and_keep(*first);
+  }
+  auto restored = *Module::restore(bytes, {}, record);
+  EXPECT_EQ(sum_to(*restored, 4), 10u);
+  EXPECT_GT(optimised_bytes(*restored), 0u);
 }
 
 TEST(ModuleCache, DamagedEntriesAreAsGoodAsNone) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/compile.h"
 #include "engine/engine_state.h"
 #include "engine/rewrite.h"
 #include "engine/store_impl.h"
@@ -68,6 +69,7 @@ Result<void> Store::Impl::initialize() {
   v8::Locker lock(isolate.get());
   v8::Isolate::Scope entered_here(isolate.get());
   isolate->SetStackLimit(current_stack_limit());
+  isolate->SetWasmStreamingCallback(feed_stream);
   v8::HandleScope handles(isolate.get());
   auto new_context = v8::Context::New(isolate.get());
   if (new_context.IsEmpty()) return failure(ErrorCode::internal, "V8 could not make a context");
@@ -225,7 +227,7 @@ Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::s
   v8::HandleScope handles(isolate);
   auto context = local(store.context);
   v8::TryCatch caught(isolate);
-  WATTLE_TRY(auto code, module.code());
+  WATTLE_TRY(auto code, module.code(context));
   v8::Local<v8::WasmModuleObject> module_object;
   if (!v8::WasmModuleObject::FromCompiledModule(isolate, *code).ToLocal(&module_object)) {
     return failure(ErrorCode::internal, "V8 does not take its compiled code: {}",

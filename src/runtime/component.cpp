@@ -5,46 +5,46 @@
 #include "runtime/runtime.h"
 
 namespace wattle::runtime {
-namespace {
-
-using Modules = std::map<size_t, std::shared_ptr<const engine::Module>>;
-
-Result<void> compile_modules(const component::Component& definition, const uint8_t* binary,
-                             const engine::CompileOptions& options, Modules& modules) {
-  for (size_t index = 0; index < definition.modules.size(); ++index) {
-    const std::span<const uint8_t> bytes = definition.modules[index].bytes;
-    auto module = engine::Module::compile(bytes, options);
-    if (!module) return failure(module.error().with_context(fmt::format("core module {}", index)));
-    modules.emplace(static_cast<size_t>(bytes.data() - binary), std::move(*module));
-  }
-  for (const auto& nested : definition.components)
-    WATTLE_CHECK(compile_modules(*nested, binary, options, modules));
-  return {};
-}
-
-// To decode a larger component again would take too long inside a call.
-constexpr size_t kPlanKeptAboveBytes = 1 << 20;
-
-}  // namespace
 
 Result<std::shared_ptr<const Component>> Component::load(std::vector<uint8_t> bytes,
                                                          const LoadOptions& options) {
   auto component = std::make_shared<Component>();
   component->options_ = options;
   WATTLE_TRY(component->definition_, component::decode(std::move(bytes)));
-  auto modules = std::make_shared<Modules>();
   if (options.compile) {
-    engine::CompileOptions compile_options;
-    compile_options.max_memory_bytes = options.max_memory_bytes;
-    const component::Component& definition = *component->definition_;
-    WATTLE_CHECK(compile_modules(definition, definition.binary->data(), compile_options, *modules));
+    WATTLE_CHECK(component->make_modules(
+        [](auto module_bytes, auto& how) { return engine::Module::compile(module_bytes, how); }));
   }
-  component->modules_ = std::move(modules);
   return std::shared_ptr<const Component>(std::move(component));
 }
 
+Result<std::shared_ptr<const Component>> Component::restore(
+    std::shared_ptr<const std::vector<uint8_t>> binary, const LoadOptions& options,
+    std::span<const engine::ModuleRecord> records) {
+  auto component = std::make_shared<Component>();
+  component->options_ = options;
+  WATTLE_TRY(component->definition_, component::decode_shared(std::move(binary)));
+  WATTLE_CHECK(component->make_modules([&, next = records.begin()](auto module_bytes, auto& how) mutable {
+    return engine::Module::restore(module_bytes, how, *next++);
+  }));
+  return std::shared_ptr<const Component>(std::move(component));
+}
+
+Result<void> Component::make_modules(const MakeModule& make) {
+  engine::CompileOptions compile_options;
+  compile_options.max_memory_bytes = options_.max_memory_bytes;
+  return component::for_each_core_module(
+      *definition_, [&](const component::ModuleBytes& module_bytes) -> Result<void> {
+        auto module = make(module_bytes.bytes, compile_options);
+        if (!module)
+          return failure(module.error().with_context(fmt::format("core module {}", modules_.size())));
+        modules_.emplace(module_bytes.bytes.data(), std::move(*module));
+        return {};
+      });
+}
+
 const std::shared_ptr<const engine::Module>& Component::module(const component::ModuleBytes& bytes) const {
-  return modules_->at(static_cast<size_t>(bytes.bytes.data() - definition_->binary->data()));
+  return modules_.at(bytes.bytes.data());
 }
 
 // ---- LinkedComponent
@@ -53,12 +53,9 @@ const std::shared_ptr<const engine::Module>& Component::module(const component::
 Result<std::shared_ptr<const Plan>> LinkedComponent::plan() const {
   std::lock_guard lock(mutex_);
   if (plan_ == nullptr) {
-    Component again;
-    WATTLE_TRY(again.definition_, component::decode(*binary_));
-    again.options_ = options_;
-    again.modules_ = modules_;
+    WATTLE_TRY(auto component, Component::restore(binary_, options_, modules_));
     RecordedImports::Replay imports(*imports_);
-    WATTLE_TRY(plan_, make_plan(again, imports));
+    WATTLE_TRY(plan_, make_plan(*component, imports));
   }
   return plan_;
 }
@@ -67,14 +64,19 @@ void LinkedComponent::park() const {
   std::lock_guard lock(mutex_);
   if (live_instances_ > 0) return;
   image_.reset();
-  if (binary_->size() <= kPlanKeptAboveBytes) plan_.reset();
-  for (const auto& entry : *modules_) entry.second->drop_code();
+  plan_.reset();
 }
 
 std::vector<std::shared_ptr<const ExportedFunction>> LinkedComponent::functions() const {
   auto made = plan();
   if (!made) return {};
   return (*made)->functions;
+}
+
+Result<std::shared_ptr<const wit::FunctionType>> LinkedComponent::type_of(
+    const ExportedFunction& function) const {
+  WATTLE_TRY(auto made, plan());
+  return made->lifts[function.index].type;
 }
 
 Result<std::shared_ptr<const ExportedFunction>> LinkedComponent::find_function(std::string_view interface,

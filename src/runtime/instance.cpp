@@ -239,6 +239,14 @@ bool Instance::poisoned() const {
   return impl_->is_poisoned;
 }
 
+const wit::FunctionType& Instance::type_of(const ExportedFunction& function) const {
+  return *impl_->plan.lifts[function.index].type;
+}
+
+const wit::FunctionLayout& Instance::layout_of(const ExportedFunction& function) const {
+  return impl_->plan.lifts[function.index].layout;
+}
+
 bool Instance::reset() {
   return impl_->reset();
 }
@@ -246,17 +254,19 @@ bool Instance::reset() {
 Result<std::optional<wit::Value>> Instance::call(const ExportedFunction& function,
                                                  std::span<const wit::Value> arguments,
                                                  const engine::CallLimits& limits) {
-  if (arguments.size() != function.type->parameters.size())
-    return failure(ErrorCode::invalid_argument, "\"{}\" takes {} arguments, not {}", function.name,
-                   function.type->parameters.size(), arguments.size());
+  const size_t wanted = type_of(function).parameters.size();
+  if (arguments.size() != wanted)
+    return failure(ErrorCode::invalid_argument, "\"{}\" takes {} arguments, not {}", function.name, wanted,
+                   arguments.size());
+  const wit::FunctionLayout& layout = layout_of(function);
   engine::Store::Scope scope(*impl_->store, limits);
   ExportCall call(*this, function);
   if (!call.enter()) return failure(call.take_error());
   engine::CoreValue values[wit::kMaxFlatParameters + 1];
-  if (auto lowered = lower_parameters(call.context(), function.layout, arguments, values); !lowered)
+  if (auto lowered = lower_parameters(call.context(), layout, arguments, values); !lowered)
     return failure(call.refuse(std::move(lowered).error()));
   if (!call.run(values)) return failure(call.take_error());
-  auto result = lift_result(call.context(), function.layout, values);
+  auto result = lift_result(call.context(), layout, values);
   if (!result) return failure(call.refuse(std::move(result).error()));
   if (!call.finish()) return failure(call.take_error());
   return result;
@@ -340,10 +350,10 @@ Error ExportCall::refuse(Error error) {
   return error;
 }
 
-Error call_detail::shape_error(const ExportedFunction& function) {
+Error call_detail::shape_error(const Instance& instance, const ExportedFunction& function) {
   return Error(ErrorCode::invalid_argument,
                fmt::format("the C++ types of the call do not fit \"{}\", which is {}", function.name,
-                           wit::to_string(*function.type)));
+                           wit::to_string(instance.type_of(function))));
 }
 
 }  // namespace wattle::runtime

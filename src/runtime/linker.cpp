@@ -228,7 +228,12 @@ Result<std::shared_ptr<const LinkedComponent>> Linker::link(
   WATTLE_TRY(linked->plan_, make_plan(*component, recorder));
   linked->options_ = component->options();
   linked->binary_ = component->definition().binary;
-  linked->modules_ = component->modules_;
+  WATTLE_CHECK(component::for_each_core_module(
+      component->definition(), [&](const component::ModuleBytes& bytes) -> Result<void> {
+        linked->modules_.push_back(component->module(bytes)->record());
+        return {};
+      }));
+  linked->modules_.shrink_to_fit();
   linked->imports_ = std::move(imports);
   return std::shared_ptr<const LinkedComponent>(std::move(linked));
 }

@@ -530,9 +530,8 @@ Result<void> Planner::collect_functions(const std::string& interface,
       WATTLE_CHECK(
           collect_functions(inner, each.type->instance->exports, frame, found->second.instance->exports));
     } else if (each.type->sort == Sort::function && found->second.callee == Plan::Callee::guest) {
-      const Plan::Lift& lift = plan_->lifts[found->second.index];
       plan_->functions.push_back(std::make_shared<const ExportedFunction>(
-          ExportedFunction{interface, each.name, lift.type, lift.layout, found->second.index}));
+          ExportedFunction{interface, each.name, found->second.index}));
     }
   }
   return {};

@@ -214,7 +214,11 @@ void InstancePool::Impl::drop_idle() {
   if (first_kept != ready.begin()) trim_memory_soon(worker);
   dropped += static_cast<uint64_t>(first_kept - ready.begin());
   ready.erase(ready.begin(), first_kept);
-  if (ready.empty() && busy == 0) linked->park();
+  if (ready.empty() && busy == 0) {
+    ready.shrink_to_fit();
+    lent.shrink_to_fit();
+    linked->park();
+  }
   arm_idle_timer();
 }
 

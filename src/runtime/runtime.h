@@ -49,29 +49,36 @@ class Component {
 
   const component::Component& definition() const { return *definition_; }
   const LoadOptions& options() const { return options_; }
-  // Parallel to the component's core modules in the order of Plan::modules (nested ones included).
+  // A core module of the component, or of one nested in it.
   const std::shared_ptr<const engine::Module>& module(const component::ModuleBytes& bytes) const;
 
  private:
   friend class Linker;
   friend class LinkedComponent;
-  using Modules = std::map<size_t, std::shared_ptr<const engine::Module>>;  // by position in the binary
+  using MakeModule = std::function<Result<std::shared_ptr<const engine::Module>>(
+      std::span<const uint8_t> bytes, const engine::CompileOptions& options)>;
+
+  // A component that was loaded before, from the same bytes with the same options; `modules` are the records
+  // of its core modules in the order of component::for_each_core_module.
+  static Result<std::shared_ptr<const Component>> restore(std::shared_ptr<const std::vector<uint8_t>> binary,
+                                                          const LoadOptions& options,
+                                                          std::span<const engine::ModuleRecord> modules);
+  Result<void> make_modules(const MakeModule& make);
 
   std::shared_ptr<const component::Component> definition_;
   LoadOptions options_;
-  std::shared_ptr<const Modules> modules_;
+  std::map<const uint8_t*, std::shared_ptr<const engine::Module>> modules_;  // by where their bytes are
 };
 
 struct Plan;            // plan.h
 class RecordedImports;  // linked_component.h
 
-// An exported function of a linked component, found by name once and called often.
+// An exported function of a linked component, found by name once and called often. Little: whoever holds it
+// keeps nothing that an idle component could give up.
 struct ExportedFunction {
   std::string interface;  // empty: exported by the component itself
   std::string name;
-  std::shared_ptr<const wit::FunctionType> type;
-  wit::FunctionLayout layout;
-  uint32_t index = 0;  // in the plan
+  uint32_t index = 0;  // in Plan::lifts
 };
 
 // A component with all imports bound: for any thread. What an idle one needs no longer can be given up (park)
@@ -85,13 +92,15 @@ class LinkedComponent {
   Result<std::shared_ptr<const ExportedFunction>> find_function(std::string_view interface,
                                                                 std::string_view name) const;
   std::vector<std::shared_ptr<const ExportedFunction>> functions() const;
+  // Precondition: `function` is of this component.
+  Result<std::shared_ptr<const wit::FunctionType>> type_of(const ExportedFunction& function) const;
   // How instances are made.
   Result<std::shared_ptr<const Plan>> plan() const;
 
   // Instances that live now, on all workers.
   size_t live_instances() const { return live_instances_; }
-  // Gives up compiled code, plan and shared image, unless an instance lives. They come back with the next
-  // one, in a few milliseconds for a small component; a large one keeps its plan.
+  // Gives up all but the component's bytes, unless an instance lives. Plan, code and shared image come back
+  // with the next one, in a few milliseconds for a small component.
   void park() const;
 
  private:
@@ -99,7 +108,7 @@ class LinkedComponent {
   friend class Instance;
   LoadOptions options_;
   std::shared_ptr<const std::vector<uint8_t>> binary_;
-  std::shared_ptr<const Component::Modules> modules_;
+  std::vector<engine::ModuleRecord> modules_;
   std::shared_ptr<const RecordedImports> imports_;
   mutable std::atomic<size_t> live_instances_ = 0;
   mutable std::mutex mutex_;  // of what follows
@@ -180,6 +189,9 @@ class Instance {
 
   Host& host();
   const LinkedComponent& linked() const;
+  // Precondition: `function` is of the instance's component.
+  const wit::FunctionType& type_of(const ExportedFunction& function) const;
+  const wit::FunctionLayout& layout_of(const ExportedFunction& function) const;
 
   // Calls an export with run-time values. Resources of the guest appear as HandleValues of this instance.
   // Errors: invalid_argument (wrong number or shape), trap, and those of engine::Store::call. After an error
@@ -316,7 +328,7 @@ class Instance::Session {
 
 namespace call_detail {
 
-Error shape_error(const ExportedFunction& function);
+Error shape_error(const Instance& instance, const ExportedFunction& function);
 
 template <class R, class Parameters>
 bool has_shape(const wit::FunctionLayout& layout) {
@@ -361,8 +373,8 @@ template <class R, class... Args>
 Result<R> Instance::Session::call(const ExportedFunction& function, Args... arguments) {
   using Parameters = ProductAbi<Args...>;
   static_assert(Parameters::kFlatCount <= wit::kMaxFlatKept, "pass so many parameters as run-time values");
-  if (!call_detail::has_shape<R, Parameters>(function.layout))
-    return failure(call_detail::shape_error(function));
+  if (!call_detail::has_shape<R, Parameters>(instance_.layout_of(function)))
+    return failure(call_detail::shape_error(instance_, function));
   ExportCall call(instance_, function);
   if (!call.enter()) return failure(call.take_error());
   engine::CoreValue values[wit::kMaxFlatParameters + 1];

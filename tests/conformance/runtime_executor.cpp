@@ -22,7 +22,7 @@ class RuntimeInstance final : public RunningInstance {
 
   Result<std::shared_ptr<const wit::FunctionType>> function_type(std::string_view field) override {
     WATTLE_TRY(auto function, find(field));
-    return function->type;
+    return instance_->linked().type_of(*function);
   }
 
   Result<std::optional<wit::Value>> invoke(std::string_view field,
