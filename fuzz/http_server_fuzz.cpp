@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -64,9 +65,10 @@ void serve(async::Worker& worker, std::string_view first, std::string_view secon
     for (int turn = 0; turn < 4; ++turn) async::Fiber::current().yield();
     write_all(ends[1], second);
     ::shutdown(ends[1], SHUT_WR);
-    const TimePoint patience = Clock::now() + std::chrono::seconds(5);
+    // In CPU time: on a busy machine the clock says nothing about us.
+    const std::clock_t patience = std::clock() + 5 * CLOCKS_PER_SEC;
     while (server.connections() > 0) {
-      if (Clock::now() > patience) std::abort();  // it does not end
+      if (std::clock() > patience) std::abort();  // it does not end
       read_away(ends[1]);
       async::Fiber::current().yield();
     }
