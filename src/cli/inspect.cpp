@@ -1,6 +1,7 @@
 // wattle inspect: what a component needs, what it offers, and what it is made of.
 
 #include <boost/json.hpp>
+#include <unordered_map>
 
 #include "base/parse.h"
 #include "cli/load.h"
@@ -34,15 +35,38 @@ std::string_view sort_name(Sort sort) {
   }
 }
 
+using ResourceNames = std::unordered_map<wit::ResourceId, std::string>;
+
+// Each resource under the name by which it is first imported or exported.
+ResourceNames name_resources(const component::ComponentType& type) {
+  ResourceNames names;
+  const auto collect = [&names](const std::vector<NamedExtern>& items) {
+    for (const auto& item : items)
+      if (item.type->sort == Sort::type && item.type->type.resource)
+        names.emplace(*item.type->type.resource, item.name);
+  };
+  for (const auto* items : {&type.imports, &type.exports}) {
+    collect(*items);
+    for (const auto& item : *items)
+      if (item.type->sort == Sort::instance) collect(item.type->instance->exports);
+  }
+  return names;
+}
+
 // The functions of an interface, or the one function that `item` is.
-std::vector<std::pair<std::string, std::string>> functions_of(const NamedExtern& item) {
+std::vector<std::pair<std::string, std::string>> functions_of(const NamedExtern& item,
+                                                              const ResourceNames& resources) {
+  const auto resource_name = [&resources](wit::ResourceId id) {
+    const auto found = resources.find(id);
+    return found == resources.end() ? fmt::format("resource-{}", id) : found->second;
+  };
   std::vector<std::pair<std::string, std::string>> functions;
   if (item.type->sort == Sort::function)
-    functions.emplace_back(item.name, wit::to_string(*item.type->function));
+    functions.emplace_back(item.name, wit::to_string(*item.type->function, resource_name));
   if (item.type->sort == Sort::instance) {
     for (const auto& exported : item.type->instance->exports)
       if (exported.type->sort == Sort::function)
-        functions.emplace_back(exported.name, wit::to_string(*exported.type->function));
+        functions.emplace_back(exported.name, wit::to_string(*exported.type->function, resource_name));
   }
   return functions;
 }
@@ -66,12 +90,12 @@ size_t count_components(const component::Component& component) {
   return count;
 }
 
-boost::json::array to_json(const std::vector<NamedExtern>& items) {
+boost::json::array to_json(const std::vector<NamedExtern>& items, const ResourceNames& resources) {
   boost::json::array list;
   for (const auto& item : items) {
     boost::json::object object{{"name", item.name}, {"kind", sort_name(item.type->sort)}};
     boost::json::object functions;
-    for (auto& [name, type] : functions_of(item)) functions[name] = type;
+    for (auto& [name, type] : functions_of(item, resources)) functions[name] = type;
     if (!functions.empty()) object["functions"] = std::move(functions);
     list.push_back(std::move(object));
   }
@@ -79,11 +103,11 @@ boost::json::array to_json(const std::vector<NamedExtern>& items) {
 }
 
 // Exports with their functions' types, for who wants to call one; of imports their number says enough.
-void print_items(std::string_view title, const std::vector<NamedExtern>& items, bool with_functions,
-                 const Output& output) {
+void print_items(std::string_view title, const std::vector<NamedExtern>& items,
+                 const ResourceNames& resources, bool with_functions, const Output& output) {
   output.line(fmt::format("{} ({})", title, items.size()));
   for (const auto& item : items) {
-    const auto functions = functions_of(item);
+    const auto functions = functions_of(item, resources);
     if (item.type->sort == Sort::function) {
       output.line(fmt::format("  {}: {}", item.name, functions.front().second));
     } else if (functions.empty()) {
@@ -112,24 +136,27 @@ Result<void> inspect(const InspectOptions& options, const Output& output) {
                               : text);
     return {};
   }
+  const ResourceNames resources = name_resources(definition.type);
   std::vector<ModuleSize> modules;
   collect_modules(definition, "", modules);
   if (output.json()) {
     boost::json::array module_list;
     for (const auto& module : modules)
       module_list.push_back({{"index", module.place}, {"bytes", module.bytes}});
-    output.line(boost::json::serialize(boost::json::object{{"file", path},
-                                                           {"bytes", definition.binary->size()},
-                                                           {"imports", to_json(definition.type.imports)},
-                                                           {"exports", to_json(definition.type.exports)},
-                                                           {"components", count_components(definition)},
-                                                           {"core-modules", std::move(module_list)}}));
+    output.line(
+        boost::json::serialize(boost::json::object{{"file", path},
+                                                   {"bytes", definition.binary->size()},
+                                                   {"imports", to_json(definition.type.imports, resources)},
+                                                   {"exports", to_json(definition.type.exports, resources)},
+                                                   {"components", count_components(definition)},
+                                                   {"core-modules", std::move(module_list)}}));
     return {};
   }
-  output.line(fmt::format("{}: {}, {} nested components", path, format_bytes(definition.binary->size()),
-                          count_components(definition)));
-  print_items("imports", definition.type.imports, false, output);
-  print_items("exports", definition.type.exports, true, output);
+  const size_t nested = count_components(definition);
+  output.line(fmt::format("{}: {}, {} nested component{}", path, format_bytes(definition.binary->size()),
+                          nested, nested == 1 ? "" : "s"));
+  print_items("imports", definition.type.imports, resources, false, output);
+  print_items("exports", definition.type.exports, resources, true, output);
   output.line(fmt::format("core modules ({})", modules.size()));
   for (const auto& module : modules)
     output.line(fmt::format("  {}: {}", module.place, format_bytes(module.bytes)));

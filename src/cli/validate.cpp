@@ -18,6 +18,7 @@ int validate(const Session& session, const std::string& path, const Output& outp
   auto component = load_component(path, {.compile = false});
   if (!component) return output.error(component.error()), kExitRefused;
   if (auto started = start_engine(session); !started) return output.error(started.error()), kExitRefused;
+  const Progress progress("validating the core modules of " + path);
   if (auto valid = validate_modules((*component)->definition()); !valid) {
     output.error(valid.error().with_context(fmt::format("a core module in \"{}\" is not valid", path)));
     return kExitRefused;

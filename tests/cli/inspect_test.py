@@ -25,6 +25,10 @@ class Inspect(ProgramTest):
         self.assertEqual(seen["exports"][0]["functions"]["add"], "func(a: u32, b: u32) -> u32")
         self.assertGreater(seen["core-modules"][0]["bytes"], 1000)
 
+    def test_resources_have_their_names(self):
+        counters = json.loads(self.succeeds("-o", "json", "inspect", guest("library-c")))["exports"][1]["functions"]
+        self.assertEqual(counters["[static]counter.merge"], "func(a: counter, b: counter) -> counter")
+
     def test_as_wit(self):
         out = self.succeeds("inspect", "--wit", guest("library-c"))
         for text in (
