@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,6 +72,83 @@ TEST(Fiber, RunReturnsWithoutWaitingForAnUnusedDeadline) {
   auto begin = Clock::now();
   worker.run();
   EXPECT_LT(Clock::now() - begin, 10s);
+}
+
+TEST(Fiber, GivesWayUntilNobodyElseIsReady) {
+  Worker worker;
+  std::string order;
+  worker.spawn([&] {
+    EXPECT_TRUE(Fiber::current().give_way(1h));
+    order += "patient";
+  });
+  worker.spawn([&] {
+    for (int round = 0; round < 20; ++round) Fiber::current().yield();
+    order += "busy ";
+  });
+  worker.run();
+  EXPECT_EQ(order, "busy patient");
+}
+
+TEST(Fiber, GivesWayToWhatTheKernelHasNewsOf) {
+  Worker worker;
+  std::string order;
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  struct Reader final : Poller::Watcher {
+    void on_events(uint32_t events) override {
+      if ((events & EPOLLIN) != 0) fiber->wake();
+    }
+    Fiber* fiber = nullptr;
+  } reader;
+  worker.spawn([&] {
+    reader.fiber = &Fiber::current();
+    ASSERT_TRUE(worker.poller().add(ends[0], reader));
+    ASSERT_TRUE(Fiber::current().suspend([] {}));
+    order += "reader ";
+    worker.poller().remove(ends[0], reader);
+  });
+  worker.spawn([&] {
+    EXPECT_TRUE(Fiber::current().give_way(1h));  // the descriptor is known from here on
+    pollfd news{worker.news_descriptor(), POLLIN, 0};
+    ASSERT_GE(news.fd, 0);
+    EXPECT_EQ(poll(&news, 1, 0), 0);
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+    EXPECT_EQ(poll(&news, 1, 0), 1);
+    EXPECT_TRUE(Fiber::current().give_way(1h));
+    order += "patient";
+  });
+  worker.run();
+  EXPECT_EQ(order, "reader patient");
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(Fiber, GivesWayNoLongerThanItsPatience) {
+  Worker worker;
+  bool done = false;
+  worker.spawn([&] {
+    EXPECT_FALSE(Fiber::current().give_way(2ms));
+    done = true;
+  });
+  worker.spawn([&] {
+    while (!done) Fiber::current().yield();
+  });
+  worker.run();
+}
+
+TEST(Fiber, ThoseThatGiveWayTakeTurns) {
+  Worker worker;
+  std::string order;
+  for (char name : {'a', 'b'}) {
+    worker.spawn([&, name] {
+      for (int round = 0; round < 3; ++round) {
+        Fiber::current().give_way(1h);
+        order += name;
+      }
+    });
+  }
+  worker.run();
+  EXPECT_EQ(order, "ababab");
 }
 
 struct CountingObserver final : SwitchObserver {

@@ -69,6 +69,7 @@ void Fiber::resume() {
   auto keep_alive = shared_from_this();
   current_fiber = this;
   suspended_ = false;
+  ++worker_.resumes_;
   auto context = std::move(context_).resume();
   current_fiber = outer;
   if (finished_) {
@@ -129,6 +130,15 @@ void Fiber::yield() {
   switch_out();
 }
 
+bool Fiber::give_way(Duration patience) {
+  assert(current_fiber == this);
+  ++wait_;
+  worker_.giving_way_.push_back({this, Clock::now() + patience});
+  worker_.arm_quiet_rounds();
+  switch_out();
+  return was_quiet_;
+}
+
 void Fiber::cancel(Error reason) {
   if (finished_ || cancellation_) return;
   cancellation_ = std::move(reason);
@@ -175,6 +185,36 @@ void Worker::run() {
   io_.restart();
   io_.run();
   current_worker = outer;
+}
+
+int Worker::news_descriptor() const {
+  return poller_ ? poller_->descriptor() : -1;
+}
+
+void Worker::arm_quiet_rounds() {
+  resumes_seen_ = resumes_;
+  quiet_rounds_ = 0;
+  if (std::exchange(quiet_rounds_armed_, true)) return;
+  boost::asio::post(io_, [this] { quiet_round(); });
+}
+
+// Between two rounds the loop asks the kernel once, but what it learns there runs after the second: only two
+// quiet rounds in a row mean that nobody is ready.
+void Worker::quiet_round() {
+  quiet_rounds_armed_ = false;
+  quiet_rounds_ = resumes_ == resumes_seen_ ? quiet_rounds_ + 1 : 0;
+  resumes_seen_ = resumes_;
+  const GivingWay first = giving_way_.front();
+  const bool is_quiet = quiet_rounds_ >= 2;
+  if (is_quiet || Clock::now() >= first.until) {
+    giving_way_.pop_front();
+    first.fiber->was_quiet_ = is_quiet;
+    first.fiber->resume();
+    if (!giving_way_.empty()) arm_quiet_rounds();
+  } else {
+    quiet_rounds_armed_ = true;
+    boost::asio::post(io_, [this] { quiet_round(); });
+  }
 }
 
 void Worker::arm(Fiber& fiber) {

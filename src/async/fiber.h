@@ -21,6 +21,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/context/fiber.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -86,6 +87,9 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   void wake();
   // Lets every other ready fiber run before going on. Cannot be interrupted.
   void yield();
+  // Goes on when no other fiber is ready, at the latest after about `patience`: for who has had much already.
+  // Those that give way take turns. False: others were ready all the time. Cannot be interrupted.
+  bool give_way(Duration patience);
 
  private:
   friend class Worker;
@@ -106,7 +110,8 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   std::optional<Error> cancellation_;
   TimePoint deadline_ = kNever;
   std::optional<std::multimap<TimePoint, Fiber*>::iterator> armed_;
-  uint64_t wait_ = 0;  // counts waits, so that a late interruption does not hit the next one
+  bool was_quiet_ = false;  // why give_way() goes on
+  uint64_t wait_ = 0;       // counts waits, so that a late interruption does not hit the next one
   int masked_ = 0;
   bool deadline_passed_ = false;
   bool suspended_ = false;
@@ -117,7 +122,8 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
 class Worker {
  public:
   struct Options {
-    size_t stack_bytes = 1024 * 1024;
+    // Guests recurse on it, and unwinding all of it (in V8, 0.1 us a frame) must not take long.
+    size_t stack_bytes = 512 * 1024;
   };
   Worker() : Worker(Options{}) {}
   explicit Worker(Options options);
@@ -131,6 +137,9 @@ class Worker {
   Poller& poller();
   // The worker that runs on this thread, or null.
   static Worker* current();
+  // Readable while a connection has news that the loop has not taken yet: another thread may poll it, to
+  // learn that this one, in the middle of something, is waited for. -1: there is no such descriptor.
+  int news_descriptor() const;
 
   // Starts a fiber from the loop, not inside the call. From the worker's thread, or before run().
   std::shared_ptr<Fiber> spawn(std::function<void()> body);
@@ -148,6 +157,8 @@ class Worker {
   void arm_timer();
   void fiber_finished();
   void expire();
+  void arm_quiet_rounds();
+  void quiet_round();
 
   boost::asio::io_context io_;
   StackPool stacks_;
@@ -157,6 +168,16 @@ class Worker {
   std::multimap<TimePoint, Fiber*>::node_type spare_node_;
   size_t live_fibers_ = 0;
   int wakes_deferred_ = 0;
+  // Fibers that give way, and how many rounds of the loop in a row found no other to run.
+  struct GivingWay {
+    Fiber* fiber;
+    TimePoint until;
+  };
+  std::deque<GivingWay> giving_way_;
+  uint64_t resumes_ = 0;
+  uint64_t resumes_seen_ = 0;
+  int quiet_rounds_ = 0;
+  bool quiet_rounds_armed_ = false;
   std::unique_ptr<Poller> poller_;  // made when first asked for
   // While a fiber lives the loop goes on, even if only another thread can wake it.
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> fibers_live_;

@@ -38,6 +38,9 @@ class Poller {
   // To be called before the descriptor is closed; `watcher` hears nothing more.
   void remove(int descriptor, Watcher& watcher);
 
+  // Readable while events are there that no watcher was told.
+  int descriptor() { return epoll_.native_handle(); }
+
  private:
   friend class Worker;
   static constexpr size_t kBatch = 256;

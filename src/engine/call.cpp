@@ -194,8 +194,8 @@ void Store::Impl::clear_termination() {
 }
 
 Error Store::Impl::call_failed(const v8::TryCatch& caught) {
-  trapped = true;
   if (terminating || caught.HasTerminated()) {
+    broken = broken || !stop;
     Error error = stop ? *stop : Error(ErrorCode::internal, "V8 ended the guest without a reason");
     if (depth == 0) clear_termination();
     return error;

@@ -136,8 +136,9 @@ class Module {
 struct CallLimits {
   TimePoint deadline = kNever;  // wall clock: ends guest code; waits are ended by the fiber's deadline
   Duration cpu_time = Duration::max();  // guest CPU time, waits not counted
-  Duration slice =
-      std::chrono::microseconds(500);  // a guest that runs longer lets other fibers of its worker run
+  // A guest that runs longer lets other fibers of its worker run, and from then on goes on only while none of
+  // them has anything to do; at least one slice in some 10 ms is its own.
+  Duration slice = std::chrono::microseconds(500);
 };
 
 struct StoreOptions {
@@ -213,8 +214,9 @@ class Store {
   // image of another store with the same instances: what is equal is then shared between the two. Refuses
   // with unsupported when a module is not resettable().
   Result<std::shared_ptr<const Image>> take_image(std::shared_ptr<const Image> like = nullptr);
-  // Makes everything as it was at take_image(). False: it cannot be (memory has grown, a table changed, a
-  // call trapped): drop the store.
+  // Makes everything as it was at take_image(), also after a trap or a limit: what a call left unfinished is
+  // in memories and globals only. False: it cannot be (memory has grown, a table changed, V8's heap was
+  // full): drop the store.
   bool reset();
   // Other limits than those it was made with, before anything is instantiated in it.
   void set_options(const StoreOptions& options);

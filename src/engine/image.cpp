@@ -83,11 +83,11 @@ Result<std::shared_ptr<const Image>> Store::take_image(std::shared_ptr<const Ima
 
 bool Store::reset() {
   Impl& store = *impl_;
-  if (store.pristine == nullptr || store.trapped || store.grown) return false;
+  if (store.pristine == nullptr || store.broken || store.terminating || store.grown) return false;
   Pristine& pristine = *store.pristine;
   for (const auto& restore : pristine.restore_globals) {
     if (!call_reserved(store, restore)) {
-      store.trapped = true;
+      store.broken = true;
       return false;
     }
   }

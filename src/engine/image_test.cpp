@@ -24,7 +24,9 @@ constexpr std::string_view kWriter = R"((module
   (func (export "globals") (result i64)
     (i64.add (i64.add (i64.extend_i32_s (global.get $g)) (global.get $h)) (i64.trunc_f64_s (global.get $f))))
   (func (export "grow") (result i32) (memory.grow (i32.const 1)))
-  (func (export "trap") unreachable)))";
+  (func (export "trap") unreachable)
+  (func $recurse (export "recurse") (global.set $g (i32.const 0)) (call $recurse))
+  (func (export "spin") (loop (i32.store (i32.const 1024) (i32.const 5)) (br 0)))))";
 
 struct Writer {
   Writer() : module(compile(kWriter)), store(*Store::create({})), scope(*store, {}) {
@@ -84,11 +86,42 @@ TEST(Image, IsNotGoodAfterGrowth) {
   EXPECT_FALSE(guest.store->reset());
 }
 
-TEST(Image, IsNotGoodAfterATrap) {
+TEST(Image, IsGoodAfterTraps) {
   Writer guest;
   ASSERT_TRUE(guest.store->take_image());
-  guest.call("trap");
-  EXPECT_FALSE(guest.store->reset());
+  const auto memory = guest.copy();
+  const auto globals = guest.call("globals");
+  for (std::string_view end : {"trap", "recurse"}) {
+    guest.call("write", 1024);
+    EXPECT_EQ(guest.call(end), -1) << end;
+    ASSERT_TRUE(guest.store->reset()) << end;
+    EXPECT_EQ(guest.copy(), memory) << end;
+    EXPECT_EQ(guest.call("globals"), globals) << end;
+  }
+}
+
+TEST(Image, IsGoodAfterALimit) {
+  auto module = compile(kWriter);
+  auto store = *Store::create({});
+  InstanceHandle instance;
+  {
+    Store::Scope scope(*store, {});
+    instance = *store->instantiate(*module, {});
+    ASSERT_TRUE(store->take_image());
+  }
+  for (int round = 0; round < 3; ++round) {
+    CoreValue values[1] = {};
+    {
+      Store::Scope scope(*store, {.cpu_time = std::chrono::milliseconds(2)});
+      auto spun = store->call(*store->exported_function(instance, "spin"), values);
+      ASSERT_FALSE(spun);
+      EXPECT_EQ(spun.error().code(), ErrorCode::cpu_time_exceeded);
+    }
+    Store::Scope scope(*store, {});
+    ASSERT_TRUE(store->reset());
+    EXPECT_EQ(store->view(store->memory(*store->exported(instance, "memory"))).base[1024], 'h');
+    EXPECT_TRUE(store->call(*store->exported_function(instance, "globals"), values));
+  }
 }
 
 TEST(Image, IsSharedBetweenStoresOfOneModule) {

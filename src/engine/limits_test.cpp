@@ -1,11 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <thread>
 
 #include "async/fiber.h"
+#include "async/poller.h"
 #include "engine/engine.h"
 #include "engine/test_module.h"
 
@@ -241,6 +244,54 @@ TEST(Slices, SpinningGuestsShareAWorkerWithAWellBehavedFiber) {
   for (uint32_t count : counts) EXPECT_GT(count, 1000u);
   // Without slices the first guest would have ended before anybody else had a turn.
   EXPECT_GE(turns_before_an_end, 2);
+}
+
+// Sends back what it is sent, and ends a fiber after `most` bytes.
+struct Echo final : async::Poller::Watcher {
+  void on_events(uint32_t events) override {
+    char byte = 0;
+    if ((events & EPOLLIN) == 0 || recv(descriptor, &byte, 1, MSG_DONTWAIT) != 1) return;
+    if (++count == most) spinner->cancel();
+    EXPECT_EQ(send(descriptor, &byte, 1, MSG_DONTWAIT), 1);
+  }
+  int descriptor = -1;
+  int count = 0;
+  int most = 0;
+  std::shared_ptr<Fiber> spinner;
+};
+
+TEST(Slices, AGuestThatUsedOneUpYieldsToNewsAtOnce) {
+  constexpr auto kSlice = milliseconds(200);
+  constexpr int kRounds = 10;
+  testing::start_engine();
+  Worker worker;
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  Echo echo;
+  echo.descriptor = ends[0];
+  echo.most = kRounds + 1;
+  echo.spinner = worker.spawn([&] {
+    ASSERT_TRUE(worker.poller().add(ends[0], echo));
+    Guest guest;
+    EXPECT_EQ(guest.call("spin", {.slice = kSlice}).error().code(), ErrorCode::cancelled);
+    worker.poller().remove(ends[0], echo);
+  });
+  Duration took{};
+  std::thread client([&] {
+    TimePoint first_slice_over;
+    for (int round = 0; round <= kRounds; ++round) {
+      char byte = 0;
+      EXPECT_EQ(send(ends[1], "x", 1, 0), 1);
+      EXPECT_EQ(recv(ends[1], &byte, 1, 0), 1);
+      if (round == 0) first_slice_over = Clock::now();
+    }
+    took = Clock::now() - first_slice_over;
+  });
+  worker.run();
+  client.join();
+  EXPECT_LT(took, kSlice * kRounds / 2);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST(Slices, CancellingAFiberEndsItsSpinningGuest) {

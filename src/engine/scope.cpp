@@ -50,9 +50,11 @@ void Store::Impl::begin_segment() {
   exchange_thread_budget(this);
   Duration cpu_left = Duration::max();
   if (limits.cpu_time != Duration::max()) cpu_left = std::max(limits.cpu_time - cpu_before, Duration::zero());
-  watched->begin(*this, {.deadline = limits.deadline,
-                         .cpu_time = cpu_left,
-                         .slice = fiber != nullptr ? limits.slice : Duration::max()});
+  watched->begin(
+      *this, {.deadline = limits.deadline,
+              .cpu_time = cpu_left,
+              .slice = fiber != nullptr ? limits.slice : Duration::max(),
+              .news_descriptor = long_running && !has_whole_slice ? fiber->worker().news_descriptor() : -1});
 }
 
 void Store::Impl::end_segment() {
@@ -65,6 +67,7 @@ void Store::Impl::enter(const CallLimits& call_limits) {
   limits = call_limits;
   fiber = async::Fiber::current_or_null();
   cpu_before = Duration::zero();
+  long_running = has_whole_slice = false;
   stop.reset();
   trap_error.reset();
   if (has_foreign_stop.load(std::memory_order_relaxed)) {
@@ -94,6 +97,7 @@ void Store::Impl::enter(const CallLimits& call_limits) {
 
 void Store::Impl::leave() {
   end_segment();
+  turns.end();
   if (++scopes_left % kTasksEvery == 0) run_tasks(platform(), isolate.get());
   entered = false;
   if (fiber != nullptr) fiber->set_switch_observer(outer_observer);
@@ -146,6 +150,7 @@ Duration Store::Impl::cpu_used() const {
 size_t Store::Impl::heap_is_full(void* self, size_t limit_bytes, size_t initial_bytes) {
   constexpr size_t kRoomToEnd = size_t{32} << 20;
   auto& store = *static_cast<Impl*>(self);
+  store.broken = true;
   if (!store.stop) {
     store.stop = Error(ErrorCode::memory_exceeded, "the guest's tables and references need too much memory");
   }
@@ -165,11 +170,18 @@ bool Store::Impl::find_reason_to_stop() {
   return stop.has_value();
 }
 
+void Store::Impl::give_way() {
+  constexpr Duration kPatience = std::chrono::milliseconds(10);
+  long_running = true;
+  turns.begin();
+  has_whole_slice = !fiber->give_way(kPatience);
+  find_reason_to_stop();
+}
+
 void Store::Impl::interrupted() {
   if (!entered) return;  // asked for in a scope that has been left since
-  if (!find_reason_to_stop() && fiber != nullptr && watched->elapsed() >= limits.slice) {
-    fiber->yield();
-    find_reason_to_stop();
+  if (!find_reason_to_stop() && fiber != nullptr) {
+    if (watched->slice_is_over() || (long_running && !has_whole_slice)) give_way();
   }
   if (!stop && limits.deadline != kNever && Clock::now() >= limits.deadline) {
     stop = Error(ErrorCode::deadline_exceeded, "the guest ran past its deadline");

@@ -242,7 +242,7 @@ Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::s
   // V8 returns an empty object, not nothing, when a start function throws.
   if (!made.ToLocal(&instance) || caught.HasCaught()) {
     if (store.terminating || caught.HasTerminated()) return failure(store.call_failed(caught));
-    store.trapped = true;
+    store.broken = true;
     return failure(instantiation_error_of(exception_text(isolate, caught)));
   }
   if (store.terminating && store.depth == 0) store.clear_termination();

@@ -17,6 +17,7 @@
 #include "engine/module_impl.h"
 #include "engine/platform.h"
 #include "engine/pristine.h"
+#include "engine/short_turns.h"
 #include "engine/watchdog.h"
 
 namespace wattle::engine {
@@ -80,6 +81,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   void interrupt() override;
   // On our own thread, inside guest code: ends it if its time is up, and lets others run if its slice is.
   void interrupted();
+  void give_way();
   static size_t heap_is_full(void* self, size_t limit_bytes, size_t initial_bytes);
   // Looks for a reason to end the guest; true if there is one, now in `stop`.
   bool find_reason_to_stop();
@@ -126,6 +128,11 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   async::SwitchObserver* told = nullptr;            // of every switch too: the one below all stores
   Impl* outer = nullptr;                            // the store whose host function entered this one
   CallLimits limits;
+  // Has used a slice up: from then on it only runs while nobody else on its worker has anything to do, but
+  // when it was kept waiting for long, it has a whole slice again.
+  bool long_running = false;
+  bool has_whole_slice = false;
+  ShortTurns turns;
   Duration cpu_before = Duration::zero();  // of earlier segments in this scope
   WatchedThread* watched = nullptr;
   uintptr_t stack_limit = 0;
@@ -134,7 +141,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   std::optional<Error> stop;        // why the guest must end; stays until the scope is left
   std::optional<Error> trap_error;  // given to set_trap
   bool terminating = false;         // V8 has been told
-  bool trapped = false;             // a call did not return: the instances are not to be trusted
+  bool broken = false;              // V8's heap was full, or a start function trapped: not to be used again
   bool grown = false;               // a memory has grown since the image
   size_t refused_bytes = 0;         // the size of the last growth that commit() refused
 

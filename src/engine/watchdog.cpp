@@ -1,27 +1,34 @@
 #include "engine/watchdog.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "engine/short_turns.h"
 
 namespace wattle::engine {
 namespace {
 
 // Between two looks. While some guest runs on and on, looks are closer together, so that its neighbours on
-// the thread wait for little more than its slice.
-constexpr int64_t kTickNs = 1'000'000;
-constexpr int64_t kCloseTickNs = 250'000;
+// the thread wait for little.
+constexpr int64_t kTickNs = 500'000;
+constexpr int64_t kCloseTickNs = 200'000;
 constexpr int kCloseTicks = 100;  // how many follow the last sight of such a guest
 // What the guest has run before the watchdog saw it is known by wall time only, which also runs while the
 // operating system runs others: it counts for a tick at most.
-constexpr int64_t kUnseenNs = kTickNs;
+constexpr int64_t kUnseenNs = 1'000'000;
+// A slice is over when this part of it was seen; by then the guest has run for up to a tick besides.
+constexpr int64_t kSeenShare = 2;
 // A request that had no effect (the guest was inside a host function) is repeated after this.
-constexpr int64_t kAskAgainNs = 20 * kTickNs;
+constexpr int64_t kAskAgainNs = 20'000'000;
 
 int64_t nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
@@ -95,11 +102,15 @@ class Watchdog {
   }
 
   void run() {
-    constexpr int kIdleTicks = 100;
+    constexpr int kIdleTicks = 200;
+    constexpr unsigned long kSlackNs = 10'000;
+    prctl(PR_SET_TIMERSLACK, kSlackNs, 0, 0, 0);
+    ShortTurns turns;
+    turns.begin();
     int idle = 0, close = 0;
     while (true) {
-      timespec tick{0, close > 0 ? kCloseTickNs : kTickNs};
-      nanosleep(&tick, nullptr);
+      const timespec tick{0, close > 0 ? kCloseTickNs : kTickNs};
+      ppoll(awaited_.data(), awaited_.size(), &tick, nullptr);
       const Sight sight = look_at_all();
       close = sight == Sight::long_running ? kCloseTicks : std::max(close - 1, 0);
       idle = sight == Sight::nothing ? idle + 1 : 0;
@@ -129,25 +140,34 @@ class Watchdog {
     std::lock_guard lock(mutex_);
     const int64_t now = now_ns();
     Sight sight = Sight::nothing;
-    for (auto& slot : slots_) sight = std::max(sight, look_at(*slot, now));
+    const std::vector<pollfd> polled = std::exchange(awaited_, {});
+    for (auto& slot : slots_) sight = std::max(sight, look_at(*slot, now, polled));
     return sight;
   }
 
-  static Sight look_at(WatchedThread& slot, int64_t now) {
+  static bool has_news(int descriptor, const std::vector<pollfd>& polled) {
+    return std::any_of(polled.begin(), polled.end(), [descriptor](const pollfd& each) {
+      return each.fd == descriptor && (each.revents & POLLIN) != 0;
+    });
+  }
+
+  Sight look_at(WatchedThread& slot, int64_t now, const std::vector<pollfd>& polled) {
     const uint64_t epoch = slot.epoch_.load(std::memory_order_acquire);
     if ((epoch & 1) == 0) return Sight::nothing;
     auto& notes = slot.notes_;
     const int64_t cpu_ns = read_clock(slot.cpu_clock_);
     const bool is_new = notes.epoch != epoch;
     if (is_new) {
-      notes = {.epoch = epoch, .first_seen_ns = now, .asked_ns = 0};
+      notes = {.epoch = epoch, .asked_ns = 0};
       slot.seen_cpu_ns_.store(cpu_ns, std::memory_order_relaxed);
       slot.seen_epoch_.store(epoch, std::memory_order_release);
     }
     const int64_t seen_cpu_ns = slot.seen_cpu_ns_.load(std::memory_order_relaxed);
+    const int news = slot.news_descriptor_.load(std::memory_order_relaxed);
     const bool due = now >= slot.deadline_ns_.load(std::memory_order_relaxed) ||
                      cpu_ns - seen_cpu_ns >= slot.cpu_time_ns_.load(std::memory_order_relaxed) ||
-                     now - notes.first_seen_ns >= slot.slice_ns_.load(std::memory_order_relaxed);
+                     cpu_ns - seen_cpu_ns >= slot.slice_ns_.load(std::memory_order_relaxed) / kSeenShare ||
+                     (news >= 0 && has_news(news, polled));
     if (due && (notes.asked_ns == 0 || now - notes.asked_ns >= kAskAgainNs)) {
       notes.asked_ns = now;
       slot.held_.store(true, std::memory_order_seq_cst);
@@ -156,12 +176,15 @@ class Watchdog {
         slot.guest_.load(std::memory_order_relaxed)->interrupt();
       }
       slot.held_.store(false, std::memory_order_release);
+    } else if (news >= 0 && notes.asked_ns == 0) {
+      awaited_.push_back({news, POLLIN, 0});
     }
     return is_new ? Sight::running : Sight::long_running;
   }
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<WatchedThread>> slots_;
+  std::vector<pollfd> awaited_;  // the watchdog's own: what segments wait for news from
   std::atomic<uint32_t> awake_{1};
 };
 
@@ -189,6 +212,7 @@ void WatchedThread::begin(Interruptible& guest, const SegmentLimits& limits) {
                      std::memory_order_relaxed);
   cpu_time_ns_.store(nanoseconds(limits.cpu_time), std::memory_order_relaxed);
   slice_ns_.store(nanoseconds(limits.slice), std::memory_order_relaxed);
+  news_descriptor_.store(limits.news_descriptor, std::memory_order_relaxed);
   began_ticks_ = ticks();
   epoch_.store(epoch_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
   if (auto& watchdog = Watchdog::instance(); !watchdog.awake()) watchdog.wake();
@@ -204,6 +228,12 @@ Duration WatchedThread::end() {
 Duration WatchedThread::elapsed() const {
   return std::chrono::nanoseconds(
       static_cast<int64_t>(static_cast<double>(ticks() - began_ticks_) * tick_ns()));
+}
+
+bool WatchedThread::slice_is_over() const {
+  if (seen_epoch_.load(std::memory_order_acquire) != epoch_.load(std::memory_order_relaxed)) return false;
+  const int64_t seen_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - seen_cpu_ns_.load(std::memory_order_relaxed);
+  return seen_ns >= slice_ns_.load(std::memory_order_relaxed) / kSeenShare;
 }
 
 Duration WatchedThread::used() const {

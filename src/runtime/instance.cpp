@@ -181,7 +181,7 @@ void Instance::Impl::remember() {
 
 bool Instance::Impl::reset() {
   host.resources.clear();
-  if (!has_image || is_poisoned) return false;
+  if (!has_image) return false;
   // Whoever gives an instance back may have been cancelled: the next one has not.
   std::optional<async::MaskScope> mask;
   if (async::Fiber::current_or_null() != nullptr) mask.emplace();
@@ -190,7 +190,9 @@ bool Instance::Impl::reset() {
   for (size_t index = 0; index < components.size(); ++index) {
     HandleTable& handles = components[index].handles;
     if (handles.was_used()) handles = first_handles[index];
+    components[index].may_enter = components[index].may_leave = true;
   }
+  is_poisoned = false;
   return true;
 }
 

@@ -147,10 +147,12 @@ void InstancePool::Impl::give_back(std::unique_ptr<Instance> instance) {
                             [&](const Lent& each) { return each.instance == instance.get(); });
   *entry = std::move(lent.back());
   lent.pop_back();
-  bool usable = !closed && !instance->poisoned();
+  bool usable = !closed;
   if (usable && options.pristine) {
     usable = instance->reset();
     if (usable) ++reset;
+  } else if (instance->poisoned()) {
+    usable = false;
   }
   if (usable) {
     --busy;

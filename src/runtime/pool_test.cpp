@@ -135,7 +135,7 @@ TEST(InstancePool, ADeadlineInTheQueueIsOverload) {
   pool.worker.run();
 }
 
-TEST(InstancePool, ReplacesAPoisonedInstance) {
+TEST(InstancePool, ResetsAPoisonedInstance) {
   Pool pool;
   pool.run([&] {
     {
@@ -144,6 +144,23 @@ TEST(InstancePool, ReplacesAPoisonedInstance) {
                                                 std::string("\xff\xfe not UTF-8"));
       ASSERT_FALSE(result);
       EXPECT_TRUE((*lease)->poisoned());
+    }
+    EXPECT_EQ(add(**pool.pool.acquire(), 1, 2), 3u);
+    EXPECT_EQ(pool.pool.counts().created, 1u);
+    EXPECT_EQ(pool.pool.counts().dropped, 0u);
+  });
+  pool.worker.run();
+}
+
+TEST(InstancePool, ReplacesAPoisonedInstanceThatKeepsItsState) {
+  PoolOptions options;
+  options.pristine = false;
+  Pool pool(options);
+  pool.run([&] {
+    {
+      auto lease = pool.pool.acquire();
+      ASSERT_FALSE((*lease)->call<std::string>(**library()->find_function(kCalc, "echo"), {},
+                                               std::string("\xff\xfe not UTF-8")));
     }
     EXPECT_EQ(pool.pool.counts().dropped, 1u);
     EXPECT_EQ(add(**pool.pool.acquire(), 1, 2), 3u);

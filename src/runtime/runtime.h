@@ -215,7 +215,7 @@ class Instance {
 
   bool poisoned() const;
   // Back to the state after create(), if possible: memory, globals, tables, handle tables; host resources are
-  // dropped. False: this instance must be thrown away.
+  // dropped. A poisoned instance is as good as new then. False: this instance must be thrown away.
   bool reset();
 
   struct Impl;
