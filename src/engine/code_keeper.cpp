@@ -1,6 +1,7 @@
 #include "engine/code_keeper.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "engine/engine_state.h"
 #include "telemetry/log.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr Duration kFirstLook = std::chrono::milliseconds(500);
 constexpr Duration kLongestInterval = std::chrono::minutes(10);
 constexpr int kIntervalFactor = 3;
+constexpr size_t kLeastItems = 64;
 
 bool is_clearly_more(size_t now, size_t before) {
   return now > before + before / 8;
@@ -25,6 +27,8 @@ CodeKeeper& CodeKeeper::instance() {
 
 void CodeKeeper::keep(std::shared_ptr<const ModuleImpl> module, size_t kept_bytes, bool is_new) {
   std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  forget_gone();
   items_.push_back({.module = module,
                     .code = module->code_if_there(),
                     .key = module->cache_key(),
@@ -33,16 +37,36 @@ void CodeKeeper::keep(std::shared_ptr<const ModuleImpl> module, size_t kept_byte
                     .is_new = is_new,
                     .next = Clock::now() + kFirstLook,
                     .interval = kFirstLook});
-  if (!running_) {
-    running_ = true;
-    std::thread([this] { run(); }).detach();
+  if (!running_) start();
+  changed_.notify_one();
+}
+
+// The cache has hashed keys by now: what is registered here ends before OpenSSL does.
+void CodeKeeper::start() {
+  running_ = true;
+  thread_ = std::thread([this] { run(); });
+  std::atexit([] { instance().stop(); });
+}
+
+void CodeKeeper::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
   }
   changed_.notify_one();
+  thread_.join();
+}
+
+// Modules that were given up since; twice as many items as were left the last time are worth a look.
+void CodeKeeper::forget_gone() {
+  if (items_.size() < most_items_) return;
+  std::erase_if(items_, [](const Item& item) { return item.code == nullptr && item.module.expired(); });
+  most_items_ = std::max(kLeastItems, 2 * items_.size());
 }
 
 void CodeKeeper::run() {
   std::unique_lock lock(mutex_);
-  while (true) {
+  while (!stopping_) {
     auto soonest = std::min_element(items_.begin(), items_.end(),
                                     [](const Item& a, const Item& b) { return a.next < b.next; });
     if (soonest == items_.end()) {

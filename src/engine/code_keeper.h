@@ -40,14 +40,21 @@ class CodeKeeper {
     Duration interval;
   };
   explicit CodeKeeper(CodeCache cache) : cache_(std::move(cache)) {}
+  void start();
+  // Before the process takes down what the thread uses: waits for what it is writing, at most.
+  void stop();
   void run();
   void look_at(Item& item);
+  void forget_gone();
 
   CodeCache cache_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Item> items_;
+  size_t most_items_ = 0;  // before those whose modules are gone are forgotten
   bool running_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
   std::atomic<bool> warned_{false};
 };
 
