@@ -12,7 +12,6 @@ namespace {
 constexpr Duration kFirstLook = std::chrono::milliseconds(500);
 constexpr Duration kLongestInterval = std::chrono::minutes(10);
 constexpr int kIntervalFactor = 3;
-constexpr size_t kLeastItems = 64;
 
 bool is_clearly_more(size_t now, size_t before) {
   return now > before + before / 8;
@@ -28,7 +27,6 @@ CodeKeeper& CodeKeeper::instance() {
 void CodeKeeper::keep(std::shared_ptr<const ModuleImpl> module, size_t kept_bytes, bool is_new) {
   std::lock_guard lock(mutex_);
   if (stopping_) return;
-  forget_gone();
   items_.push_back({.module = module,
                     .code = module->code_if_there(),
                     .key = module->cache_key(),
@@ -57,11 +55,12 @@ void CodeKeeper::stop() {
   thread_.join();
 }
 
-// Modules that were given up since; twice as many items as were left the last time are worth a look.
-void CodeKeeper::forget_gone() {
-  if (items_.size() < most_items_) return;
+// To look at all items for each would take long when many go at once.
+void CodeKeeper::module_is_gone() {
+  std::lock_guard lock(mutex_);
+  if (2 * ++gone_ < items_.size()) return;
   std::erase_if(items_, [](const Item& item) { return item.code == nullptr && item.module.expired(); });
-  most_items_ = std::max(kLeastItems, 2 * items_.size());
+  gone_ = 0;
 }
 
 void CodeKeeper::run() {

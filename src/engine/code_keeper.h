@@ -25,6 +25,8 @@ class CodeKeeper {
   // From now on until the module is gone. `kept_bytes`: what is in the cache already. `is_new`: not even the
   // facts are there yet.
   void keep(std::shared_ptr<const ModuleImpl> module, size_t kept_bytes, bool is_new);
+  // One that was kept: what is remembered of it goes, too.
+  void module_is_gone();
   // Writes at once whatever there is more of. For programs that are about to end, and tests.
   void flush();
 
@@ -45,13 +47,12 @@ class CodeKeeper {
   void stop();
   void run();
   void look_at(Item& item);
-  void forget_gone();
 
   CodeCache cache_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Item> items_;
-  size_t most_items_ = 0;  // before those whose modules are gone are forgotten
+  size_t gone_ = 0;  // modules of items, about: since these were looked through
   bool running_ = false;
   bool stopping_ = false;
   std::thread thread_;

@@ -58,9 +58,10 @@ Result<std::shared_ptr<const Module>> Module::compile(std::span<const uint8_t> b
   const bool resettable = cached ? cached->facts.resettable : changes_only_memory_and_globals(decoded);
   Rewritten rewritten = rewrite(decoded);
   WATTLE_TRY(auto code, isolate.load_or_compile(rewritten.bytes, code_in(cached)));
-  auto module =
-      std::make_shared<const ModuleImpl>(facts_of(std::move(decoded), rewritten, resettable), options,
-                                         std::move(key), std::make_shared<v8::CompiledWasmModule>(code));
+  // Not made in one piece with its count: whoever remembers it after it is gone would keep its room.
+  auto module = std::shared_ptr<const ModuleImpl>(
+      new ModuleImpl(facts_of(std::move(decoded), rewritten, resettable), options, std::move(key),
+                     std::make_shared<v8::CompiledWasmModule>(code)));
   if (cache.enabled()) CodeKeeper::instance().keep(module, code_in(cached).size(), !cached);
   return module;
 }
@@ -72,8 +73,8 @@ Result<std::shared_ptr<const Module>> Module::restore(std::span<const uint8_t> b
   WATTLE_TRY(CoreModule decoded, decode_without_threads(bytes));
   Rewritten rewritten = rewrite(decoded);
   ModuleFacts facts = facts_of(std::move(decoded), rewritten, record.resettable);
-  return std::make_shared<const ModuleImpl>(std::move(facts), options, record.cache_key,
-                                            std::move(rewritten.bytes));
+  return std::shared_ptr<const ModuleImpl>(
+      new ModuleImpl(std::move(facts), options, record.cache_key, std::move(rewritten.bytes)));
 }
 
 Result<void> Module::validate(std::span<const uint8_t> bytes) {
@@ -98,6 +99,10 @@ ModuleImpl::ModuleImpl(ModuleFacts facts, CompileOptions options, std::string ca
   for (uint32_t index = 0; index < facts_.exports.size(); ++index) {
     facts_.export_index.emplace(facts_.exports[index].name, index);
   }
+}
+
+ModuleImpl::~ModuleImpl() {
+  if (!cache_key_.empty()) CodeKeeper::instance().module_is_gone();
 }
 
 ModuleImpl::Code ModuleImpl::code_if_there() const {

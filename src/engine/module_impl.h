@@ -34,6 +34,8 @@ class ModuleImpl final : public Module, public std::enable_shared_from_this<Modu
   // Not compiled yet. `bytes`: rewritten.
   ModuleImpl(ModuleFacts facts, CompileOptions options, std::string cache_key, std::vector<uint8_t> bytes);
 
+  ~ModuleImpl() override;
+
   const std::vector<ModuleImport>& imports() const override { return facts_.imports; }
   const std::vector<ModuleExport>& exports() const override { return facts_.exports; }
   bool resettable() const override { return facts_.resettable; }
