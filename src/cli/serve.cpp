@@ -24,6 +24,7 @@ namespace wattle::cli {
 namespace {
 
 constexpr size_t kSpareStores = 4;
+constexpr uint32_t kReplacedAhead = 2;  // of each worker
 
 struct ServeOptions {
   std::string path;
@@ -230,6 +231,7 @@ Result<void> serve(const Session& session, const ServeOptions& options, const Ou
   // isolate.
   engine::StorePool spare_stores(kSpareStores);
   plan.pool.spare_stores = &spare_stores;
+  plan.pool.replaced_ahead = kReplacedAhead;
   std::vector<std::unique_ptr<ServeWorker>> all;
   for (uint32_t index = 0; index < workers; ++index) {
     WATTLE_TRY(auto worker, ServeWorker::create(plan, options.grants, blocking));

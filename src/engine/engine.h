@@ -166,7 +166,7 @@ class Store {
  public:
   // Takes about 2 ms: make stores ahead, never inside a request.
   static Result<std::unique_ptr<Store>> create(const StoreOptions& options);
-  // On the thread that used it, outside of scopes, or on any after that thread has ended.
+  // Outside of scopes: on the thread that used it, or on any after release() or after that thread has ended.
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -218,6 +218,9 @@ class Store {
   // in memories and globals only. False: it cannot be (memory has grown, a table changed, V8's heap was
   // full): drop the store.
   bool reset();
+  // Takes it from the thread that used it, on that thread and outside of scopes: the next that uses or
+  // destroys it may be another.
+  void release();
   // Other limits than those it was made with, before anything is instantiated in it.
   void set_options(const StoreOptions& options);
   // CPU time that guest code has used in the current Scope.

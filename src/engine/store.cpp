@@ -1,6 +1,7 @@
 // Making stores, and everything in them.
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/compile.h"
 #include "engine/engine_state.h"
@@ -36,7 +37,7 @@ Store::Impl::~Impl() {
   if (isolate == nullptr) return;
   // If the owner has ended, so has its hold on the isolate, and nothing can be given back in its name.
   const bool on_owner = hold != nullptr && hold->owner == std::this_thread::get_id();
-  if (on_owner) enter_isolate();
+  if (on_owner) release();
   pristine.reset();
   functions.clear();
   memories.clear();
@@ -45,15 +46,20 @@ Store::Impl::~Impl() {
   instance_constructor.Reset();
   memory_constructor.Reset();
   poll.Reset();
-  if (on_owner) {
-    local(context)->Exit();
-    context.Reset();
-    leave_isolate(*this);
-    isolate->Enter();
-    std::destroy_at(hold);
-  } else {
-    context.Reset();
-  }
+  context.Reset();
+}
+
+void Store::Impl::release() {
+  if (hold == nullptr) return;
+  enter_isolate();
+  local(context)->Exit();
+  leave_isolate(*this);
+  isolate->Enter();
+  std::destroy_at(std::exchange(hold, nullptr));
+}
+
+void Store::release() {
+  impl_->release();
 }
 
 Result<std::unique_ptr<Store>> Store::create(const StoreOptions& options) {

@@ -75,6 +75,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   void enter_isolate();
   // Makes the store this thread's, at its first use.
   void adopt();
+  void release();
   void before_suspend() override;
   void after_resume() override;
   bool commit(void* base, size_t bytes) override;

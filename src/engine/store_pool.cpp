@@ -34,11 +34,31 @@ Result<std::unique_ptr<Store>> StorePool::take(const StoreOptions& options) {
   return store;
 }
 
+void StorePool::retire(std::unique_ptr<Store> store) {
+  {
+    std::lock_guard lock(mutex_);
+    if (retired_.size() >= kMostRetired) return;
+    store->release();
+    retired_.push_back(std::move(store));
+  }
+  changed_.notify_one();
+}
+
 void StorePool::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || (!failed_ && stores_.size() < wanted_); });
+    changed_.wait(lock,
+                  [&] { return stopping_ || !retired_.empty() || (!failed_ && stores_.size() < wanted_); });
     if (stopping_) return;
+    // First what gives memory back.
+    if (!retired_.empty()) {
+      auto store = std::move(retired_.back());
+      retired_.pop_back();
+      lock.unlock();
+      store.reset();
+      lock.lock();
+      continue;
+    }
     lock.unlock();
     auto store = Store::create({});
     lock.lock();

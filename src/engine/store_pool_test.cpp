@@ -48,6 +48,46 @@ TEST(Store, MayBeDestroyedElsewhereAfterItsThreadHasEnded) {
   EXPECT_TRUE(Store::create({}));
 }
 
+TEST(Store, MayBeUsedElsewhereAfterItWasReleased) {
+  auto module = testing::compile(
+      "(module (memory 1) (global $g (mut i32) (i32.const 0)) (func (export \"count\") (result i32) "
+      "(global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))");
+  auto store = *Store::create({});
+  CoreValue values[1] = {};
+  InstanceHandle instance;
+  {
+    Store::Scope scope(*store, {});
+    instance = *store->instantiate(*module, {});
+    ASSERT_TRUE(store->call(*store->exported_function(instance, "count"), values));
+  }
+  store->release();
+  std::thread([&] {
+    Store::Scope scope(*store, {});
+    ASSERT_TRUE(store->call(*store->exported_function(instance, "count"), values));
+  }).join();
+  EXPECT_EQ(values[0].u32, 2u);
+}
+
+TEST(StorePool, EndsStoresThatWereUsed) {
+  auto module = testing::compile(
+      "(module (memory 1 1000) (func (export \"grow\") (result i32) "
+      "(memory.grow (i32.const 500))))");
+  StorePool pool(1);
+  for (int round = 0; round < 10; ++round) {
+    auto store = *pool.take({});
+    {
+      Store::Scope scope(*store, {});
+      auto instance = *store->instantiate(*module, {});
+      CoreValue values[1] = {};
+      EXPECT_TRUE(store->call(*store->exported_function(instance, "grow"), values));
+    }
+    pool.retire(std::move(store));
+  }
+  const auto deadline = Clock::now() + std::chrono::seconds(10);
+  while (module.use_count() > 1 && Clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(module.use_count(), 1);  // each store's instances hold the module
+}
+
 TEST(StorePool, MakesOneWhenNoneIsReady) {
   testing::start_engine();
   StorePool pool(0);

@@ -213,6 +213,11 @@ Instance::~Instance() {
   impl_->host.resources.clear();
 }
 
+std::unique_ptr<engine::Store> Instance::dismantle(std::unique_ptr<Instance> instance) {
+  instance->impl_->host.resources.clear();
+  return std::move(instance->impl_->store);
+}
+
 Result<std::unique_ptr<Instance>> Instance::create(std::shared_ptr<const LinkedComponent> linked, Host&& host,
                                                    const engine::CallLimits& limits,
                                                    std::unique_ptr<engine::Store> store) {

@@ -4,6 +4,7 @@
 #include <list>
 
 #include "async/fiber.h"
+#include "engine/store_pool.h"
 #include "runtime/memory_trim.h"
 #include "runtime/runtime.h"
 
@@ -41,6 +42,8 @@ struct InstancePool::Impl {
   Result<std::unique_ptr<Instance>> create();
   Result<std::unique_ptr<engine::Store>> store();
   void give_back(std::unique_ptr<Instance> instance);
+  void drop(std::unique_ptr<Instance> instance);
+  void replace_dropped();
   void hand_on(std::unique_ptr<Instance> instance);
   void place_is_free();
   void wake_first(std::unique_ptr<Instance> instance);
@@ -59,6 +62,7 @@ struct InstancePool::Impl {
   std::optional<Error> closed;
   boost::asio::steady_timer idle_timer;
   bool idle_timer_armed = false;
+  bool is_replacing = false;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 };
 
@@ -159,8 +163,32 @@ void InstancePool::Impl::give_back(std::unique_ptr<Instance> instance) {
     return hand_on(std::move(instance));
   }
   ++dropped;
-  instance.reset();
+  drop(std::move(instance));
   place_is_free();
+  replace_dropped();
+}
+
+void InstancePool::Impl::drop(std::unique_ptr<Instance> instance) {
+  auto left = Instance::dismantle(std::move(instance));
+  if (options.spare_stores != nullptr) options.spare_stores->retire(std::move(left));
+}
+
+// One at a time, and each only when nobody else wants the worker, or has not for long.
+void InstancePool::Impl::replace_dropped() {
+  constexpr Duration kPatience = std::chrono::milliseconds(10);
+  if (closed || is_replacing || ready.size() >= options.replaced_ahead || busy >= options.max_instances)
+    return;
+  is_replacing = true;
+  ++busy;
+  worker.spawn([this] {
+    async::Fiber::current().give_way(kPatience);
+    auto made = create();
+    is_replacing = false;
+    if (!made) return;
+    --busy;
+    hand_on(std::move(*made));
+    replace_dropped();
+  });
 }
 
 // To the first who waits, or to the ready ones.

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "engine/store_pool.h"
 #include "runtime/guest_test_support.h"
 
 namespace wattle::runtime {
@@ -165,6 +166,28 @@ TEST(InstancePool, ReplacesAPoisonedInstanceThatKeepsItsState) {
     EXPECT_EQ(pool.pool.counts().dropped, 1u);
     EXPECT_EQ(add(**pool.pool.acquire(), 1, 2), 3u);
     EXPECT_EQ(pool.pool.counts().created, 2u);
+  });
+  pool.worker.run();
+}
+
+TEST(InstancePool, ReplacesWhatACallSpoiltBeforeTheNextOne) {
+  engine::StorePool stores(1);
+  PoolOptions options;
+  options.pristine = false;  // so that a poisoned instance is spoilt
+  options.spare_stores = &stores;
+  options.replaced_ahead = 2;
+  Pool pool(options);
+  pool.run([&] {
+    {
+      auto lease = pool.pool.acquire();
+      ASSERT_FALSE((*lease)->call<std::string>(**library()->find_function(kCalc, "echo"), {},
+                                               std::string("\xff\xfe not UTF-8")));
+    }
+    EXPECT_EQ(pool.pool.counts().dropped, 1u);
+    while (pool.pool.counts().ready < 2) ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(1)));
+    EXPECT_EQ(add(**pool.pool.acquire(), 1, 2), 3u);
+    EXPECT_EQ(pool.pool.counts().created, 3u);
+    EXPECT_EQ(pool.pool.counts().busy, 0u);
   });
   pool.worker.run();
 }

@@ -217,6 +217,8 @@ class Instance {
   // Back to the state after create(), if possible: memory, globals, tables, handle tables; host resources are
   // dropped. A poisoned instance is as good as new then. False: this instance must be thrown away.
   bool reset();
+  // Ends this instance and leaves the store that it was in, for who wants to end that elsewhere.
+  static std::unique_ptr<engine::Store> dismantle(std::unique_ptr<Instance> instance);
 
   struct Impl;
   Impl& impl() { return *impl_; }
@@ -235,9 +237,12 @@ struct PoolOptions {
   engine::CallLimits instantiate_limits{};
   // Attaches to each new instance's host what the host functions need: start functions may call them.
   std::function<void(Host&)> prepare_host;
-  // Where stores come from; must outlive the pool. Null: each new instance makes its own, which blocks the
-  // worker for about 2 ms.
+  // Where stores come from, and where those of dropped instances go; must outlive the pool. Null: each new
+  // instance makes its own, which blocks the worker for about 2 ms.
   engine::StorePool* spare_stores = nullptr;
+  // After a call spoilt its instance, others are made while the worker has nothing else to do, until so many
+  // are ready: then the calls after it need not.
+  uint32_t replaced_ahead = 0;
 };
 
 // The instances of one linked component on one worker: ready ones wait in it, each call takes one and gives
