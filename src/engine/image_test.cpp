@@ -77,6 +77,18 @@ TEST_P(ImageTest, EveryResetGivesBackEveryByteAndGlobal) {
   }
 }
 
+TEST(Image, APageThatIsWrittenWithoutBeingChangedStaysHot) {
+  Writer guest;
+  ASSERT_TRUE(guest.store->take_image());
+  auto touch = [&] { std::memcpy(guest.store->view(guest.memory).base + 70000, "world", 5); };
+  const auto before = count_faults().faults;
+  for (int round = 0; round < 60'000; ++round) {
+    touch();
+    ASSERT_TRUE(guest.store->reset());
+  }
+  EXPECT_LT(count_faults().faults - before, 200);  // each time that it is forgotten costs one
+}
+
 TEST(Image, IsNotGoodAfterGrowth) {
   Writer guest;
   ASSERT_TRUE(guest.store->take_image());

@@ -16,8 +16,10 @@ constexpr size_t kMostHotPages = 256;
 constexpr uint32_t kEagerRounds = 16;
 constexpr uint32_t kWindowRounds = 128;
 constexpr uint32_t kHotCount = 4;
-// A hot page found unchanged this often is hot no more.
+// A hot page found unchanged this often in a row is hot no more. Each time that it comes back it needs twice
+// as often: a page fault and the search for it cost as much as some hundred copies.
 constexpr uint32_t kForgetAfter = 8;
+constexpr uint32_t kForgetAfterMax = 1024;
 // More pages than this that differ from another store's image: make an image instead.
 constexpr size_t kMostOwnPages = 256;
 constexpr size_t kMostRanges = 4096;
@@ -127,7 +129,8 @@ void PristineMemory::restore(uint32_t page) {
 
 void PristineMemory::make_hot(uint32_t page) {
   is_hot_[page] = true;
-  hot_.push_back({.index = page});
+  const auto known = forgotten_.find(page);
+  hot_.push_back({.index = page, .patience = known == forgotten_.end() ? kForgetAfter : known->second});
 }
 
 void PristineMemory::restore_hot() {
@@ -140,8 +143,9 @@ void PristineMemory::restore_hot_and_forget() {
     uint8_t* content = base_ + size_t{page.index} * kPageBytes;
     const uint8_t* original = source(page.index);
     page.unchanged = std::memcmp(content, original, kPageBytes) == 0 ? page.unchanged + 1 : 0;
-    if (page.unchanged >= kForgetAfter && !own_pages_.contains(page.index)) {
+    if (page.unchanged >= page.patience && !own_pages_.contains(page.index)) {
       is_hot_[page.index] = false;
+      forgotten_[page.index] = std::min(2 * page.patience, kForgetAfterMax);
       madvise(content, kPageBytes, MADV_DONTNEED);
       continue;
     }
@@ -153,7 +157,7 @@ void PristineMemory::restore_hot_and_forget() {
 
 bool PristineMemory::should_be_hot(uint32_t page) {
   if (hot_.size() >= kMostHotPages) return false;
-  if (rounds_learnt_ < kEagerRounds) return true;
+  if (rounds_learnt_ < kEagerRounds || forgotten_.contains(page)) return true;
   return ++stray_counts_[page] >= kHotCount;
 }
 

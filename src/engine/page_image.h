@@ -64,6 +64,7 @@ class PristineMemory {
   using Page = std::array<uint8_t, kPageBytes>;
   struct HotPage {
     uint32_t index;
+    uint32_t patience;       // forgotten when `unchanged` reaches this
     uint32_t unchanged = 0;  // times in a row that forgetting found it as it should be
   };
   PristineMemory() = default;
@@ -79,6 +80,7 @@ class PristineMemory {
   std::unordered_map<uint32_t, std::unique_ptr<Page>> own_pages_;  // those that differ from the image
   std::vector<HotPage> hot_;
   std::vector<bool> is_hot_;
+  std::unordered_map<uint32_t, uint32_t> forgotten_;  // patience with pages that were hot once
   std::unordered_map<uint32_t, uint32_t> stray_counts_;
   uint32_t stray_rounds_ = 0;
   uint32_t rounds_learnt_ = 0;
