@@ -397,6 +397,27 @@ uint32_t Encoder::import_function(std::string_view name, const wit::FunctionType
   return next(Sort::function);
 }
 
+uint32_t Encoder::import_type(std::string_view name, uint32_t index) {
+  ByteWriter out;
+  write_extern_name(out, name);
+  out.byte(0x03);
+  out.byte(0x00);  // (eq index)
+  out.u32(index);
+  one(10, out);
+  return next(Sort::type);
+}
+
+uint32_t Encoder::import_resource(std::string_view name, wit::ResourceId id) {
+  ByteWriter out;
+  write_extern_name(out, name);
+  out.byte(0x03);
+  out.byte(0x01);  // (sub resource)
+  one(10, out);
+  const uint32_t index = next(Sort::type);
+  bind(id, index);
+  return index;
+}
+
 uint32_t Encoder::resource(wit::ResourceId id, std::optional<uint32_t> destructor) {
   ByteWriter out;
   out.byte(0x3f);
@@ -447,6 +468,19 @@ uint32_t Encoder::export_item(std::string_view name, Sort sort, uint32_t index) 
   out.byte(0x00);
   one(11, out);
   return next(sort);
+}
+
+uint32_t Encoder::export_function(std::string_view name, uint32_t index, const wit::FunctionType& type) {
+  const uint32_t type_index = define(type);
+  ByteWriter out;
+  write_extern_name(out, name);
+  write_sort(out, Sort::function);
+  out.u32(index);
+  out.byte(0x01);
+  out.byte(0x01);
+  out.u32(type_index);
+  one(11, out);
+  return next(Sort::function);
 }
 
 }  // namespace wattle::component

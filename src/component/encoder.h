@@ -110,12 +110,18 @@ class Encoder : public TypeEncoder {
   // Imports an instance and binds its named types, so that functions of this component can use them.
   uint32_t import_instance(std::string_view name, const InstanceTypeEncoder& type);
   uint32_t import_function(std::string_view name, const wit::FunctionType& type);
+  // A type equal to type `index`; returns the index that the import makes.
+  uint32_t import_type(std::string_view name, uint32_t index);
+  // Another component's resource type, abstract here; own and borrow types refer to it by id.
+  uint32_t import_resource(std::string_view name, wit::ResourceId id);
   // (resource (rep i32)); own and borrow types refer to it by id.
   uint32_t resource(wit::ResourceId id, std::optional<uint32_t> destructor);
   uint32_t lift(uint32_t core_function, const CanonicalOptions& options, const wit::FunctionType& type);
   uint32_t lower(uint32_t function, const CanonicalOptions& options);
   uint32_t resource_builtin(CanonResource::Operation operation, uint32_t resource_type);
   uint32_t export_item(std::string_view name, Sort sort, uint32_t index);
+  // The same with another name for its type: one whose parts are exported as well.
+  uint32_t export_function(std::string_view name, uint32_t index, const wit::FunctionType& type);
 
   // The whole binary.
   std::vector<uint8_t> finish() const { return out_.bytes(); }

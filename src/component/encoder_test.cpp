@@ -78,5 +78,24 @@ TEST(Encoder, NestedComponentsAreInstantiated) {
   EXPECT_EQ((*decoded)->type.exports.at(0).type->instance->exports.at(0).name, "f");
 }
 
+TEST(Encoder, ImportedTypesAreExportedUnderNamesAndFunctionsUseThem) {
+  const auto function = [](wit::ResourceId id) {
+    const auto record = wit::record_of({{"item", wit::own_of(id)}});
+    return std::pair(record, wit::FunctionType{{{"p", record}}, record});
+  };
+  Encoder encoder;
+  const uint32_t thing = encoder.import_resource("thing", 0);
+  const auto [inside, imported] = function(0);
+  encoder.bind(inside, encoder.import_type("record", encoder.define(inside)));
+  const uint32_t given = encoder.import_function("f", imported);
+  encoder.bind(wit::ResourceId{1}, encoder.export_item("thing-out", Sort::type, thing));
+  const auto [outside, exported] = function(1);
+  encoder.bind(outside, encoder.export_item("record-out", Sort::type, encoder.define(outside)));
+  encoder.export_function("f-out", given, exported);
+  const auto decoded = decode(encoder.finish());
+  ASSERT_TRUE(decoded) << decoded.error().full_message();
+  EXPECT_EQ((*decoded)->type.exports.size(), 3u);
+}
+
 }  // namespace
 }  // namespace wattle::component

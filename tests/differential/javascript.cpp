@@ -163,7 +163,7 @@ std::string to_javascript(const wit::TypeRef& type, const wit::Value& value) {
         else if constexpr (std::is_same_v<Data, wit::FlagsValue>)
           return flags(type, data);
         else
-          return "undefined";
+          return fmt::format("{}({})", data.owned ? "own" : "borrow", data.representation);
       },
       value.data);
 }

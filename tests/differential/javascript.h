@@ -8,7 +8,7 @@
 
 namespace wattle::differential {
 
-// An expression that makes the value: "[1n, undefined]".
+// An expression that makes the value: "[1n, undefined]". A handle is made by "own" or "borrow" of its number.
 std::string to_javascript(const wit::TypeRef& type, const wit::Value& value);
 
 // "is-XML" -> "isXml"

@@ -10,6 +10,7 @@
 
 #include "javascript.h"
 #include "pass_through.h"
+#include "resource_case.h"
 #include "runtime/runtime.h"
 #include "wit/random.h"
 #include "wit/wave.h"
@@ -19,8 +20,8 @@ namespace {
 using namespace wattle;
 using namespace wattle::differential;
 
-constexpr uint32_t kFunctions = 2;  // of a component
-constexpr uint32_t kValues = 5;     // run through each function
+// One component in so many has resources.
+constexpr uint32_t kResourcesEvery = 4;
 constexpr auto kCallTimeMax = std::chrono::seconds(10);
 
 struct Options {
@@ -133,17 +134,23 @@ int run(const Options& options) {
   std::ofstream cases(std::filesystem::path(options.folder) / "cases.mjs", std::ios::binary);
   cases << "export default [\n";
   uint32_t passed = 0, total = 0, comparable = 0;
-  for (uint32_t i = 0; comparable < options.components; i++) {
-    const Case one(options.seed, i);
-    const auto result = one.run(i);
-    if (!result) fmt::print("component {}: {}\n", i, result.error().full_message());
+  const auto take = [&](uint32_t index, const auto& one) {
+    const auto result = one.run(index);
+    if (!result) fmt::print("component {}: {}\n", index, result.error().full_message());
     passed += result.value_or(0);
     total += kFunctions * kValues;
     comparable += one.for_jco() ? 1 : 0;
     cases << one.javascript();
-    std::ofstream file(std::filesystem::path(options.folder) / fmt::format("{}.wasm", i), std::ios::binary);
+    const auto path = std::filesystem::path(options.folder) / fmt::format("{}.wasm", index);
+    std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char*>(one.binary().data()),
                static_cast<std::streamsize>(one.binary().size()));
+  };
+  for (uint32_t i = 0; comparable < options.components; i++) {
+    if (i % kResourcesEvery == kResourcesEvery - 1)
+      take(i, ResourceCase(options.seed, i));
+    else
+      take(i, Case(options.seed, i));
   }
   cases << "];\n";
   fmt::print("wattle: {} of {} values came through unchanged\n", passed, total);
