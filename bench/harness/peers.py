@@ -73,11 +73,17 @@ def candidates(wattle, cache_folder):
         jco_serving("jco-c", "C", "hello-http-c"),
         Candidate("nginx", "nginx, return 200, 1 worker", lambda: Server("nginx", nginx, prepare=prepare_nginx)),
         Candidate("node", "node, http module", lambda: Server("node", node)),
-        wattle_serving("wattle-js", "JavaScript, 1 worker", "hello-handler-js", "--workers", "1"),
-        wattle_serving("wattle-js-all", "JavaScript, workers by default", "hello-handler-js"),
-        jco_serving("jco-js", "JavaScript", "hello-handler-js"),
         wattle_serving("wattle-fetch", "JavaScript fetch event, 1 worker", "hello-http-js", "--workers", "1"),
         jco_serving("jco-fetch", "JavaScript fetch event", "hello-http-js", "--isolate-requests", "instance"),
+        wattle_serving("wattle-js", "JavaScript handler, 1 worker", "hello-handler-js", "--workers", "1"),
+        wattle_serving("wattle-js-reuse", "the same with --reuse", "hello-handler-js", "--workers", "1", "--reuse"),
+        wattle_serving("wattle-js-all", "JavaScript handler, workers by default", "hello-handler-js"),
+        jco_serving("jco-js", "JavaScript handler", "hello-handler-js"),
+        wattle_serving("wattle-lean", "JavaScript handler, lean bindings, 1 worker", "hello-handler-lean-js",
+                       "--workers", "1"),
+        wattle_serving("wattle-lean-reuse", "the same with --reuse", "hello-handler-lean-js",
+                       "--workers", "1", "--reuse"),
+        jco_serving("jco-lean", "JavaScript handler, lean bindings", "hello-handler-lean-js"),
     ]  # fmt: skip
 
 

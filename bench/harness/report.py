@@ -7,16 +7,23 @@ LINES = [
     ("requests/s against workerd", "wattle-c", RATE, "workerd", 2.5),
     ("requests/s against nginx", "wattle-c", RATE, "nginx", 0.5),
     ("requests/s against jco serve, C", "wattle-c", RATE, "jco-c", 20),
-    ("requests/s against jco serve, JavaScript", "wattle-js", RATE, "jco-js", 8),
-    ("requests/s against jco serve, fetch event", "wattle-fetch", RATE, "jco-fetch", 8),
+    ("requests/s against jco serve, JavaScript", "wattle-fetch", RATE, "jco-fetch", 8),
     ("p99 against workerd", "wattle-c", P99, "workerd", 1),
     ("p99 against jco serve, C", "wattle-c", P99, "jco-c", 1),
-    ("p99 against jco serve, JavaScript", "wattle-js", P99, "jco-js", 1),
-    ("p99 against jco serve, fetch event", "wattle-fetch", P99, "jco-fetch", 1),
+    ("p99 against jco serve, JavaScript", "wattle-fetch", P99, "jco-fetch", 1),
     ("memory against workerd", "wattle-c", MEMORY, "workerd", 3),
     ("memory against jco serve, C", "wattle-c", MEMORY, "jco-c", 3),
-    ("memory against jco serve, JavaScript", "wattle-js", MEMORY, "jco-js", 3),
-    ("memory against jco serve, fetch event", "wattle-fetch", MEMORY, "jco-fetch", 3),
+    ("memory against jco serve, JavaScript", "wattle-fetch", MEMORY, "jco-fetch", 3),
+]
+# Beside them, not judged: jco serve keeps its instance here, and wattle does with --reuse only.
+COMPARISONS = [
+    (f"{what} against jco serve, {name}{', --reuse' if server.endswith('reuse') else ''}", server, measure, peer, at_least)
+    for name, servers, peer in [
+        ("handler", ("wattle-js", "wattle-js-reuse"), "jco-js"),
+        ("handler with lean bindings", ("wattle-lean", "wattle-lean-reuse"), "jco-lean"),
+    ]
+    for server in servers
+    for what, measure, at_least in [("requests/s", RATE, 8), ("p99", P99, 1), ("memory", MEMORY, 3)]
 ]
 
 
@@ -50,9 +57,17 @@ def server_table(results, candidates):
 
 
 def judge(results):
-    """One record for each acceptance line whose two servers were measured."""
+    """One record for each acceptance line whose two servers were measured, and for errors of ours."""
+    records = compare(results, LINES)
+    for name, result in results.items():
+        if name.startswith("wattle") and result.get("errors"):
+            records.append({"line": f"answers of {name} without error", "ratio": None, "target": 0, "reached": False})
+    return records
+
+
+def compare(results, lines):
     records = []
-    for what, server, measure, peer, target in LINES:
+    for what, server, measure, peer, target in lines:
         ours, theirs = results.get(server), results.get(peer)
         if not ours or not theirs or "failed" in theirs:
             continue
@@ -61,14 +76,11 @@ def judge(results):
             continue
         ratio = ours[measure] / theirs[measure] if measure == RATE else theirs[measure] / ours[measure]
         records.append({"line": what, "ratio": ratio, "target": target, "reached": ratio >= target})
-    for name, result in results.items():
-        if name.startswith("wattle") and result.get("errors"):
-            records.append({"line": f"answers of {name} without error", "ratio": None, "target": 0, "reached": False})
     return records
 
 
-def line_table(records):
-    rows = [("acceptance line", "ratio", "target", "")]
+def line_table(title, records):
+    rows = [(title, "ratio", "target", "")]
     for record in records:
         ratio = "-" if record["ratio"] is None else f"{record['ratio']:.2f}"
         rows.append((record["line"], ratio, f">= {record['target']:g}", "reached" if record["reached"] else "MISSED"))
