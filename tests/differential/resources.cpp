@@ -192,9 +192,10 @@ bool has_handle(const TypeRef& type) {
 std::vector<uint8_t> pass_things(const std::vector<TypeRef>& passed, component::StringEncoding encoding) {
   InstanceTypeEncoder host;
   std::vector<wit::FunctionLayout> layouts;
+  std::vector<TypeRef> plain;  // kept: an encoder knows types by their address
   for (size_t i = 0; i < passed.size(); i++) {
-    const TypeRef plain = without_handles(passed[i]);
-    const wit::FunctionType type{{{"p0", plain}}, plain};
+    plain.push_back(without_handles(passed[i]));
+    const wit::FunctionType type{{{"p0", plain[i]}}, plain[i]};
     layouts.push_back(wit::layout_of(type));
     host.function(fmt::format("f{}", i), type);
   }
