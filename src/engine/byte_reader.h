@@ -28,7 +28,11 @@ class ByteReader {
     }
     return bytes_[position_++];
   }
-  uint32_t u32() { return static_cast<uint32_t>(leb(5)); }
+  uint32_t u32() {
+    const uint64_t value = leb(5);
+    if (value > UINT32_MAX) fail();
+    return static_cast<uint32_t>(value);
+  }
   uint64_t u64() { return leb(10); }
   // Signed numbers are only ever skipped or compared by their low bits here.
   uint64_t s33() { return leb(5); }

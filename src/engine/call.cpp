@@ -204,14 +204,18 @@ Error Store::Impl::call_failed(const v8::TryCatch& caught) {
 }
 
 Extern Store::make_host_function(const Signature& signature, HostCallback callback, void* context) {
-  Impl& store = *impl_;
-  v8::HandleScope handles(store.isolate.get());
-  auto& host = store.host_functions.emplace_back(HostFunction{&store, callback, context, signature});
+  return impl_->make_host_function(signature, callback, context);
+}
+
+Extern Store::Impl::make_host_function(const Signature& signature, HostCallback callback,
+                                       void* host_context) {
+  v8::HandleScope handles(isolate.get());
+  auto& host = host_functions.emplace_back(HostFunction{this, callback, host_context, signature});
   auto function =
-      v8::Function::New(local(store.context), host_entry, v8::External::New(store.isolate.get(), &host),
+      v8::Function::New(local(context), host_entry, v8::External::New(isolate.get(), &host),
                         static_cast<int>(signature.parameters.size()), v8::ConstructorBehavior::kThrow)
           .ToLocalChecked();
-  return {ExternKind::function, store.add_function(function, signature)};
+  return {ExternKind::function, add_function(function, signature)};
 }
 
 }  // namespace wattle::engine

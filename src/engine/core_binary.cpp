@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/byte_reader.h"
+#include "engine/instruction.h"
 
 namespace wattle::engine {
 namespace {
@@ -59,8 +60,10 @@ CoreMemory read_limits(ByteReader& reader) {
   if (flags > 7) reader.fail();
   CoreMemory limits;
   limits.is_shared = (flags & 2) != 0;
-  limits.minimum_pages = reader.u64();
-  if ((flags & 1) != 0) limits.maximum_pages = reader.u64();
+  limits.is_64 = (flags & 4) != 0;
+  auto number = [&] { return limits.is_64 ? reader.u64() : reader.u32(); };
+  limits.minimum_pages = number();
+  if ((flags & 1) != 0) limits.maximum_pages = number();
   return limits;
 }
 
@@ -74,14 +77,14 @@ class Decoder {
       case SectionId::type:
         return each(reader, [&] { type(reader); });
       case SectionId::import:
-        return each(reader, [&] { import(reader); });
+        return each(reader, [&] { import(reader, section.bytes); });
       case SectionId::function:
         return each(reader, [&] { module_.functions.push_back(reader.u32()); });
       case SectionId::table:
         module_.tables = read_count(reader);
         return reader.ok();
       case SectionId::memory:
-        return each(reader, [&] { memory(reader); });
+        return each(reader, [&] { module_.memories.push_back(read_limits(reader)); }) && reader.at_end();
       case SectionId::global:
         return each(reader, [&] { global(reader); });
       case SectionId::export_:
@@ -110,7 +113,8 @@ class Decoder {
     }
   }
 
-  void import(ByteReader& reader) {
+  void import(ByteReader& reader, std::span<const uint8_t> section) {
+    const size_t begin = reader.position();
     ModuleImport import{std::string(reader.name()), std::string(reader.name()), ExternKind::function, {}};
     switch (reader.byte()) {
       case 0:
@@ -123,7 +127,8 @@ class Decoder {
         break;
       case 2:
         import.kind = ExternKind::memory;
-        module_.has_shared_memory |= read_limits(reader).is_shared;
+        module_.memories.push_back(read_limits(reader));
+        module_.memory_imports.push_back(section.subspan(begin, reader.position() - begin));
         break;
       case 3: {
         import.kind = ExternKind::global;
@@ -154,56 +159,11 @@ class Decoder {
     return module_.types[type];
   }
 
-  void memory(ByteReader& reader) {
-    module_.memory = read_limits(reader);
-    module_.has_shared_memory |= module_.memory->is_shared;
-  }
-
   void global(ByteReader& reader) {
     auto type = read_type(reader);
     bool is_mutable = reader.byte() == 1;
     if (type) module_.globals.push_back({*type, is_mutable});
-    constant_expression(reader);
-  }
-
-  // A few constant instructions up to `end`.
-  void constant_expression(ByteReader& reader) {
-    while (reader.ok()) {
-      switch (reader.byte()) {
-        case 0x0b:
-          return;
-        case 0x23:
-        case 0xd2:
-          reader.u32();
-          break;
-        case 0x41:
-        case 0xd0:
-          reader.s33();
-          break;
-        case 0x42:
-          reader.s64();
-          break;
-        case 0x43:
-          reader.skip(4);
-          break;
-        case 0x44:
-          reader.skip(8);
-          break;
-        case 0x6a:
-        case 0x6b:
-        case 0x6c:
-        case 0x7c:
-        case 0x7d:
-        case 0x7e:
-          break;
-        case 0xfd:
-          if (reader.u32() != 12) return reader.fail();
-          reader.skip(16);
-          break;
-        default:
-          return reader.fail();
-      }
-    }
+    each_constant_instruction(reader, [](const Instruction&) {});
   }
 
   void export_item(ByteReader& reader) {
@@ -220,12 +180,70 @@ class Decoder {
       module_.exported_functions.push_back(index);
     }
     module_.exports.push_back(std::move(item));
+    module_.exported_indices.push_back(index);
   }
 
   CoreModule& module_;
 };
 
+class ReferenceFinder {
+ public:
+  explicit ReferenceFinder(std::span<const uint8_t> section) : reader_(section) {}
+
+  std::optional<std::vector<FunctionReference>> find(SectionId id) {
+    const uint32_t count = reader_.u32();
+    for (uint32_t index = 0; index < count && reader_.ok(); ++index) {
+      if (id == SectionId::element) {
+        segment();
+      } else {
+        reader_.skip(2);  // a global's type
+        expression();
+      }
+    }
+    if (!reader_.ok()) return std::nullopt;
+    return std::move(found_);
+  }
+
+ private:
+  void segment() {
+    const uint32_t flags = reader_.u32();
+    if (flags > 7) return reader_.fail();
+    const bool is_active = (flags & 1) == 0;
+    const bool has_table_or_kind = (flags & 2) != 0;
+    const bool has_expressions = (flags & 4) != 0;
+    if (is_active && has_table_or_kind) reader_.u32();
+    if (is_active) expression();
+    if ((flags & 3) != 0) reader_.byte();  // element kind or type
+    const uint32_t count = reader_.u32();
+    for (uint32_t index = 0; index < count && reader_.ok(); ++index) {
+      if (has_expressions) {
+        expression();
+      } else {
+        const size_t begin = reader_.position();
+        const uint32_t function = reader_.u32();
+        found_.push_back({begin, reader_.position(), function});
+      }
+    }
+  }
+
+  void expression() {
+    each_constant_instruction(reader_, [&](const Instruction& instruction) {
+      if (instruction.kind != Instruction::Kind::function) return;
+      found_.push_back({instruction.begin + 1, instruction.end, instruction.index});
+    });
+  }
+
+  ByteReader reader_;
+  std::vector<FunctionReference> found_;
+};
+
 }  // namespace
+
+std::optional<std::vector<FunctionReference>> function_references(const Section& section) {
+  if (section.id != SectionId::element && section.id != SectionId::global)
+    return std::vector<FunctionReference>();
+  return ReferenceFinder(section.bytes).find(section.id);
+}
 
 Result<CoreModule> decode_core_module(std::span<const uint8_t> bytes) {
   constexpr uint8_t kHeader[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};

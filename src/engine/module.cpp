@@ -1,7 +1,11 @@
+#include <algorithm>
+#include <mutex>
+
 #include "engine/code_keeper.h"
 #include "engine/compile.h"
 #include "engine/core_binary.h"
 #include "engine/engine_state.h"
+#include "engine/memory_access.h"
 #include "engine/module_impl.h"
 #include "engine/rewrite.h"
 #include "engine/scan.h"
@@ -14,16 +18,32 @@ std::string build_of_engine() {
   return fmt::format("V8 {} rewriting {} {}", v8_version(), kRewritingVersion, engine_flags());
 }
 
-ModuleFacts facts_of(CoreModule decoded, Rewritten& rewritten, bool resettable) {
+// The access module, for as long as a module needs it.
+Result<std::shared_ptr<const ModuleImpl>> shared_access_module() {
+  static std::mutex mutex;
+  static std::weak_ptr<const ModuleImpl> known;
+  std::lock_guard lock(mutex);
+  if (auto module = known.lock()) return module;
+  WATTLE_TRY(auto compiled, Module::compile(access_module(), {}));
+  auto module = std::static_pointer_cast<const ModuleImpl>(compiled);
+  known = module;
+  return module;
+}
+
+Result<ModuleFacts> facts_of(CoreModule decoded, Rewritten& rewritten, bool resettable) {
   ModuleFacts facts;
   facts.imports = std::move(decoded.imports);
   facts.exports = std::move(decoded.exports);
-  facts.memory = decoded.memory;
+  facts.memories = std::move(decoded.memories);
   facts.tables = decoded.tables;
   facts.resettable = resettable;
   facts.memory_import = std::move(rewritten.memory_import);
   facts.save_export = std::move(rewritten.save_export);
   facts.restore_export = std::move(rewritten.restore_export);
+  facts.several_memories = std::move(rewritten.memories);
+  if (facts.several_memories) {
+    WATTLE_TRY(facts.access, shared_access_module());
+  }
   return facts;
 }
 
@@ -34,12 +54,24 @@ std::span<const uint8_t> code_in(const std::optional<CachedModule>& cached) {
 // Guests have no threads: a wait on shared memory would stop a worker for all its guests.
 Result<CoreModule> decode_without_threads(std::span<const uint8_t> bytes) {
   WATTLE_TRY(CoreModule decoded, decode_core_module(bytes));
-  if (decoded.has_shared_memory) {
+  if (std::any_of(decoded.memories.begin(), decoded.memories.end(),
+                  [](const CoreMemory& memory) { return memory.is_shared; })) {
     return failure(ErrorCode::invalid,
                    "the core module is invalid: shared memory needs threads, which are not "
                    "part of WASI 0.2");
   }
   return decoded;
+}
+
+// Whether the module is valid, all of it. V8 sees the original: rewriting an invalid module could make it
+// valid.
+Result<void> check_valid(CompilingIsolate& isolate, std::span<const uint8_t> bytes) {
+  if (isolate.validates(bytes)) return {};
+  WATTLE_TRY(const CoreModule decoded, decode_core_module(bytes));
+  if (decoded.memories.size() < 2) return failure(isolate.refusal(bytes));
+  WATTLE_TRY(const Bytes projection, project_to_one_memory(decoded));
+  if (!isolate.validates(projection)) return failure(isolate.refusal(projection));
+  return {};
 }
 
 }  // namespace
@@ -51,17 +83,21 @@ Result<std::shared_ptr<const Module>> Module::compile(std::span<const uint8_t> b
   std::string key = cache.enabled() ? CodeCache::key_of(bytes, build_of_engine()) : std::string();
   const std::optional<CachedModule> cached = cache.load(key);
   CompilingIsolate isolate;
-  // V8 sees the original first: rewriting an invalid module could make it valid. What is in the cache was
-  // valid.
-  if (!cached && !isolate.validates(bytes)) return failure(isolate.refusal(bytes));
+  if (!cached) WATTLE_CHECK(check_valid(isolate, bytes));  // what is in the cache was valid
   WATTLE_TRY(CoreModule decoded, decode_without_threads(bytes));
   const bool resettable = cached ? cached->facts.resettable : changes_only_memory_and_globals(decoded);
   Rewritten rewritten = rewrite(decoded);
+  // Code is not validated when it is compiled, and here much of it is not the module's own.
+  if (!cached && rewritten.memories && !isolate.validates(rewritten.bytes)) {
+    return failure(Error(ErrorCode::unsupported,
+                         "the core module has several memories, and is too large for that",
+                         isolate.refusal(rewritten.bytes)));
+  }
   WATTLE_TRY(auto code, isolate.load_or_compile(rewritten.bytes, code_in(cached)));
+  WATTLE_TRY(ModuleFacts facts, facts_of(std::move(decoded), rewritten, resettable));
   // Not made in one piece with its count: whoever remembers it after it is gone would keep its room.
-  auto module = std::shared_ptr<const ModuleImpl>(
-      new ModuleImpl(facts_of(std::move(decoded), rewritten, resettable), options, std::move(key),
-                     std::make_shared<v8::CompiledWasmModule>(code)));
+  auto module = std::shared_ptr<const ModuleImpl>(new ModuleImpl(
+      std::move(facts), options, std::move(key), std::make_shared<v8::CompiledWasmModule>(code)));
   if (cache.enabled()) CodeKeeper::instance().keep(module, code_in(cached).size(), !cached);
   return module;
 }
@@ -72,7 +108,7 @@ Result<std::shared_ptr<const Module>> Module::restore(std::span<const uint8_t> b
   if (!started()) return failure(not_started());
   WATTLE_TRY(CoreModule decoded, decode_without_threads(bytes));
   Rewritten rewritten = rewrite(decoded);
-  ModuleFacts facts = facts_of(std::move(decoded), rewritten, record.resettable);
+  WATTLE_TRY(ModuleFacts facts, facts_of(std::move(decoded), rewritten, record.resettable));
   return std::shared_ptr<const ModuleImpl>(
       new ModuleImpl(std::move(facts), options, record.cache_key, std::move(rewritten.bytes)));
 }
@@ -80,7 +116,7 @@ Result<std::shared_ptr<const Module>> Module::restore(std::span<const uint8_t> b
 Result<void> Module::validate(std::span<const uint8_t> bytes) {
   if (!started()) return failure(not_started());
   CompilingIsolate isolate;
-  if (!isolate.validates(bytes)) return failure(isolate.refusal(bytes));
+  WATTLE_CHECK(check_valid(isolate, bytes));
   if (auto decoded = decode_without_threads(bytes); !decoded) return failure(std::move(decoded).error());
   return {};
 }

@@ -10,20 +10,25 @@
 
 #include "engine/core_binary.h"
 #include "engine/engine.h"
+#include "engine/multi_memory.h"
 
 namespace wattle::engine {
+
+class ModuleImpl;
 
 // Facts about a module that outlive its bytes.
 struct ModuleFacts {
   std::vector<ModuleImport> imports;
   std::vector<ModuleExport> exports;
   std::unordered_map<std::string_view, uint32_t> export_index;  // views into `exports`
-  std::optional<CoreMemory> memory;
+  std::vector<CoreMemory> memories;                             // all, imported ones first
   uint32_t tables = 0;
   bool resettable = false;
   // What rewriting added; empty: nothing.
   std::string memory_import;
   std::string save_export, restore_export;
+  std::optional<MemoryFacts> several_memories;  // of a module with more than one
+  std::shared_ptr<const ModuleImpl> access;     // the access module, for such a one
 };
 
 class ModuleImpl final : public Module, public std::enable_shared_from_this<ModuleImpl> {

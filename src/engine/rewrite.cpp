@@ -1,30 +1,13 @@
 #include "engine/rewrite.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/byte_reader.h"
+#include "engine/core_writer.h"
 
 namespace wattle::engine {
 namespace {
-
-using Bytes = std::vector<uint8_t>;
-
-void put_u64(Bytes& out, uint64_t value) {
-  do {
-    uint8_t low = value & 0x7f;
-    value >>= 7;
-    out.push_back(value != 0 ? low | 0x80 : low);
-  } while (value != 0);
-}
-
-void put_name(Bytes& out, std::string_view name) {
-  put_u64(out, name.size());
-  out.insert(out.end(), name.begin(), name.end());
-}
-
-void put(Bytes& out, std::span<const uint8_t> bytes) {
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
 
 // A reserved name that the module does not use itself.
 template <class Items, class Uses>
@@ -33,26 +16,6 @@ std::string unused_name(std::string name, const Items& items, Uses uses) {
     name += '\'';
   }
   return name;
-}
-
-uint8_t encoding_of(CoreType type) {
-  switch (type) {
-    case CoreType::i32:
-      return 0x7f;
-    case CoreType::i64:
-      return 0x7e;
-    case CoreType::f32:
-      return 0x7d;
-    case CoreType::f64:
-      return 0x7c;
-    case CoreType::v128:
-      return 0x7b;
-    case CoreType::funcref:
-      return 0x70;
-    case CoreType::externref:
-      return 0x6f;
-  }
-  return 0;
 }
 
 void put_zero(Bytes& out, CoreType type) {
@@ -83,51 +46,59 @@ void put_zero(Bytes& out, CoreType type) {
   out.push_back(0x0b);
 }
 
-// The additions to one section: `count` items, already encoded.
-struct Addition {
-  uint32_t count = 0;
-  Bytes items;
-};
-
 class Rewriter {
  public:
-  explicit Rewriter(const CoreModule& module) : module_(module) {}
+  explicit Rewriter(const CoreModule& module)
+      : module_(module), types_(static_cast<uint32_t>(module.types.size())) {}
 
   Rewritten run() {
     size_t expected = 4096;  // what is added is small
     for (const Section& section : module_.sections) expected += section.bytes.size() + 6;
     result_.bytes.reserve(expected);
+    if (module_.memories.size() > 1) several_memories();
     import_memory();
     shadow_globals();
-    constexpr uint8_t kHeader[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
-    put(result_.bytes, kHeader);
+    addition(SectionId::type) = types_.items();
+    put(result_.bytes, kModuleHeader);
     using enum SectionId;
-    for (SectionId id : {type, import, function, table, memory, tag, global, export_, start, element,
-                         data_count, code, data}) {
-      if (id == memory && !result_.memory_import.empty()) continue;
+    for (SectionId id :  // the store makes the memories
+         {type, import, function, table, tag, global, export_, start, element, data_count, code, data}) {
       section(id);
     }
-    names();
+    if (!result_.memories) names();
     return std::move(result_);
   }
 
  private:
-  Addition& addition(SectionId id) { return additions_[static_cast<size_t>(id)]; }
+  CountedItems& addition(SectionId id) { return additions_[static_cast<size_t>(id)]; }
+
+  void several_memories() {
+    MemoryRewriting rewriting = rewrite_memories(module_, kReservedModule);
+    contents_ = std::move(rewriting.contents);
+    imported_functions_ = static_cast<uint32_t>(rewriting.imports.size());
+    CountedItems& imports = addition(SectionId::import);
+    for (const auto& import : rewriting.imports) {
+      put_name(imports.items, import.module);
+      put_name(imports.items, import.name);
+      put_indexed(imports.items, 0, types_.index_of(import.signature));
+      ++imports.count;
+    }
+    for (const auto& function : rewriting.functions) add_function(function.signature, function.instructions);
+    result_.memories = std::move(rewriting.facts);
+  }
 
   void import_memory() {
-    if (!module_.memory) return;
+    if (module_.memories.empty() || !module_.memory_imports.empty()) return;
     result_.memory_import =
         unused_name("memory", module_.imports, [](const ModuleImport& item, const auto& name) {
           return item.module == kReservedModule && item.name == name;
         });
-    Addition& imports = addition(SectionId::import);
-    imports.count = 1;
+    CountedItems& imports = addition(SectionId::import);
+    ++imports.count;
     put_name(imports.items, kReservedModule);
     put_name(imports.items, result_.memory_import);
     imports.items.push_back(2);
-    imports.items.push_back(module_.memory->maximum_pages ? 1 : 0);
-    put_u64(imports.items, module_.memory->minimum_pages);
-    if (module_.memory->maximum_pages) put_u64(imports.items, *module_.memory->maximum_pages);
+    put_memory(imports.items, module_.memories.front());
   }
 
   void shadow_globals() {
@@ -136,7 +107,7 @@ class Rewriter {
       if (module_.globals[index].is_mutable) own.push_back(static_cast<uint32_t>(index));
     }
     if (own.empty()) return;
-    Addition& globals = addition(SectionId::global);
+    CountedItems& globals = addition(SectionId::global);
     Bytes save, restore;
     for (uint32_t index : own) {
       const uint32_t shadow = static_cast<uint32_t>(module_.globals.size()) + globals.count++;
@@ -146,63 +117,57 @@ class Rewriter {
       put_copy(save, index, shadow);
       put_copy(restore, shadow, index);
     }
-    Addition& types = addition(SectionId::type);
-    types.count = 1;
-    types.items = {0x60, 0, 0};
-    result_.save_export = add_function("wattle:save", save);
-    result_.restore_export = add_function("wattle:restore", restore);
+    result_.save_export = export_function("wattle:save", save);
+    result_.restore_export = export_function("wattle:restore", restore);
   }
 
   static void put_copy(Bytes& body, uint32_t from, uint32_t to) {
-    body.push_back(0x23);
-    put_u64(body, from);
-    body.push_back(0x24);
-    put_u64(body, to);
+    put_indexed(body, 0x23, from);
+    put_indexed(body, 0x24, to);
   }
 
-  // A function of the type that was added; returns the name it is exported by.
-  std::string add_function(std::string name, const Bytes& instructions) {
+  // Returns its index.
+  uint64_t add_function(const Signature& signature, const Bytes& instructions) {
+    CountedItems& functions = addition(SectionId::function);
+    put_u64(functions.items, types_.index_of(signature));
+    CountedItems& code = addition(SectionId::code);
+    put_body(code.items, instructions);
+    ++code.count;
+    return module_.functions.size() + imported_functions_ + functions.count++;
+  }
+
+  // A function without parameters; returns the name it is exported by.
+  std::string export_function(std::string name, const Bytes& instructions) {
     name = unused_name(std::move(name), module_.exports,
                        [](const ModuleExport& item, const auto& wanted) { return item.name == wanted; });
-    Addition& functions = addition(SectionId::function);
-    Addition& exports = addition(SectionId::export_);
+    CountedItems& exports = addition(SectionId::export_);
     put_name(exports.items, name);
-    exports.items.push_back(0);
-    put_u64(exports.items, module_.functions.size() + functions.count);
+    put_indexed(exports.items, 0, add_function({}, instructions));
     ++exports.count;
-    put_u64(functions.items, module_.types.size());
-    ++functions.count;
-    Addition& code = addition(SectionId::code);
-    put_u64(code.items, instructions.size() + 2);
-    code.items.push_back(0);  // no locals
-    put(code.items, instructions);
-    code.items.push_back(0x0b);
-    ++code.count;
     return name;
   }
 
-  const Section* find(SectionId id) const {
+  // A section's content, as it is or as having several memories has changed it.
+  std::optional<std::span<const uint8_t>> content(SectionId id) const {
+    if (const auto& changed = contents_[static_cast<size_t>(id)]) return *changed;
     auto found = std::find_if(module_.sections.begin(), module_.sections.end(),
                               [&](const Section& section) { return section.id == id; });
-    return found == module_.sections.end() ? nullptr : &*found;
+    if (found == module_.sections.end()) return std::nullopt;
+    return found->bytes;
   }
 
   void section(SectionId id) {
-    const Section* original = find(id);
-    const Addition& added = addition(id);
-    if (original == nullptr && added.count == 0) return;
+    const auto original = content(id);
+    const CountedItems& added = addition(id);
+    if (!original && added.count == 0) return;
+    if (added.count == 0) return put_section(result_.bytes, id, *original);
+    ByteReader reader(original.value_or(std::span<const uint8_t>()));
+    const uint32_t count = original ? reader.u32() : 0;
+    const auto items = original ? reader.take(reader.remaining()) : std::span<const uint8_t>();
     Bytes& out = result_.bytes;
-    out.push_back(static_cast<uint8_t>(id));
-    if (added.count == 0) {
-      put_u64(out, original->bytes.size());
-      put(out, original->bytes);
-      return;
-    }
-    ByteReader reader(original == nullptr ? std::span<const uint8_t>() : original->bytes);
-    uint32_t count = original == nullptr ? 0 : reader.u32();
-    auto items = original == nullptr ? std::span<const uint8_t>() : reader.take(reader.remaining());
     Bytes counted;
     put_u64(counted, uint64_t{count} + added.count);
+    out.push_back(static_cast<uint8_t>(id));
     put_u64(out, counted.size() + items.size() + added.items.size());
     put(out, counted);
     put(out, items);
@@ -215,16 +180,16 @@ class Rewriter {
       if (section.id != SectionId::custom) continue;
       ByteReader reader(section.bytes);
       if (reader.name() != "name") continue;
-      result_.bytes.push_back(0);
-      put_u64(result_.bytes, section.bytes.size());
-      put(result_.bytes, section.bytes);
-      return;
+      return put_section(result_.bytes, SectionId::custom, section.bytes);
     }
   }
 
   const CoreModule& module_;
   Rewritten result_;
-  Addition additions_[14];
+  FunctionTypes types_;
+  std::array<std::optional<Bytes>, kSectionIds> contents_;  // of sections that change other than by additions
+  uint32_t imported_functions_ = 0;                         // that are added
+  CountedItems additions_[kSectionIds];
 };
 
 }  // namespace

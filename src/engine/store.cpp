@@ -12,7 +12,6 @@
 namespace wattle::engine {
 namespace {
 
-constexpr uint64_t kWasmPageBytes = 65536;
 // Tables are in V8's heap, each of up to EngineOptions::max_table_elements elements.
 constexpr uint32_t kMostTables = 200;
 constexpr size_t kMostHeapBytes = size_t{256} << 20;
@@ -118,49 +117,6 @@ uint32_t Store::Impl::add_value(v8::Local<v8::Value> value) {
   return static_cast<uint32_t>(values.size() - 1);
 }
 
-uint64_t Store::Impl::memory_bytes() const {
-  uint64_t total = 0;
-  for (const MemoryEntry& memory : memories) total += memory.bytes;
-  return total;
-}
-
-Result<v8::Local<v8::Value>> Store::Impl::make_memory(const ModuleImpl& module) {
-  const CoreMemory& declared = *module.facts().memory;
-  const uint64_t initial_bytes = declared.minimum_pages * kWasmPageBytes;
-  const uint64_t module_limit = module.options().max_memory_bytes;
-  if (initial_bytes > module_limit || memory_bytes() + initial_bytes > options.max_memory_bytes) {
-    return failure(
-        Error(ErrorCode::memory_exceeded,
-              fmt::format("the guest needs {} bytes of memory to begin with, and may have {}",
-                          memory_bytes() + initial_bytes, std::min(module_limit, options.max_memory_bytes)))
-            .with_remedy("raise the memory limit of the component"));
-  }
-  const uint64_t most_pages =
-      std::min({declared.maximum_pages.value_or(65536), module_limit / kWasmPageBytes,
-                options.max_memory_bytes / kWasmPageBytes, uint64_t{engine_options().max_memory_pages}});
-  v8::Isolate* v8_isolate = isolate.get();
-  auto in_context = local(context);
-  v8::Local<v8::Name> names[] = {to_string(v8_isolate, "initial"), to_string(v8_isolate, "maximum")};
-  v8::Local<v8::Value> limits_of[] = {
-      v8::Number::New(v8_isolate, static_cast<double>(declared.minimum_pages)),
-      v8::Number::New(v8_isolate, static_cast<double>(std::max(most_pages, declared.minimum_pages)))};
-  v8::Local<v8::Value> descriptor = v8::Object::New(v8_isolate, v8::Null(v8_isolate), names, limits_of, 2);
-  v8::TryCatch caught(v8_isolate);
-  MemoryBudget* budget = exchange_thread_budget(nullptr);
-  auto made = local(memory_constructor)->NewInstance(in_context, 1, &descriptor);
-  exchange_thread_budget(budget);
-  v8::Local<v8::Object> memory;
-  if (!made.ToLocal(&memory)) {
-    return failure(
-        Error(ErrorCode::memory_exceeded,
-              "no room for one more linear memory: " + exception_text(v8_isolate, caught))
-            .with_remedy("each takes 10 GiB of the process's address space; run fewer instances in "
-                         "one process"));
-  }
-  add_memory(memory.As<v8::WasmMemoryObject>());
-  return v8::Local<v8::Value>(memory);
-}
-
 Result<v8::Local<v8::Value>> Store::Impl::value_of(Extern item, const ModuleImport& import) {
   if (item.kind != import.kind) {
     return failure(ErrorCode::unlinkable, "the core import \"{}\" \"{}\" is a {}, and was given a {}",
@@ -183,9 +139,11 @@ Result<v8::Local<v8::Value>> Store::Impl::value_of(Extern item, const ModuleImpo
   }
 }
 
-// {module: {name: value}}. No object has a prototype, so no name means anything by itself.
+// {module: {name: value}}. No object has a prototype, so no name means anything by itself. `memories`: takes
+// where the instance's memories are.
 Result<v8::Local<v8::Object>> Store::Impl::import_object(const ModuleImpl& module,
-                                                         std::span<const Extern> imports) {
+                                                         std::span<const Extern> imports,
+                                                         std::vector<uint32_t>& memories_used) {
   v8::Isolate* v8_isolate = isolate.get();
   auto in_context = local(context);
   auto bare = [&] { return v8::Object::New(v8_isolate, v8::Null(v8_isolate), nullptr, nullptr, 0); };
@@ -206,9 +164,20 @@ Result<v8::Local<v8::Object>> Store::Impl::import_object(const ModuleImpl& modul
     WATTLE_TRY(auto value, value_of(imports[index], import));
     put(import.module, import.name, value);
   }
-  if (module.facts().memory) {
-    WATTLE_TRY(auto memory, make_memory(module));
-    put(kReservedModule, module.facts().memory_import, memory);
+  WATTLE_TRY(memories_used, memories_of(module, imports));
+  const ModuleFacts& facts = module.facts();
+  if (!facts.memory_import.empty()) {
+    put(kReservedModule, facts.memory_import, local(memories[memories_used.front()].object));
+  }
+  if (!facts.several_memories) return all;
+  for (size_t memory = 1; memory < memories_used.size(); ++memory) {
+    const std::string& from = facts.several_memories->access_imports[memory];
+    if (from.empty()) continue;
+    WATTLE_TRY(auto functions_for_it, access_to(memories_used[memory], *facts.access));
+    all->CreateDataProperty(in_context, to_string(v8_isolate, from), functions_for_it).Check();
+  }
+  if (const std::string& from = facts.several_memories->operate_import; !from.empty()) {
+    put(from, "", make_operate(module, memories_used));
   }
   return all;
 }
@@ -231,32 +200,40 @@ Result<InstanceHandle> Store::instantiate(const Module& module_interface, std::s
   if (store.find_reason_to_stop()) return failure(*store.stop);
   v8::Isolate* isolate = store.isolate.get();
   v8::HandleScope handles(isolate);
-  auto context = local(store.context);
-  v8::TryCatch caught(isolate);
-  WATTLE_TRY(auto code, module.code(context));
-  v8::Local<v8::WasmModuleObject> module_object;
-  if (!v8::WasmModuleObject::FromCompiledModule(isolate, *code).ToLocal(&module_object)) {
-    return failure(ErrorCode::internal, "V8 does not take its compiled code: {}",
-                   exception_text(isolate, caught));
-  }
-  WATTLE_TRY(v8::Local<v8::Object> given, store.import_object(module, imports));
-  v8::Local<v8::Value> arguments[] = {module_object, given};
-  v8::Local<v8::Object> instance;
-  ++store.depth;
-  auto made = local(store.instance_constructor)->NewInstance(context, 2, arguments);
-  --store.depth;
-  // V8 returns an empty object, not nothing, when a start function throws.
-  if (!made.ToLocal(&instance) || caught.HasCaught()) {
-    if (store.terminating || caught.HasTerminated()) return failure(store.call_failed(caught));
-    store.broken = true;
-    return failure(instantiation_error_of(exception_text(isolate, caught)));
-  }
-  if (store.terminating && store.depth == 0) store.clear_termination();
-  auto exports = instance->Get(context, to_string(isolate, "exports")).ToLocalChecked().As<v8::Object>();
-  InstanceEntry entry{v8::Global<v8::Object>(isolate, exports), module.shared_from_this(), {}};
+  std::vector<uint32_t> memories;
+  WATTLE_TRY(v8::Local<v8::Object> given, store.import_object(module, imports, memories));
+  WATTLE_TRY(v8::Local<v8::Object> exports, store.make_instance(module, given));
+  InstanceEntry entry{v8::Global<v8::Object>(isolate, exports), module.shared_from_this(), {}, {}};
   entry.known_exports.resize(module.exports().size());
+  if (module.facts().several_memories) entry.memories = std::move(memories);
   store.instances.push_back(std::move(entry));
   return InstanceHandle{static_cast<uint32_t>(store.instances.size() - 1)};
+}
+
+Result<v8::Local<v8::Object>> Store::Impl::make_instance(const ModuleImpl& module,
+                                                         v8::Local<v8::Object> imports) {
+  v8::Isolate* v8_isolate = isolate.get();
+  auto in_context = local(context);
+  v8::TryCatch caught(v8_isolate);
+  WATTLE_TRY(auto code, module.code(in_context));
+  v8::Local<v8::WasmModuleObject> module_object;
+  if (!v8::WasmModuleObject::FromCompiledModule(v8_isolate, *code).ToLocal(&module_object)) {
+    return failure(ErrorCode::internal, "V8 does not take its compiled code: {}",
+                   exception_text(v8_isolate, caught));
+  }
+  v8::Local<v8::Value> arguments[] = {module_object, imports};
+  v8::Local<v8::Object> instance;
+  ++depth;
+  auto made = local(instance_constructor)->NewInstance(in_context, 2, arguments);
+  --depth;
+  // V8 returns an empty object, not nothing, when a start function throws.
+  if (!made.ToLocal(&instance) || caught.HasCaught()) {
+    if (terminating || caught.HasTerminated()) return failure(call_failed(caught));
+    broken = true;
+    return failure(instantiation_error_of(exception_text(v8_isolate, caught)));
+  }
+  if (terminating && depth == 0) clear_termination();
+  return instance->Get(in_context, to_string(v8_isolate, "exports")).ToLocalChecked().As<v8::Object>();
 }
 
 Result<Extern> Store::exported(InstanceHandle handle, std::string_view name) {
@@ -269,12 +246,17 @@ Result<Extern> Store::exported(InstanceHandle handle, std::string_view name) {
   }
   auto& known = instance.known_exports[found->second];
   if (known) return *known;
+  const ModuleExport& item = facts.exports[found->second];
+  Extern result{item.kind, 0};
+  if (item.kind == ExternKind::memory && facts.several_memories) {
+    result.index = instance.memories[facts.several_memories->export_memories[found->second]];
+    known = result;
+    return result;
+  }
   v8::HandleScope handles(store.isolate.get());
   auto value = local(instance.exports)
                    ->Get(local(store.context), to_string(store.isolate.get(), name))
                    .ToLocalChecked();
-  const ModuleExport& item = facts.exports[found->second];
-  Extern result{item.kind, 0};
   switch (item.kind) {
     case ExternKind::function:
       result.index = store.add_function(value.As<v8::Function>(), item.signature);

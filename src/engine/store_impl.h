@@ -1,5 +1,5 @@
-// What a Store is made of. See the files by job: store.cpp (making things), call.cpp (the hot path),
-// scope.cpp (entering, waiting, ending), image.cpp (going back).
+// What a Store is made of. See the files by job: store.cpp (making things), memories.cpp, call.cpp (the hot
+// path), scope.cpp (entering, waiting, ending), image.cpp (going back).
 #pragma once
 
 #include <v8.h>
@@ -41,12 +41,23 @@ struct MemoryEntry {
   v8::Global<v8::WasmMemoryObject> object;
   uint8_t* base = nullptr;
   size_t bytes = 0;
+  uint64_t maximum_pages = 0;          // as V8 knows it
+  v8::Global<v8::Object> access = {};  // exports of the access module for it, once needed
+};
+
+// What a module with more than one memory does to them in C++, for one instance.
+struct MemoryOperations {
+  Store::Impl* store;
+  std::shared_ptr<const ModuleImpl> module;
+  std::vector<uint32_t> memories;  // of the instance, as positions in Store::Impl::memories
+  std::vector<bool> dropped;       // by data segment
 };
 
 struct InstanceEntry {
   v8::Global<v8::Object> exports;
   std::shared_ptr<const ModuleImpl> module;
   std::vector<std::optional<Extern>> known_exports;  // by position in module->exports()
+  std::vector<uint32_t> memories;                    // if several: as positions in Store::Impl::memories
 };
 
 // What the thread that uses a store first has of it, for good.
@@ -95,13 +106,25 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   uint32_t add_function(v8::Local<v8::Function> function, const Signature& signature);
   uint32_t add_memory(v8::Local<v8::WasmMemoryObject> memory);
   uint32_t add_value(v8::Local<v8::Value> value);
-  Result<v8::Local<v8::Value>> make_memory(const ModuleImpl& module);
   Result<v8::Local<v8::Value>> value_of(Extern item, const ModuleImport& import);
-  Result<v8::Local<v8::Object>> import_object(const ModuleImpl& module, std::span<const Extern> imports);
+  Result<v8::Local<v8::Object>> import_object(const ModuleImpl& module, std::span<const Extern> imports,
+                                              std::vector<uint32_t>& memories_used);
+  // The exports of a new instance.
+  Result<v8::Local<v8::Object>> make_instance(const ModuleImpl& module, v8::Local<v8::Object> imports);
+
+  // ---- Memories (memories.cpp) ----
   uint64_t memory_bytes() const;
+  // All of an instance, as positions in `memories`: those given, and its own, which are made.
+  Result<std::vector<uint32_t>> memories_of(const ModuleImpl& module, std::span<const Extern> imports);
+  Result<uint32_t> make_memory(const CoreMemory& declared, uint64_t module_limit_bytes);
+  // The functions of the access module for a memory.
+  Result<v8::Local<v8::Object>> access_to(uint32_t memory, const ModuleImpl& access_module);
+  // The function that does the module's MemoryFacts::operations.
+  v8::Local<v8::Function> make_operate(const ModuleImpl& module, std::vector<uint32_t> memories_used);
 
   // ---- Calling (call.cpp) ----
   Error call_failed(const v8::TryCatch& caught);
+  Extern make_host_function(const Signature& signature, HostCallback callback, void* host_context);
   // An outermost call has ended: whatever was to end it is over.
   void clear_termination();
 
@@ -116,6 +139,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   std::deque<FunctionEntry> functions;
   std::deque<HostFunction> host_functions;
   std::deque<MemoryEntry> memories;
+  std::deque<MemoryOperations> memory_operations;
   uint32_t tables = 0;                        // that instances have defined
   std::vector<v8::Global<v8::Value>> values;  // tables, globals, tags
   std::vector<InstanceEntry> instances;

@@ -24,7 +24,9 @@ std::vector<uint8_t> assemble(std::string_view text) {
   const std::string source = std::string(directory) + "/module.wat";
   const std::string binary = std::string(directory) + "/module.wasm";
   std::ofstream(source) << text;
-  if (std::system(("wat2wasm " + source + " -o " + binary).c_str()) != 0) give_up("wat2wasm failed");
+  if (std::system(("wat2wasm --enable-multi-memory --enable-threads " + source + " -o " + binary).c_str()) !=
+      0)
+    give_up("wat2wasm failed");
   std::ifstream file(binary, std::ios::binary);
   std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
   std::filesystem::remove_all(directory);
