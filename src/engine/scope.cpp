@@ -97,7 +97,6 @@ void Store::Impl::enter(const CallLimits& call_limits) {
 
 void Store::Impl::leave() {
   end_segment();
-  turns.end();
   if (++scopes_left % kTasksEvery == 0) run_tasks(platform(), isolate.get());
   entered = false;
   if (fiber != nullptr) fiber->set_switch_observer(outer_observer);
@@ -173,7 +172,6 @@ bool Store::Impl::find_reason_to_stop() {
 void Store::Impl::give_way() {
   constexpr Duration kPatience = std::chrono::milliseconds(10);
   long_running = true;
-  turns.begin();
   has_whole_slice = !fiber->give_way(kPatience);
   find_reason_to_stop();
 }

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <utility>
 
 namespace wattle::engine {
 namespace {
@@ -24,35 +23,15 @@ struct Attributes {
   uint64_t period_ns = 0;
 };
 
-struct ThreadTurns {
-  int wanted = 0;
-  bool short_now = false;
-  Attributes usual;
-
-  void shorten() {
-    if (syscall(SYS_sched_getattr, 0, &usual, sizeof usual, 0) != 0) return;
-    // Real-time and deadline threads are scheduled by other rules, which somebody has chosen.
-    if (usual.policy != SCHED_OTHER && usual.policy != SCHED_BATCH) return;
-    Attributes attributes = usual;
-    attributes.turn_ns = kShortTurnNs;
-    short_now = syscall(SYS_sched_setattr, 0, &attributes, 0) == 0;
-  }
-  void restore() {
-    if (std::exchange(short_now, false)) syscall(SYS_sched_setattr, 0, &usual, 0);
-  }
-};
-thread_local ThreadTurns thread_turns;
-
 }  // namespace
 
-void ShortTurns::begin() {
-  if (std::exchange(on_, true)) return;
-  if (thread_turns.wanted++ == 0) thread_turns.shorten();
-}
-
-void ShortTurns::end() {
-  if (!std::exchange(on_, false)) return;
-  if (--thread_turns.wanted == 0) thread_turns.restore();
+void take_short_turns() {
+  Attributes attributes;
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
+  // Real-time and deadline threads are scheduled by other rules, which somebody has chosen.
+  if (attributes.policy != SCHED_OTHER && attributes.policy != SCHED_BATCH) return;
+  attributes.turn_ns = kShortTurnNs;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 }  // namespace wattle::engine

@@ -17,7 +17,6 @@
 #include "engine/module_impl.h"
 #include "engine/platform.h"
 #include "engine/pristine.h"
-#include "engine/short_turns.h"
 #include "engine/watchdog.h"
 
 namespace wattle::engine {
@@ -157,7 +156,6 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   // when it was kept waiting for long, it has a whole slice again.
   bool long_running = false;
   bool has_whole_slice = false;
-  ShortTurns turns;
   Duration cpu_before = Duration::zero();  // of earlier segments in this scope
   WatchedThread* watched = nullptr;
   uintptr_t stack_limit = 0;

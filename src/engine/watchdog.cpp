@@ -105,8 +105,7 @@ class Watchdog {
     constexpr int kIdleTicks = 200;
     constexpr unsigned long kSlackNs = 10'000;
     prctl(PR_SET_TIMERSLACK, kSlackNs, 0, 0, 0);
-    ShortTurns turns;
-    turns.begin();
+    take_short_turns();
     int idle = 0, close = 0;
     while (true) {
       const timespec tick{0, close > 0 ? kCloseTickNs : kTickNs};
@@ -197,6 +196,7 @@ struct WatchedThreadOwner {
 
 void WatchedThread::adopt() {
   tick_ns();
+  take_short_turns();
   if (pthread_getcpuclockid(pthread_self(), &cpu_clock_) != 0) cpu_clock_ = CLOCK_THREAD_CPUTIME_ID;
 }
 

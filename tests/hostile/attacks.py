@@ -12,6 +12,8 @@ REFUSED = {"200"}
 TRAPPED = {"500"}
 # The guest used up its CPU time or the deadline; 503 while others wait for its instance.
 OUT_OF_TIME = {"500", "504", "503"}
+# The host sends a head that was set as soon as the guest waits or is interrupted, then ends the body early.
+CUT = {"cut"}
 # The head may be out already, or the connection may end before it could be sent.
 ENDED_LATE = {"cut", "closed", "500", "504"}
 
@@ -29,7 +31,7 @@ ATTACKS = {
     "/eat-handles": TRAPPED,
     "/eat-pollables": TRAPPED,
     "/eat-fields": REFUSED | TRAPPED,
-    "/flood": ENDED_LATE,
+    "/flood": CUT,
     "/flood-stderr": OUT_OF_TIME,
     "/write-unchecked": ENDED_LATE,
     # handles
@@ -64,7 +66,7 @@ ATTACKS = {
     # the protocol
     "/no-answer": TRAPPED,
     "/trap-after-head": ENDED_LATE,
-    "/spin-after-head": ENDED_LATE,
+    "/spin-after-head": CUT,
     "/leave-body-open": ENDED_LATE,
     "/bad-status": REFUSED,
     "/split-headers": REFUSED,

@@ -4,10 +4,13 @@
 //
 // Prints one line: requests wrong p50-us p99-us max-us. "wrong" counts answers that are not 200 with BODY,
 // and lost connections. A request that could not be sent on time because the one before was still out counts
-// from the time it was due: slow answers cannot hide by slowing the client down.
+// from the time it was due: slow answers cannot hide by slowing the client down. The client asks the kernel
+// for short turns on the processor (Linux 6.12), by which it is let in soon beside other programs: else it
+// would measure its own waits.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -101,6 +104,19 @@ void run_connection(const Plan& plan, Clock::time_point due, Outcome& outcome) {
   if (connection >= 0) close(connection);
 }
 
+void take_short_turns() {
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns, deadline_ns, period_ns;
+  } attributes{};
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
+  attributes.runtime_ns = 100'000;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
 bool read_number(const char* text, int most, int& number) {
   number = std::atoi(text);
   return number >= 1 && number <= most;
@@ -117,6 +133,7 @@ int main(int argument_count, char** arguments) {
     std::fprintf(stderr, "usage: paced_client PORT PATH BODY REQUESTS-PER-SECOND CONNECTIONS SECONDS\n");
     return 2;
   }
+  take_short_turns();  // all threads inherit it
   Plan plan;
   plan.port = static_cast<uint16_t>(port);
   plan.request = std::string("GET ") + arguments[2] + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
