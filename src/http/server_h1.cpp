@@ -401,7 +401,10 @@ void H1Driver::pump_response() {
   if (head_open_) complete_head();
   for (;;) {
     const auto state = complete_ ? BodySender::State::complete : sender_.fill(transport_);
-    if (state == BodySender::State::failed) return break_connection();
+    if (state == BodySender::State::failed) {
+      (void)transport_.flush();  // the head may not be out yet: the client sees an answer that was cut
+      return break_connection();
+    }
     complete_ = state == BodySender::State::complete;
     const auto flushed = transport_.flush();
     if (flushed == Progress::failed) return lose_client();
