@@ -303,7 +303,7 @@ TEST(MultiMemory, AllMemoriesTogetherAreBounded) {
   ASSERT_TRUE(guest.start());
   EXPECT_EQ(*guest.call("grow b", {4}), 0xffffffff);
   EXPECT_EQ(*guest.call("grow b", {2}), 3u);
-  EXPECT_EQ(*guest.call("grow a", {2}), 0xffffffff);
+  EXPECT_EQ(*guest.call("grow a", {3}), 0xffffffff);
   EXPECT_EQ(*guest.call("grow a", {1}), 2u);
   EXPECT_EQ(*guest.call("grow b", {1}), 0xffffffff);
   EXPECT_EQ(guest.view("b").bytes, 5 * kPage);
