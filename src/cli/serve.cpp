@@ -1,6 +1,7 @@
 // wattle serve: an HTTP component behind a port. Each worker thread has its own server, instance pool and
 // clients; they share the compiled component and nothing else.
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <future>

@@ -1,5 +1,6 @@
 #include "component/core_module.h"
 
+#include <algorithm>
 #include <array>
 #include <unordered_set>
 

@@ -1,5 +1,6 @@
 // Calls from C++ into guests and back.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 

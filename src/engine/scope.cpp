@@ -1,6 +1,9 @@
 // Entering and leaving a store, and everything that can end guest code or make it wait.
 
 #include "engine/engine_state.h"
+
+#include <algorithm>
+
 #include "engine/store_impl.h"
 
 namespace wattle::engine {

@@ -1,5 +1,8 @@
 // HTTP/2 as a client: many requests on one connection, which is shared while it is open.
 #include "http/client_core.h"
+
+#include <algorithm>
+
 #include "http/h2_session.h"
 
 namespace wattle::http {

@@ -1,5 +1,8 @@
 // HTTP/2 between our client and our server, and our server against hand-made frames.
 #include "http/client.h"
+
+#include <algorithm>
+
 #include "http/test_support.h"
 
 namespace wattle::http {

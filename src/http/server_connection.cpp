@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cassert>
 
 #include "http/server_core.h"

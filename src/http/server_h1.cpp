@@ -1,6 +1,9 @@
 // HTTP/1.1 and 1.0 on one connection. The connection's fiber reads a head, runs the handler and sees the
 // response out; bodies move both ways by events, without a fiber, while the handler runs or waits.
 #include "http/h1_body.h"
+
+#include <algorithm>
+
 #include "http/h1_writer.h"
 #include "http/server_core.h"
 

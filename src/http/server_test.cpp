@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 

@@ -1,6 +1,8 @@
 // wasi:clocks: monotonic-clock and wall-clock.
 #pragma once
 
+#include <algorithm>
+
 #include "runtime/runtime.h"
 #include "wasi/context.h"
 

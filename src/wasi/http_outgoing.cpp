@@ -1,5 +1,7 @@
 #include "wasi/http_outgoing.h"
 
+#include <algorithm>
+
 #include "http/h1_parser.h"
 #include "wasi/clocks.h"
 

@@ -1,5 +1,6 @@
 #include "wasi/io.h"
 
+#include <algorithm>
 #include <array>
 #include <thread>
 

@@ -1,5 +1,7 @@
 #include "wasi/random.h"
 
+#include <algorithm>
+
 #include "wasi/clocks.h"
 #include "wasi/test_support.h"
 
