@@ -86,6 +86,16 @@ class MemoryInFront {
   Bytes out_;
 };
 
+// An atomic access can be out of bounds and unaligned at once. What it traps with then is up to V8, whose two
+// compilers do not agree in newer versions.
+bool is_same_trap(const std::string& name, const std::string& error, const std::string& other) {
+  const auto is_either = [](const std::string& message) {
+    return message == "unaligned atomic" || message == "out of bounds memory access";
+  };
+  return error == other ||
+         (name.find(".atomic.") != std::string::npos && is_either(error) && is_either(other));
+}
+
 // Runs the same calls on a module and on that module with its memory as memory 1.
 class TwoWays {
  public:
@@ -100,7 +110,7 @@ class TwoWays {
     const auto [value, error] = sides_[0].call(name, arguments);
     const auto [other_value, other_error] = sides_[1].call(name, arguments);
     const std::string call = name + " " + (arguments.empty() ? "" : std::to_string(arguments[0]));
-    EXPECT_EQ(error, other_error) << call;
+    EXPECT_TRUE(is_same_trap(name, error, other_error)) << call << ": " << error << ", " << other_error;
     EXPECT_EQ(value, other_value) << call;
     calls_ += 1;
     traps_ += error.empty() ? 0 : 1;
