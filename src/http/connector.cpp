@@ -86,22 +86,6 @@ Result<std::unique_ptr<Transport>> connect_to(async::Worker& worker, const tcp::
   }
 }
 
-Result<void> shake_hands(Transport& transport, const TlsClientContext& tls, const std::string& host,
-                         WaitingOwner& owner) {
-  TlsSession session = tls.new_session(host);
-  if (!session) return failure(http_error(ErrorCase::internal_error, "cannot make a TLS session"));
-  transport.use_tls(std::move(session));
-  for (;;) {
-    const auto progress = transport.handshake();
-    if (progress == Progress::done) return {};
-    if (progress == Progress::failed) return failure(transport.error());
-    if (transport.at_end())
-      return failure(http_error(ErrorCase::connection_terminated,
-                                "the peer closed the connection in the TLS handshake"));
-    WATTLE_CHECK(owner.wait());
-  }
-}
-
 }  // namespace
 
 Result<Destination> destination_of(const Request& request) {
@@ -172,6 +156,20 @@ Result<std::vector<tcp::endpoint>> look_up(async::OffloadPool& pool, const std::
                                                                      : "the name has no address")));
 }
 
+Result<void> shake_hands(Transport& transport, TlsSession session, WaitingOwner& owner) {
+  if (!session) return failure(http_error(ErrorCase::internal_error, "cannot make a TLS session"));
+  transport.use_tls(std::move(session));
+  for (;;) {
+    const auto progress = transport.handshake();
+    if (progress == Progress::done) return {};
+    if (progress == Progress::failed) return failure(transport.error());
+    if (transport.at_end())
+      return failure(http_error(ErrorCase::connection_terminated,
+                                "the peer closed the connection in the TLS handshake"));
+    WATTLE_CHECK(owner.wait());
+  }
+}
+
 Result<std::unique_ptr<Transport>> connect(async::Worker& worker, const Destination& destination,
                                            std::span<const tcp::endpoint> addresses,
                                            const std::function<Result<void>(const Endpoint&)>& allow,
@@ -189,7 +187,7 @@ Result<std::unique_ptr<Transport>> connect(async::Worker& worker, const Destinat
     }
     auto transport = connect_to(worker, address, owner);
     if (transport && tls != nullptr) {
-      auto shaken = shake_hands(**transport, *tls, destination.host, owner);
+      auto shaken = shake_hands(**transport, tls->new_session(destination.host), owner);
       if (!shaken) transport = failure(shaken.error());
     }
     if (transport) {

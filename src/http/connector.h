@@ -1,4 +1,4 @@
-// Name lookup, TCP and TLS for outgoing connections. Internal to src/http.
+// Name lookup, TCP and TLS for outgoing connections: of src/http's client, and of src/nats.
 #pragma once
 
 #include "async/offload.h"
@@ -34,6 +34,9 @@ class WaitingOwner final : public Transport::Owner {
  private:
   async::Signal changed_;
 };
+
+// The client's side of a TLS handshake, within the fiber's deadline. `owner` is the transport's.
+Result<void> shake_hands(Transport& transport, TlsSession session, WaitingOwner& owner);
 
 // Connects to the first address that `allow` lets through and that answers, and shakes hands if `tls` is
 // given. Bounded by the fiber's deadline. `owner` hears the transport's events until another is set.

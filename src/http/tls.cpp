@@ -52,6 +52,35 @@ Result<void> check_readable(const std::string& file, std::string_view what) {
                      .with_remedy("give the path of a PEM file that this user may read"));
 }
 
+// Its own certificate and key.
+Result<void> use_certificate(SSL_CTX* context, const TlsServerFiles& files) {
+  WATTLE_CHECK(check_readable(files.certificate_file, "certificate"));
+  WATTLE_CHECK(check_readable(files.key_file, "key"));
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate_file.c_str()) != 1)
+    return failure(
+        Error(ErrorCode::invalid_argument, fmt::format("the TLS certificate \"{}\" is not usable: {}",
+                                                       files.certificate_file, take_tls_errors()))
+            .with_remedy("it must hold PEM blocks \"BEGIN CERTIFICATE\", the server's own first"));
+  if (SSL_CTX_use_PrivateKey_file(context, files.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    const bool mismatch = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
+    const std::string why = take_tls_errors();
+    if (mismatch)
+      return failure(Error(ErrorCode::invalid_argument,
+                           fmt::format("the TLS key \"{}\" does not belong to the certificate \"{}\"",
+                                       files.key_file, files.certificate_file))
+                         .with_remedy("give the key that the certificate was made for"));
+    return failure(Error(ErrorCode::invalid_argument,
+                         fmt::format("the TLS key \"{}\" is not usable: {}", files.key_file, why))
+                       .with_remedy("it must hold an unencrypted PEM block \"BEGIN PRIVATE KEY\""));
+  }
+  if (SSL_CTX_check_private_key(context) != 1)
+    return failure(ErrorCode::invalid_argument,
+                   "the TLS key \"{}\" does not belong to the certificate \"{}\": {}", files.key_file,
+                   files.certificate_file, take_tls_errors());
+  return {};
+}
+
 }  // namespace
 
 void TlsDeleter::operator()(SSL_CTX* context) const {
@@ -82,36 +111,13 @@ std::string_view negotiated_protocol(const SSL* session) {
 
 Result<std::shared_ptr<TlsServerContext>> TlsServerContext::load(const TlsServerFiles& files,
                                                                  bool offer_http2) {
-  WATTLE_CHECK(check_readable(files.certificate_file, "certificate"));
-  WATTLE_CHECK(check_readable(files.key_file, "key"));
   auto result = std::make_shared<TlsServerContext>();
   result->offer_http2_ = offer_http2;
   result->context_ = new_context(TLS_server_method());
   SSL_CTX* context = result->context_.get();
   if (context == nullptr)
     return failure(ErrorCode::internal, "cannot make a TLS context: {}", take_tls_errors());
-  ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(context, files.certificate_file.c_str()) != 1)
-    return failure(
-        Error(ErrorCode::invalid_argument, fmt::format("the TLS certificate \"{}\" is not usable: {}",
-                                                       files.certificate_file, take_tls_errors()))
-            .with_remedy("it must hold PEM blocks \"BEGIN CERTIFICATE\", the server's own first"));
-  if (SSL_CTX_use_PrivateKey_file(context, files.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    const bool mismatch = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
-    const std::string why = take_tls_errors();
-    if (mismatch)
-      return failure(Error(ErrorCode::invalid_argument,
-                           fmt::format("the TLS key \"{}\" does not belong to the certificate \"{}\"",
-                                       files.key_file, files.certificate_file))
-                         .with_remedy("give the key that the certificate was made for"));
-    return failure(Error(ErrorCode::invalid_argument,
-                         fmt::format("the TLS key \"{}\" is not usable: {}", files.key_file, why))
-                       .with_remedy("it must hold an unencrypted PEM block \"BEGIN PRIVATE KEY\""));
-  }
-  if (SSL_CTX_check_private_key(context) != 1)
-    return failure(ErrorCode::invalid_argument,
-                   "the TLS key \"{}\" does not belong to the certificate \"{}\": {}", files.key_file,
-                   files.certificate_file, take_tls_errors());
+  WATTLE_CHECK(use_certificate(context, files));
   SSL_CTX_set_alpn_select_cb(context, select_protocol, &result->offer_http2_);
   return result;
 }
@@ -137,6 +143,9 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClient
     return failure(ErrorCode::io, "cannot load the system's root certificates: {}", take_tls_errors());
   }
   SSL_CTX_set_verify(context, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+  if (!options.certificate_file.empty() || !options.key_file.empty())
+    WATTLE_CHECK(use_certificate(context, {options.certificate_file, options.key_file}));
+  if (!options.for_http) return result;
   if (options.offer_http2) {
     SSL_CTX_set_alpn_protos(context, kBothProtocols, sizeof kBothProtocols - 1);
   } else {

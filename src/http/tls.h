@@ -40,8 +40,12 @@ class TlsServerContext {
 
 struct TlsClientOptions {
   std::string ca_file;  // PEM with the roots to trust instead of the system's; empty for the system's
-  bool verify = true;   // false accepts any certificate: for tests against unknown peers only
-  bool offer_http2 = true;
+  // For servers that ask who the client is; see TlsServerFiles.
+  std::string certificate_file;
+  std::string key_file;
+  bool verify = true;       // false accepts any certificate: for tests against unknown peers only
+  bool for_http = true;     // names HTTP's protocols (ALPN)
+  bool offer_http2 = true;  // beside HTTP/1.1
 };
 
 class TlsClientContext {
