@@ -58,6 +58,12 @@ uint64_t read_uint(std::string_view text) {
   return number;
 }
 
+Result<void> consumer_info(JetStream& js, std::string_view stream, std::string_view name) {
+  WATTLE_TRY(const std::string answer, js.api(fmt::format("CONSUMER.INFO.{}.{}", stream, name), ""));
+  WATTLE_CHECK(read_answer(answer));
+  return {};
+}
+
 }  // namespace
 
 // $JS.ACK.STREAM.CONSUMER.DELIVERED.SSEQ.CSEQ.TIME.PENDING, or with DOMAIN.ACCOUNT behind ACK and a random
@@ -142,8 +148,7 @@ Result<PullConsumer> PullConsumer::create(JetStream& js, std::string_view stream
 Result<PullConsumer> PullConsumer::open(JetStream& js, std::string_view stream, std::string_view durable) {
   WATTLE_CHECK(check_stream_name(stream));
   WATTLE_CHECK(check_stream_name(durable));
-  WATTLE_TRY(const std::string answer, js.api(fmt::format("CONSUMER.INFO.{}.{}", stream, durable), ""));
-  WATTLE_CHECK(read_answer(answer));
+  WATTLE_CHECK(consumer_info(js, stream, durable));
   return attach(js, stream, std::string(durable));
 }
 
@@ -177,7 +182,11 @@ Result<std::vector<JetMessage>> PullConsumer::pull(size_t count, Duration wait, 
   const TimePoint until = Clock::now() + wait + kPullSlack;
   while (messages.size() < count) {
     WATTLE_TRY(auto answer, answers_.next_until(until));
-    if (!answer) break;
+    if (!answer) {
+      // The server ends a pull itself, unless there is nothing to pull from.
+      if (messages.empty()) WATTLE_CHECK(consumer_info(*js_, stream_, name_));
+      break;
+    }
     const int status = answer->headers.status();
     if (status == 0) {
       if (auto jet = read_jet_message(std::move(*answer), client)) messages.push_back(std::move(*jet));
@@ -186,9 +195,6 @@ Result<std::vector<JetMessage>> PullConsumer::pull(size_t count, Duration wait, 
     // The end of an earlier pull, or a sign of life.
     if (answer->subject != reply || status == 100) continue;
     if (status == 404 || status == 408 || !messages.empty()) break;
-    if (status == 503)
-      return failure(nats_error(ErrorCode::unavailable, Reason::no_responders,
-                                fmt::format("there is no consumer \"{}\" of stream \"{}\"", name_, stream_)));
     return failure(nats_error(ErrorCode::unavailable, Reason::end_of_fetch,
                               fmt::format("the pull from consumer \"{}\" of stream \"{}\" ended: {}", name_,
                                           stream_, answer->headers.description())));

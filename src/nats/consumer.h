@@ -63,7 +63,7 @@ class PullConsumer {
   static Result<void> remove(JetStream& js, std::string_view stream, std::string_view name);
 
   // Up to `count` messages, as soon as there are so many or `wait` is over; none is no failure. Refused:
-  // unavailable or not_found when the consumer has gone, the fiber's deadline.
+  // not_found when the consumer has gone, unavailable when it went meanwhile, the fiber's deadline.
   Result<std::vector<JetMessage>> fetch(size_t count, Duration wait = std::chrono::seconds(5));
   // What is there now.
   Result<std::vector<JetMessage>> fetch_now(size_t count);

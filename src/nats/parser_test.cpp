@@ -38,7 +38,7 @@ TEST(Parser, ReadsEachOperation) {
   EXPECT_EQ(plain.payload, "hello");
   EXPECT_TRUE(plain.reply.empty());
   EXPECT_EQ(parse_one("MSG\tgreet  7 inbox.1 0\r\n\r\n").reply, "inbox.1");
-  const Operation with_headers = parse_one("HMSG a 1 b 22 24\r\nNATS/1.0\r\nName: v\r\n\r\nhi\r\n");
+  const Operation with_headers = parse_one("HMSG a 1 b 21 23\r\nNATS/1.0\r\nName: v\r\n\r\nhi\r\n");
   EXPECT_EQ(with_headers.headers, "NATS/1.0\r\nName: v\r\n\r\n");
   EXPECT_EQ(with_headers.payload, "hi");
   EXPECT_EQ(with_headers.reply, "b");
