@@ -36,7 +36,7 @@ class ClientTest : public testing::Test {
 
 TEST_F(ClientTest, AnswersARequest) {
   with_client([](Client& client) {
-    auto served = client.subscribe("greet.*", {}, [&](Message message) {
+    auto served = client.subscribe("greet.*", {}, [&](const Message& message) {
       EXPECT_TRUE(client.publish(message.reply, message.subject + " " + message.payload));
     });
     auto reply = client.request("greet.ann", "hello");
@@ -70,7 +70,7 @@ TEST_F(ClientTest, SaysAtOnceThatNobodyResponds) {
 
 TEST_F(ClientTest, ARequestEndsAtTheFibersDeadline) {
   with_client([](Client& client) {
-    auto silent = client.subscribe("silent", {}, [](Message) {});
+    auto silent = client.subscribe("silent", {}, [](const Message&) {});
     const TimePoint begin = Clock::now();
     async::DeadlineScope scope(begin + 50ms);
     auto reply = client.request("silent", "");
@@ -83,7 +83,8 @@ TEST_F(ClientTest, ARequestEndsAtTheFibersDeadline) {
 
 TEST_F(ClientTest, ManyFibersShareOneInbox) {
   with_client([](Client& client) {
-    auto served = client.subscribe("echo", {}, [&](Message m) { (void)client.publish(m.reply, m.payload); });
+    auto served =
+        client.subscribe("echo", {}, [&](const Message& m) { (void)client.publish(m.reply, m.payload); });
     int answered = 0;
     async::Signal done;
     constexpr int kFibers = 200;
@@ -103,9 +104,9 @@ TEST_F(ClientTest, AQueueGroupSharesMessagesOut) {
     int first = 0;
     int second = 0;
     int everyone = 0;
-    auto a = client.subscribe("work", {.queue_group = "workers"}, [&](Message) { ++first; });
-    auto b = client.subscribe("work", {.queue_group = "workers"}, [&](Message) { ++second; });
-    auto c = client.subscribe("work", {}, [&](Message) { ++everyone; });
+    auto a = client.subscribe("work", {.queue_group = "workers"}, [&](const Message&) { ++first; });
+    auto b = client.subscribe("work", {.queue_group = "workers"}, [&](const Message&) { ++second; });
+    auto c = client.subscribe("work", {}, [&](const Message&) { ++everyone; });
     for (int i = 0; i < 200; ++i) ASSERT_TRUE(client.publish("work", "x"));
     ASSERT_TRUE(client.flush());
     EXPECT_EQ(first + second, 200);
@@ -117,7 +118,7 @@ TEST_F(ClientTest, AQueueGroupSharesMessagesOut) {
 
 TEST_F(ClientTest, GathersAnswersUntilQuiet) {
   with_client([](Client& client) {
-    const auto answer = [&](Message m) { (void)client.publish(m.reply, "here"); };
+    const auto answer = [&](const Message& m) { (void)client.publish(m.reply, "here"); };
     auto a = client.subscribe("ping", {}, answer);
     auto b = client.subscribe("ping", {}, answer);
     auto c = client.subscribe("ping", {}, answer);
@@ -133,7 +134,7 @@ TEST_F(ClientTest, HandlersOnFibersMayWaitAndAreBounded) {
     int running = 0;
     int most = 0;
     int done = 0;
-    auto served = client.subscribe("slow", {.fibers_max = 3}, [&](Message) {
+    auto served = client.subscribe("slow", {.fibers_max = 3}, [&](const Message&) {
       most = std::max(most, ++running);
       EXPECT_TRUE(async::sleep_for(2ms));
       --running;
@@ -171,7 +172,7 @@ TEST_F(ClientTest, ASlowConsumerDropsWhatItIsToldTo) {
 TEST_F(ClientTest, UnsubscribesAtOnceAndAfterACount) {
   with_client([](Client& client) {
     int counted = 0;
-    auto three = client.subscribe("count", {}, [&](Message) { ++counted; }).value();
+    auto three = client.subscribe("count", {}, [&](const Message&) { ++counted; }).value();
     three.unsubscribe_after(3);
     auto none = client.subscribe("count").value();
     none.unsubscribe();
@@ -239,7 +240,7 @@ TEST_F(ClientTest, DoesNotHearItselfWithoutEcho) {
 TEST_F(ClientTest, DrainHandlesWhatWasSentBefore) {
   with_client([](Client& client) {
     int handled = 0;
-    auto served = client.subscribe("last", {.fibers_max = 1}, [&](Message) {
+    auto served = client.subscribe("last", {.fibers_max = 1}, [&](const Message&) {
       EXPECT_TRUE(async::sleep_for(1ms));
       ++handled;
     });
@@ -258,7 +259,7 @@ TEST_F(ClientTest, AHandlerMayEndItsOwnSubscriptionOrTheClient) {
     int heard = 0;
     own = client
               .subscribe("end", {},
-                         [&](Message message) {
+                         [&](const Message& message) {
                            ++heard;
                            own.unsubscribe();
                            if (message.payload == "all") client.close();

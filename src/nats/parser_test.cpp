@@ -142,9 +142,9 @@ TEST(Url, ReadsPlacesAndCredentials) {
 }
 
 TEST(Url, RefusesWithoutShowingCredentials) {
-  for (const char* bad :
-       {"http://ann:secret@host", "nats://ann:secret@", "nats://ann:secret@host:0",
-        "nats://ann:secret@host:99999", "nats://ann:secret@[::1", "nats://ann:secret@h/x"}) {
+  for (const char* bad : {"http://ann:secret@host", "nats://ann:secret@", "nats://ann:secret@host:0",
+                          "nats://ann:secret@host:99999", "nats://ann:secret@[::1", "nats://ann:secret@h/x",
+                          "nats://ann:secret@h\"x"}) {
     const auto urls = parse_urls(bad);
     ASSERT_FALSE(urls) << bad;
     EXPECT_EQ(urls.error().message().find("secret"), std::string::npos) << urls.error().message();

@@ -33,7 +33,8 @@ TEST(Reconnect, SubscriptionsLiveOn) {
     auto client = connect(worker, quick({server.url()}));
     std::vector<Event::Kind> told;
     client->set_listener([&](const Event& event) { told.push_back(event.kind); });
-    auto served = client->subscribe("greet", {}, [&](Message m) { (void)client->publish(m.reply, "hi"); });
+    auto served =
+        client->subscribe("greet", {}, [&](const Message& m) { (void)client->publish(m.reply, "hi"); });
     auto pulled = client->subscribe("news").value();
     ASSERT_TRUE(client->request("greet", ""));
     server.kill();
@@ -52,7 +53,7 @@ TEST(Reconnect, ARequestThatWasSentFailsAtOnce) {
   TestServer server;
   run_test([&](async::Worker& worker) {
     auto client = connect(worker, quick({server.url()}));
-    auto silent = client->subscribe("silent", {}, [&](Message) { server.kill(); });
+    auto silent = client->subscribe("silent", {}, [&](const Message&) { server.kill(); });
     const TimePoint begin = Clock::now();
     auto reply = client->request("silent", "");
     ASSERT_FALSE(reply);
@@ -66,7 +67,8 @@ TEST(Reconnect, ARequestWhileCutOffWaitsForTheConnection) {
   TestServer server;
   run_test([&](async::Worker& worker) {
     auto client = connect(worker, quick({server.url()}));
-    auto served = client->subscribe("greet", {}, [&](Message m) { (void)client->publish(m.reply, "hi"); });
+    auto served =
+        client->subscribe("greet", {}, [&](const Message& m) { (void)client->publish(m.reply, "hi"); });
     server.kill();
     ASSERT_TRUE(disconnected(*client));
     {
@@ -121,7 +123,8 @@ TEST(Reconnect, ADeadlinePassesWhileTheServerIsStopped) {
   TestServer server;
   run_test([&](async::Worker& worker) {
     auto client = connect(worker, quick({server.url()}));
-    auto served = client->subscribe("greet", {}, [&](Message m) { (void)client->publish(m.reply, "hi"); });
+    auto served =
+        client->subscribe("greet", {}, [&](const Message& m) { (void)client->publish(m.reply, "hi"); });
     ASSERT_TRUE(client->request("greet", ""));
     server.pause();
     {
@@ -159,7 +162,8 @@ TEST(Reconnect, MovesToAnotherServerOfTheCluster) {
     ASSERT_TRUE(
         eventually([&] { return client->server_info().connect_urls.size() == TestCluster::kServers; }));
     auto other = connect(worker, quick({cluster[1].url(), cluster[2].url()}));
-    auto served = client->subscribe("greet", {}, [&](Message m) { (void)client->publish(m.reply, "hi"); });
+    auto served =
+        client->subscribe("greet", {}, [&](const Message& m) { (void)client->publish(m.reply, "hi"); });
     cluster[0].kill();
     ASSERT_TRUE(eventually([&] { return client->statistics().reconnects > 0; }));
     EXPECT_NE(client->server_info().url, cluster[0].url());

@@ -63,7 +63,7 @@ std::string try_out(async::Worker& worker, ClientOptions options) {
   auto client = Client::connect(worker, std::move(options));
   if (!client) return std::string(to_string(client.error().code())) + ": " + client.error().full_message();
   auto served =
-      (*client)->subscribe("greet", {}, [&](Message m) { (void)(*client)->publish(m.reply, "hi"); });
+      (*client)->subscribe("greet", {}, [&](const Message& m) { (void)(*client)->publish(m.reply, "hi"); });
   auto reply = (*client)->request("greet", "");
   return reply ? reply->payload : reply.error().full_message();
 }

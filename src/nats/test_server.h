@@ -1,5 +1,6 @@
 // Real nats-servers for tests and benchmarks: one, or a cluster of three, on free ports of 127.0.0.1, with
-// JetStream in a folder that goes with them. Each ends with its object, and with the program.
+// JetStream in a folder that goes with them. Each ends with its object, and with the
+// thread that made it.
 //
 //   nats::TestServer server;
 //   auto client = nats::Client::connect(worker, {.urls = {server.url()}});
@@ -38,7 +39,8 @@ inline uint16_t free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t bytes = sizeof address;
-  ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), bytes);
+  // Port 0 is always free.
+  (void)::bind(descriptor, reinterpret_cast<sockaddr*>(&address), bytes);
   ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &bytes);
   ::close(descriptor);
   return ntohs(address.sin_port);
@@ -185,6 +187,7 @@ class TestCluster {
 
   TestCluster() {
     std::vector<uint16_t> routes;
+    routes.reserve(kServers);
     for (size_t i = 0; i < kServers; ++i) routes.push_back(free_port());
     for (size_t i = 0; i < kServers; ++i)
       servers_.push_back(std::make_unique<TestServer>(
@@ -193,6 +196,7 @@ class TestCluster {
   TestServer& operator[](size_t index) { return *servers_[index]; }
   std::vector<std::string> urls() const {
     std::vector<std::string> urls;
+    urls.reserve(servers_.size());
     for (const auto& server : servers_) urls.push_back(server->url());
     return urls;
   }

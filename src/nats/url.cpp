@@ -1,5 +1,6 @@
 #include "nats/url.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace wattle::nats {
@@ -25,6 +26,12 @@ std::string decode_percent(std::string_view text) {
     }
   }
   return out;
+}
+
+// Of a name or an IPv4 address, or of an IPv6 address with its zone.
+bool is_host(char c, bool bracketed) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+         c == '_' || (bracketed && (c == ':' || c == '%'));
 }
 
 Result<Url> parse_url(std::string_view text) {
@@ -60,9 +67,12 @@ Result<Url> parse_url(std::string_view text) {
   if (!place.empty() && place.back() == '/') place.remove_suffix(1);
 
   std::string_view port;
-  if (place.starts_with('[')) {
+  const bool bracketed = place.starts_with('[');
+  if (bracketed) {
     const size_t close = place.find(']');
     if (close == std::string_view::npos) return refuse("a bracket is not closed");
+    if (place.substr(0, close).find(':') == std::string_view::npos)
+      return refuse("what stands in brackets is no IPv6 address");
     url.host = place.substr(1, close - 1);
     port = place.substr(close + 1);
     if (!port.empty() && port.front() != ':') return refuse("something stands behind the bracket");
@@ -71,7 +81,7 @@ Result<Url> parse_url(std::string_view text) {
     url.host = place.substr(0, colon);
     if (colon != std::string_view::npos) port = place.substr(colon);
   }
-  if (url.host.empty() || url.host.find_first_of(" /?#\r\n") != std::string::npos)
+  if (url.host.empty() || !std::ranges::all_of(url.host, [&](char c) { return is_host(c, bracketed); }))
     return refuse("there is no host name in it");
   if (!port.empty()) {
     port.remove_prefix(1);
