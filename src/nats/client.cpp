@@ -58,7 +58,7 @@ Result<void> Client::publish(std::string_view subject, std::string_view payload,
 Result<Message> Client::request(std::string_view subject, std::string_view payload,
                                 const RequestOptions& options) {
   const Duration timeout = std::min(options.timeout, core_->options().request_timeout);
-  async::DeadlineScope scope(Clock::now() + timeout);
+  async::DeadlineScope scope(detail::deadline_after(timeout));
   detail::PendingRequest pending{.subject = subject};
   auto asked = core_->ask(pending, payload, options.headers, Duration::max());
   if (asked) return std::move(pending.answers.front());
@@ -72,7 +72,7 @@ Result<std::vector<Message>> Client::request_many(std::string_view subject, std:
                                                   const GatherOptions& options) {
   if (options.count_max == 0) return std::vector<Message>();
   const TimePoint outer = async::Fiber::current().deadline();
-  const TimePoint until = Clock::now() + options.timeout;
+  const TimePoint until = detail::deadline_after(options.timeout);
   async::DeadlineScope scope(until);
   detail::PendingRequest pending{.subject = subject, .answers_max = options.count_max};
   auto asked = core_->ask(pending, payload, options.headers, options.quiet);

@@ -220,8 +220,8 @@ class Client {
 
   // Until the server has seen everything published before. Fails when the connection drops meanwhile.
   Result<void> flush();
-  // Drains every subscription, writes what is queued and closes; within the fiber's deadline, at whose end it
-  // closes all the same.
+  // Drains every subscription there is now, writes what is queued and closes; within the fiber's deadline, at
+  // whose end it closes all the same. Handlers that still run can ask and answer until then.
   Result<void> drain();
   void close();
 

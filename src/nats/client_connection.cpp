@@ -120,6 +120,7 @@ void Core::ping_or_give_up() {
                     fmt::format("the NATS server has not answered {} pings", unanswered_pings_)));
     return;
   }
+  transport_->shrink();  // it may have grown with a large message
   ++unanswered_pings_;
   pongs_.push_back(nullptr);
   send_command("PING\r\n");
@@ -209,8 +210,8 @@ void Core::close(Error reason) {
 
 Result<void> Core::wait_connected() {
   const auto self = shared_from_this();
-  while (state_ != State::connected) {
-    if (state_ == State::closed || state_ == State::draining) return failure(closed_error(close_reason_));
+  while (transport_ == nullptr) {
+    if (state_ == State::closed) return failure(closed_error(close_reason_));
     auto waited = changed.wait();
     if (waited) continue;
     if (waited.error().code() != ErrorCode::deadline_exceeded) return waited;
@@ -246,7 +247,7 @@ Result<void> Core::drain() {
     send_command(fmt::format("UNSUB {}\r\n", id));
     all.push_back(subscription);
   }
-  // No new requests and subscriptions from here on; handlers may still publish their answers.
+  // What handlers still have to ask and to answer goes out as before.
   set_state(State::draining);
   Result<void> outcome = flush();
   for (auto& subscription : all) {

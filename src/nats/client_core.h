@@ -11,6 +11,9 @@
 
 namespace wattle::nats::detail {
 
+// kNever for timeouts beyond what a clock counts.
+TimePoint deadline_after(Duration timeout);
+
 // One subscription, alive as long as its handle, the core, or a fiber that handles one of its messages.
 struct SubscriptionState : std::enable_shared_from_this<SubscriptionState> {
   Core* core = nullptr;  // null once the client has ended

@@ -253,6 +253,28 @@ TEST_F(ClientTest, DrainHandlesWhatWasSentBefore) {
   });
 }
 
+TEST_F(ClientTest, HandlersCanStillAskWhileItDrains) {
+  with_client([](Client& client) {
+    TestServer& server = *server_;
+    auto other = connect(client.worker(), {.urls = {server.url()}});
+    auto helper =
+        other->subscribe("helper", {}, [&](const Message& m) { (void)other->publish(m.reply, "done"); });
+    ASSERT_TRUE(other->flush());
+    auto served = client.subscribe("ask", {.fibers_max = 1}, [&](const Message& message) {
+      EXPECT_TRUE(async::sleep_for(5ms));
+      auto help = client.request("helper", "");
+      EXPECT_TRUE(client.publish(message.reply, help ? help->payload : help.error().message()));
+    });
+    ASSERT_TRUE(client.flush());
+    std::string answer;
+    auto asking = client.worker().spawn([&] { answer = other->request("ask", "").value().payload; });
+    ASSERT_TRUE(eventually([&] { return served->received() == 1; }));
+    ASSERT_TRUE(client.drain());
+    ASSERT_TRUE(eventually([&] { return asking->finished(); }));
+    EXPECT_EQ(answer, "done");
+  });
+}
+
 TEST_F(ClientTest, AHandlerMayEndItsOwnSubscriptionOrTheClient) {
   with_client([](Client& client) {
     Subscription own;

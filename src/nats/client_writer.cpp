@@ -18,6 +18,11 @@ void append_number(std::string& out, uint64_t number) {
 
 }  // namespace
 
+TimePoint deadline_after(Duration timeout) {
+  const TimePoint now = Clock::now();
+  return timeout >= kNever - now ? kNever : now + timeout;
+}
+
 // Where `bytes` more may be put.
 Result<std::string*> Core::room_for(size_t bytes) {
   if (state_ == State::closed)
@@ -147,10 +152,8 @@ Result<void> Core::ask(PendingRequest& pending, std::string_view payload, const 
 
 Result<void> Core::flush() {
   const auto self = shared_from_this();
-  async::DeadlineScope scope(Clock::now() + options_.request_timeout);
-  if (state_ != State::draining) WATTLE_CHECK(wait_connected());
-  if (transport_ == nullptr)
-    return failure(nats_error(ErrorCode::unavailable, Reason::closed, "the NATS client is closed"));
+  async::DeadlineScope scope(deadline_after(options_.request_timeout));
+  WATTLE_CHECK(wait_connected());
   const auto waiter = std::make_shared<PongWaiter>();
   pongs_.push_back(waiter);
   send_command("PING\r\n");

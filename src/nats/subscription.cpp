@@ -70,7 +70,7 @@ Result<std::shared_ptr<SubscriptionState>> Core::subscribe(std::string_view patt
   if (!options.queue_group.empty()) WATTLE_CHECK(check_subject(options.queue_group));
   if (options.pending_messages_max == 0)
     return failure(ErrorCode::invalid_argument, "a subscription that keeps no message gets none");
-  if (state_ == State::closed || state_ == State::draining)
+  if (state_ == State::closed)
     return failure(nats_error(ErrorCode::unavailable, Reason::closed, "the NATS client is closed"));
   auto subscription = std::make_shared<SubscriptionState>();
   subscription->core = this;
