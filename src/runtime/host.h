@@ -53,6 +53,8 @@ class HostResources {
   size_t max_bytes = size_t{16} << 20;
 
   bool full() const { return count() >= max_count; }
+  // A guest that holds so many between two calls leaks them: kept on, it would fail for it soon.
+  bool half_full() const { return count() > max_count / 2 || bytes_ > max_bytes / 2; }
   // Accounts for memory that grows as the guest asks: false, and nothing is taken, beyond max_bytes. Who
   // charged gives back the same.
   bool charge(size_t bytes) {

@@ -155,7 +155,7 @@ void InstancePool::Impl::give_back(std::unique_ptr<Instance> instance) {
   if (usable && options.pristine) {
     usable = instance->reset();
     if (usable) ++reset;
-  } else if (instance->poisoned()) {
+  } else if (instance->poisoned() || instance->host().resources.half_full()) {
     usable = false;
   }
   if (usable) {

@@ -170,6 +170,25 @@ TEST(InstancePool, ReplacesAPoisonedInstanceThatKeepsItsState) {
   pool.worker.run();
 }
 
+TEST(InstancePool, ReplacesAKeptInstanceThatLeaksBeforeItFails) {
+  PoolOptions options;
+  options.pristine = false;
+  Pool pool(options);
+  pool.run([&] {
+    for (bool too_many : {false, true}) {
+      auto lease = pool.pool.acquire();
+      HostResources& resources = (*lease)->host().resources;
+      const uint32_t half = resources.max_count / 2;
+      while (resources.count() < half + (too_many ? 1 : 0))
+        resources.insert(std::make_unique<HostResource>());
+    }
+    EXPECT_EQ(pool.pool.counts().created, 1u);
+    EXPECT_EQ(pool.pool.counts().dropped, 1u);
+    EXPECT_EQ((*pool.pool.acquire())->host().resources.count(), 0u);
+  });
+  pool.worker.run();
+}
+
 TEST(InstancePool, ReplacesWhatACallSpoiltBeforeTheNextOne) {
   engine::StorePool stores(1);
   PoolOptions options;
