@@ -161,10 +161,15 @@ class Linker::Source final : public ImportSource {
   static Result<void> check_declared(std::string_view interface, std::string_view name,
                                      const wit::FunctionType& type, const wit::ResourceNamer& resource_name,
                                      const Declaration& declared) {
-    std::string expected = wit::to_string(type, resource_name);
-    std::string offered = wit::to_string(*declared.type, declared.resource_name);
-    if (expected == offered) return {};
-    return failure(mismatch(interface, name, expected, offered));
+    const auto name_of = [](const wit::ResourceNamer& namer, wit::ResourceId id) {
+      return namer ? namer(id) : std::to_string(id);
+    };
+    const auto is_same_resource = [&](wit::ResourceId left, wit::ResourceId right) {
+      return name_of(resource_name, left) == name_of(declared.resource_name, right);
+    };
+    if (wit::equal(type, *declared.type, is_same_resource)) return {};
+    return failure(mismatch(interface, name, wit::to_string(type, resource_name),
+                            wit::to_string(*declared.type, declared.resource_name)));
   }
 
   const Linker& linker_;
