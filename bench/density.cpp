@@ -12,7 +12,7 @@
 //
 // Pages of files do not count: they are the program's own, and their share changes with who else runs it.
 // --strict ends with 1 where a target is missed. It is for tests, which share the machine: a call then counts
-// by its thread's processor time.
+// by its thread's processor time, and the median by itself.
 #include <fmt/format.h>
 
 #include <time.h>
@@ -181,11 +181,12 @@ bool report_memory(size_t count, uint64_t before, uint64_t active, uint64_t idle
   return reached;
 }
 
-bool report_times(std::string_view what, const std::vector<double>& times) {
-  const bool reached = times.back() <= kTargetNextCallMs;
-  fmt::print("{}: p50 {:.2f} ms, p99 {:.2f} ms, worst {:.2f} ms (target {:.0f}: {})\n", what,
-             times[times.size() / 2], times[times.size() * 99 / 100], times.back(), kTargetNextCallMs,
-             verdict(reached));
+// `strict`: the median counts instead of the worst.
+bool report_times(std::string_view what, const std::vector<double>& times, bool strict) {
+  const double median = times[times.size() / 2];
+  const bool reached = (strict ? median : times.back()) <= kTargetNextCallMs;
+  fmt::print("{}: p50 {:.2f} ms, p99 {:.2f} ms, worst {:.2f} ms (target {:.0f}: {})\n", what, median,
+             times[times.size() * 99 / 100], times.back(), kTargetNextCallMs, verdict(reached));
   return reached;
 }
 
@@ -219,8 +220,9 @@ Result<bool> measure(async::Worker& worker, const char* path, size_t count, Dura
   bool reached = report_memory(
       count, before, active, idle,
       strict && !engine::v8_version().starts_with("10.") ? kBoundKibibytesNewerV8 : kTargetKibibytes);
-  reached = report_times("next call", strict ? single.processor : single.wall) && reached;
-  reached = report_times("next calls in a row", strict ? in_a_row.processor : in_a_row.wall) && reached;
+  reached = report_times("next call", strict ? single.processor : single.wall, strict) && reached;
+  reached =
+      report_times("next calls in a row", strict ? in_a_row.processor : in_a_row.wall, strict) && reached;
   for (Deployed& deployed : all) deployed.pool->shut_down(Error(ErrorCode::cancelled, "measured"));
   return reached;
 }
