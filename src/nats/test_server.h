@@ -129,7 +129,12 @@ class TestServer {
   // Lets it finish its work.
   void stop() { end(SIGTERM); }
   void kill() { end(SIGKILL); }
-  void pause() { ::kill(pid_, SIGSTOP); }
+  // Returns when it has stopped, which takes a moment.
+  void pause() {
+    ::kill(pid_, SIGSTOP);
+    siginfo_t stopped;
+    ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED);
+  }
   void resume() { ::kill(pid_, SIGCONT); }
   // Tells it to read its configuration again, with these lines instead.
   void reload(const std::string& config) {
