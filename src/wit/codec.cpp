@@ -208,6 +208,11 @@ class Lifter {
     if (bytes > kMaxListBytes)
       return failure(ErrorCode::trap, "list of {} bytes is longer than the limit of {}", bytes,
                      kMaxListBytes);
+    if (element.kind == Kind::u8) {
+      WATTLE_CHECK(spend(length));
+      const uint8_t* first = memory_.data() + address;
+      return Value{ByteList(first, first + length)};
+    }
     WATTLE_CHECK(spend(uint64_t{length} * sizeof(Value)));
     Values values;
     values.reserve(length);
@@ -421,6 +426,7 @@ class Lowerer {
 
   // store_list_into_range
   Result<StringRange> store_list(const Layout& layout, const Value& value) {
+    if (const auto* bytes = std::get_if<ByteList>(&value.data)) return store_bytes(layout, *bytes);
     const Values* values = std::get_if<Values>(&value.data);
     if (!values) return mismatch(layout);
     if (!codec_.memory) return no_memory();
@@ -433,6 +439,17 @@ class Lowerer {
     for (size_t i = 0; i < values->size(); i++)
       WATTLE_CHECK(store(element, (*values)[i], address + uint64_t{i} * element.size));
     return StringRange{address, static_cast<uint32_t>(values->size())};
+  }
+
+  Result<StringRange> store_bytes(const Layout& layout, const ByteList& bytes) {
+    if (layout.members[0].layout->kind != Kind::u8) return mismatch(layout);
+    if (!codec_.memory) return no_memory();
+    if (bytes.size() > kMaxListBytes)
+      return failure(ErrorCode::trap, "list of {} bytes is longer than the limit of {}", bytes.size(),
+                     kMaxListBytes);
+    WATTLE_TRY(uint32_t address, allocate_checked(*codec_.memory, 1, bytes.size(), "list"));
+    if (!bytes.empty()) std::memcpy(codec_.memory->bytes().data() + address, bytes.data(), bytes.size());
+    return StringRange{address, static_cast<uint32_t>(bytes.size())};
   }
 
   Result<void> store_pair(const Result<StringRange>& range, uint64_t address) {

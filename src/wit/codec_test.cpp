@@ -193,8 +193,8 @@ TEST(Codec, RangesAreChecked) {
 }
 
 TEST(Codec, OverlappingListsCannotUseUpTheHost) {
-  // A list of 1000 lists, which all are the same 1000 lists of the same 1000 bytes.
-  TypeRef type = list_of(list_of(list_of(primitive(Kind::u8))));
+  // A list of 1000 lists, which all are the same 1000 lists of the same 1000 numbers.
+  TypeRef type = list_of(list_of(list_of(primitive(Kind::s8))));
   std::vector<uint8_t> bytes(16 + 8 * 1000);
   auto put = [&](size_t at, uint32_t value) {
     for (size_t i = 0; i < 4; i++) bytes[at + i] = static_cast<uint8_t>(value >> (8 * i));
@@ -216,6 +216,22 @@ TEST(Codec, ValuesOfAnotherTypeAreTheHostsMistake) {
   EXPECT_FALSE(codec.lower_flat(*layout_of(enumeration_of({"a"})), case_value(1)));
   EXPECT_FALSE(codec.lower_flat(*layout_of(flags_of({"a"})), Value{FlagsValue{{true, false}}}));
   EXPECT_FALSE(Codec().lower_flat(*layout, Value{Values{}})) << "no memory";
+}
+
+TEST(Codec, BytesLiftCompactAndLowerFromBothForms) {
+  LayoutRef layout = layout_of(list_of(primitive(Kind::u8)));
+  for (const Value& value :
+       {Value{ByteList{1, 2, 255}}, Value{Values{{uint8_t{1}}, {uint8_t{2}}, {uint8_t{255}}}}}) {
+    ArrayMemory memory(StringEncoding::utf8, 1 << 16);
+    Codec codec{.memory = &memory, .budget_bytes = 3};
+    auto flat = codec.lower_flat(*layout, value);
+    ASSERT_TRUE(flat);
+    Result<Value> lifted = codec.lift_flat(*layout, *flat);
+    ASSERT_TRUE(lifted) << lifted.error().message();
+    EXPECT_EQ(std::get<ByteList>(lifted->data), (ByteList{1, 2, 255}));
+    EXPECT_EQ(*lifted, value);
+    EXPECT_FALSE(codec.lower_flat(*layout_of(list_of(primitive(Kind::s8))), Value{ByteList{1}}));
+  }
 }
 
 TEST(Codec, OversizedValuesTrap) {

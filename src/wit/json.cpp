@@ -47,6 +47,10 @@ std::string values_json(const Type& type, const Values& values) {
   return json + (is_record ? "}" : "]");
 }
 
+std::string bytes_json(const ByteList& bytes) {
+  return fmt::format("[{}]", fmt::join(bytes, ", "));
+}
+
 std::string case_json(const Type& type, const CaseValue& value) {
   if (value.index >= case_count(type)) return mismatch(type);
   TypeRef payload_type = case_type(type, value.index);
@@ -86,6 +90,8 @@ std::string to_json(const TypeRef& type, const Value& value) {
     case Kind::list:
     case Kind::record:
     case Kind::tuple:
+      if (const auto* bytes = std::get_if<ByteList>(&value.data); bytes && is_list_of_bytes(*type))
+        return bytes_json(*bytes);
       if (const auto* values = std::get_if<Values>(&value.data);
           values && (type->kind == Kind::list || values->size() == type->members.size()))
         return values_json(*type, *values);

@@ -42,6 +42,13 @@ TEST(Json, TellsNestedOptionsApart) {
   EXPECT_EQ(json(type, "some(some(1))"), "{\"some\": 1}");
 }
 
+TEST(Json, ShowsBytesInBothForms) {
+  TypeRef type = list_of(primitive(Kind::u8));
+  EXPECT_EQ(to_json(type, Value{ByteList{0, 255}}), "[0, 255]");
+  EXPECT_EQ(to_json(type, Value{Values{{uint8_t{0}}, {uint8_t{255}}}}), "[0, 255]");
+  EXPECT_EQ(to_json(list_of(primitive(Kind::s8)), Value{ByteList{0}}), "\"<not a list>\"");
+}
+
 TEST(Json, QuotesWhatIsNoJsonNumber) {
   EXPECT_EQ(json(primitive(Kind::f64), "nan"), "\"nan\"");
   EXPECT_EQ(json(primitive(Kind::f64), "-inf"), "\"-inf\"");

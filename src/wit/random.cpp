@@ -189,7 +189,7 @@ Value Random::compound(const TypeRef& type) {
     case Kind::list: {
       Values values;
       for (uint32_t i = below(limits_.length + 1); i > 0; i--) values.push_back(value(type->element()));
-      return Value{std::move(values)};
+      return list_value(type->element(), std::move(values));
     }
     case Kind::record:
     case Kind::tuple: {

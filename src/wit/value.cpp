@@ -1,5 +1,6 @@
 #include "wit/value.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
@@ -32,6 +33,13 @@ bool same(const HandleValue& left, const HandleValue& right) {
          left.resource_type == right.resource_type;
 }
 
+bool same(const ByteList& bytes, const Values& values) {
+  return std::ranges::equal(bytes, values, [](uint8_t byte, const Value& value) {
+    const uint8_t* element = std::get_if<uint8_t>(&value.data);
+    return element && *element == byte;
+  });
+}
+
 template <class T>
 bool same(const T& left, const T& right) {
   return left == right;
@@ -40,6 +48,10 @@ bool same(const T& left, const T& right) {
 }  // namespace
 
 bool Value::operator==(const Value& other) const {
+  if (const auto* bytes = std::get_if<ByteList>(&data))
+    if (const auto* values = std::get_if<Values>(&other.data)) return same(*bytes, *values);
+  if (const auto* values = std::get_if<Values>(&data))
+    if (const auto* bytes = std::get_if<ByteList>(&other.data)) return same(*bytes, *values);
   if (data.index() != other.data.index()) return false;
   return std::visit(
       [&other](const auto& value) {
@@ -54,6 +66,22 @@ Value case_value(uint32_t index) {
 
 Value case_value(uint32_t index, Value payload) {
   return Value{CaseValue{index, std::make_shared<const Value>(std::move(payload))}};
+}
+
+bool is_list_of_bytes(const Type& type) {
+  return type.kind == Kind::list && type.element()->kind == Kind::u8;
+}
+
+Value list_value(const TypeRef& element, Values elements) {
+  if (element->kind != Kind::u8) return Value{std::move(elements)};
+  ByteList bytes;
+  bytes.reserve(elements.size());
+  for (const Value& value : elements) {
+    const uint8_t* byte = std::get_if<uint8_t>(&value.data);
+    if (!byte) return Value{std::move(elements)};
+    bytes.push_back(*byte);
+  }
+  return Value{std::move(bytes)};
 }
 
 }  // namespace wattle::wit

@@ -406,7 +406,7 @@ class Parser {
       values.push_back(std::move(value));
       return {};
     }));
-    return Value{std::move(values)};
+    return list_value(type.element(), std::move(values));
   }
 
   Result<Value> tuple(const Type& type) {

@@ -109,6 +109,8 @@ TEST(Wave, RefusesBadMultilineStrings) {
 TEST(Wave, ReadsListsAndTuples) {
   EXPECT_EQ(again(list_of(kU8), "[ 1,2 , 3, ]"), "[1, 2, 3]");
   EXPECT_EQ(again(list_of(kU8), "[]"), "[]");
+  EXPECT_EQ(parse_wave(list_of(kU8), "[1, 2]")->data.index(), Value{ByteList{}}.data.index());
+  EXPECT_EQ(to_wave(list_of(kU8), Value{Values{{uint8_t{1}}, {uint8_t{2}}}}), "[1, 2]");
   TypeRef pair = tuple_of({kString, kU8});
   EXPECT_EQ(again(pair, "(\"abc\", 123,)"), "(\"abc\", 123)");
   EXPECT_EQ(error_of(pair, "(\"abc\")"), "column 1: the tuple has 1 elements, expected 2");

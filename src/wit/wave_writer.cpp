@@ -99,6 +99,11 @@ class Writer {
     text_ += is_list ? ']' : is_record ? '}' : ')';
   }
 
+  void write_data(const Type& type, const ByteList& value) {
+    if (!is_list_of_bytes(type)) return mismatch(type);
+    text_ += fmt::format("[{}]", fmt::join(value, ", "));
+  }
+
   void write_data(const Type& type, const CaseValue& value) {
     if (value.index >= case_count(type)) return mismatch(type);
     std::string_view label = case_label(type, value.index);

@@ -99,7 +99,8 @@ Result<Value> sequence(const boost::json::array& items, const wit::TypeRef& type
                                     is_list ? type->element() : type->members[i].type));
     values.push_back(std::move(value));
   }
-  if (type->kind != Kind::list && values.size() != type->members.size()) return misfit(items, type);
+  if (type->kind == Kind::list) return wit::list_value(type->element(), std::move(values));
+  if (values.size() != type->members.size()) return misfit(items, type);
   return Value{std::move(values)};
 }
 

@@ -158,6 +158,8 @@ std::string to_javascript(const wit::TypeRef& type, const wit::Value& value) {
           return quoted(data);
         else if constexpr (std::is_same_v<Data, wit::Values>)
           return sequence(type, data);
+        else if constexpr (std::is_same_v<Data, wit::ByteList>)
+          return fmt::format("new {}([{}])", typed_array(Kind::u8), fmt::join(data, ", "));
         else if constexpr (std::is_same_v<Data, wit::CaseValue>)
           return cases(type, data);
         else if constexpr (std::is_same_v<Data, wit::FlagsValue>)
