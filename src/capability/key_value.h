@@ -22,6 +22,9 @@ struct KeyValueError {
 template <class T>
 using KeyValueResult = tl::expected<T, KeyValueError>;
 
+// A page of keys holds about so many, at most.
+inline constexpr size_t kKeysPerPage = 1000;
+
 // wasi:keyvalue/store.key-response
 struct KeyPage {
   std::vector<std::string> keys;
@@ -44,11 +47,13 @@ class KeyValue {
                                       std::string_view key) = 0;
   virtual KeyValueResult<bool> exists(const Caller& caller, std::string_view bucket,
                                       std::string_view key) = 0;
-  // No order is promised. A key that is there throughout is told once; a cursor is good until the next page.
+  // No order is promised. A key that is there throughout is told, by most backends once (Redis may repeat
+  // one while it resizes a table). Cursors do not expire, and any worker understands another's. A page
+  // can be empty and still have a cursor.
   virtual KeyValueResult<KeyPage> list_keys(const Caller& caller, std::string_view bucket,
                                             std::optional<uint64_t> cursor) = 0;
-  // Adds to the decimal text under `key`, which is 0 when it is missing, atomically among all callers;
-  // returns the new value. `other` when it is no decimal number or the sum passes 2^64 - 1.
+  // Adds to the decimal text under `key` (1 to 20 digits), which is 0 when it is missing, atomically among
+  // all callers; returns the new value. `other` when it is no such number or the sum passes 2^64 - 1.
   virtual KeyValueResult<uint64_t> increment(const Caller& caller, std::string_view bucket,
                                              std::string_view key, uint64_t delta) = 0;
 

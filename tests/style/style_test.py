@@ -18,7 +18,9 @@ LINES_MAX = 700
 CODE_FOLDERS = ("src", "tests", "bench", "fuzz", "examples")
 CODE_SUFFIXES = (".h", ".c", ".cpp")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-ROW = re.compile(r"^\| `src/(\w+)` \| .* \| ([\w ]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `src/(\w+)(?:/\*)?` \| .* \| ([\w ]+) \|$", re.MULTILINE)
+# Each folder in it is a library of its own, which none of its neighbours may include.
+NESTED = "providers"
 V8_HEADERS = re.compile(r"^(v8[-\w]*\.h|libplatform/.*|node\.h|node_.*\.h)$")
 
 
@@ -44,6 +46,20 @@ def read_table(text):
     return allowed
 
 
+def unit_of(parts):
+    """The folder that a file beneath src/ belongs to: "http", or "providers/keyvalue_redis"."""
+    return "/".join(parts[:2]) if parts[0] == NESTED and len(parts) > 2 else parts[0]
+
+
+def may_include(allowed, own, target):
+    if own == target:
+        return True
+    top = own.split("/")[0]
+    if target.split("/")[0] not in allowed.get(top, ()):
+        return False
+    return "/" not in target or top != NESTED
+
+
 def code_files(root):
     for folder in CODE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
@@ -55,7 +71,7 @@ def include_faults(root, allowed):
     faults = []
     for path in code_files(root):
         parts = path.relative_to(root).parts
-        own = parts[1] if parts[0] == "src" else None
+        own = unit_of(parts[1:]) if parts[0] == "src" else None
         for number, line in enumerate(path.read_text().splitlines(), 1):
             found = INCLUDE.match(line)
             if not found:
@@ -66,10 +82,10 @@ def include_faults(root, allowed):
                 faults.append(f"{place}: only src/engine includes {target}")
             if own is None or quote == "<":
                 continue
-            folder = target.split("/")[0]
-            if "/" not in target or folder not in allowed:
+            folder = unit_of(target.split("/"))
+            if "/" not in target or folder.split("/")[0] not in allowed:
                 faults.append(f'{place}: write "{target}" as it is found from src/, folder first')
-            elif folder not in allowed.get(own, ()):
+            elif not may_include(allowed, own, folder):
                 faults.append(f"{place}: src/{own} may not include src/{folder} (table in docs/architecture.md)")
             elif not (root / "src" / target).is_file():
                 faults.append(f"{place}: there is no src/{target}")
@@ -78,9 +94,11 @@ def include_faults(root, allowed):
 
 def dependency_faults(root, allowed):
     faults = []
-    for path in sorted((root / "src").glob("*/CMakeLists.txt")):
-        own = path.parent.name
-        if own not in allowed:
+    nested = {path.name: f"{NESTED}/{path.name}" for path in (root / "src" / NESTED).glob("*") if path.is_dir()}
+    lists = [*(root / "src").glob("*/CMakeLists.txt"), *(root / "src" / NESTED).glob("*/CMakeLists.txt")]
+    for path in sorted(lists):
+        own = str(path.parent.relative_to(root / "src"))
+        if own.split("/")[0] not in allowed:
             faults.append(f"src/{own} has no row in the table of docs/architecture.md")
             continue
         for name, arguments in re.findall(r"wattle_library\(\s*(\w+)([^)]*)\)", path.read_text()):
@@ -94,7 +112,7 @@ def dependency_faults(root, allowed):
             faults += [
                 f"src/{own}/CMakeLists.txt: {name} may not depend on {folder} (table in docs/architecture.md)"
                 for folder in depends
-                if folder not in allowed[own]
+                if not may_include(allowed, own, nested.get(folder, folder))
             ]
     return faults
 
@@ -195,6 +213,17 @@ class Checker(unittest.TestCase):
     def test_dependency_against_the_table_is_found(self):
         self.write("src/base/CMakeLists.txt", "wattle_library(base DEPENDS async LIBRARIES fmt::fmt)\n")
         self.assertIn("may not depend on async", dependency_faults(self.root, self.allowed)[0])
+
+    def test_provider_that_includes_another_is_found(self):
+        self.allowed = read_table(self.TABLE + "| `src/providers/*` | x | base |\n")
+        self.write("src/providers/shared.h", "// Purpose.\n#pragma once\n")
+        self.write("src/providers/one/one.h", '// Purpose.\n#pragma once\n#include "providers/shared.h"\n')
+        self.write("src/providers/two/two.cpp", '#include "providers/one/one.h"\n')
+        self.write("src/cli/x.cpp", '#include "providers/one/one.h"\n')
+        self.assertEqual(len(include_faults(self.root, self.allowed)), 1)
+        self.assertIn("src/providers/two/two.cpp:1", include_faults(self.root, self.allowed)[0])
+        self.write("src/providers/two/CMakeLists.txt", "wattle_library(two DEPENDS base one)\n")
+        self.assertIn("may not depend on one", dependency_faults(self.root, self.allowed)[0])
 
     def test_long_file_is_found(self):
         self.write("src/base/x.cpp", "\n" * (LINES_MAX + 1))
