@@ -60,6 +60,18 @@ Result<std::shared_ptr<const Plan>> LinkedComponent::plan() const {
   return plan_;
 }
 
+std::shared_ptr<const engine::Image> LinkedComponent::image() const {
+  std::lock_guard lock(mutex_);
+  return image_;
+}
+
+std::shared_ptr<const engine::Image> LinkedComponent::publish_image(
+    std::shared_ptr<const engine::Image> image) const {
+  std::lock_guard lock(mutex_);
+  if (image_ == nullptr) image_ = std::move(image);
+  return image_;
+}
+
 void LinkedComponent::park() const {
   std::lock_guard lock(mutex_);
   if (live_instances_ > 0) return;

@@ -171,10 +171,15 @@ Result<void> Instance::Impl::take(const Plan::PrepareResource& step) {
 // Host resources that start functions have made cannot be made anew: such an instance serves one call.
 void Instance::Impl::remember() {
   if (host.resources.count() > 0) return;
-  std::lock_guard lock(linked->mutex_);
-  auto image = store->take_image(linked->image_);
+  auto shared = linked->image();
+  auto image = store->take_image(shared);
   if (!image) return;
-  if (linked->image_ == nullptr) linked->image_ = std::move(*image);
+  // Guest code ran for that, so the fiber may have given way (which is why no lock is held) while another
+  // instance was the first: then this one shares with it.
+  if (shared == nullptr && (shared = linked->publish_image(*image)) != *image) {
+    image = store->take_image(shared);
+    if (!image) return;
+  }
   has_image = true;
   for (const ComponentInstance& each : components) first_handles.push_back(each.handles);
 }

@@ -151,6 +151,22 @@ TEST(Composition, PassesResourcesFromComponentToComponent) {
              [](Guest& guest) { EXPECT_EQ(guest.call<uint32_t>(kCaller, "merge-counters", 30u, 12u), 42u); });
 }
 
+// A slice of nothing makes guest code give way wherever the watchdog interrupts it.
+TEST(Instance, MayGiveWayAnywhereWhileItIsMade) {
+  const auto linked = link("library-c");
+  async::Worker worker;
+  int made = 0;
+  constexpr int kFibers = 4;
+  constexpr int kRounds = 50;
+  for (int fiber = 0; fiber < kFibers; ++fiber)
+    worker.spawn([&] {
+      for (int round = 0; round < kRounds; ++round)
+        if (Instance::create(linked, Host(), {.slice = Duration::zero()})) ++made;
+    });
+  worker.run();
+  EXPECT_EQ(made, kFibers * kRounds);
+}
+
 TEST(Instance, ResetTakesItBackToItsStart) {
   with_guest("library-c", [](Guest& guest) {
     const wit::Value start[] = {{uint32_t{5}}};

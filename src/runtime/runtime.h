@@ -106,12 +106,16 @@ class LinkedComponent {
  private:
   friend class Linker;
   friend class Instance;
+  std::shared_ptr<const engine::Image> image() const;
+  // Shares `image` with later instances, unless there is one already; returns the one that is shared.
+  std::shared_ptr<const engine::Image> publish_image(std::shared_ptr<const engine::Image> image) const;
+
   LoadOptions options_;
   std::shared_ptr<const std::vector<uint8_t>> binary_;
   std::vector<engine::ModuleRecord> modules_;
   std::shared_ptr<const RecordedImports> imports_;
   mutable std::atomic<size_t> live_instances_ = 0;
-  mutable std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows; never held while guest code runs, which may give way
   mutable std::shared_ptr<const Plan> plan_;
   mutable std::shared_ptr<const engine::Image> image_;  // of the first instance, shared by later ones
 };
