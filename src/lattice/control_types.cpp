@@ -11,10 +11,10 @@ template <class T>
 Result<T> parse_field(std::string_view json, std::string_view what) {
   WATTLE_TRY(boost::json::value value, parse_document(json, what));
   boost::json::object around;
-  around.emplace(what, std::move(value));
+  around.emplace("request", std::move(value));
   T parsed;
   FieldReader reader(around, "");
-  reader.required(what, parsed);
+  reader.required("request", parsed);
   WATTLE_CHECK(reader.done());
   return parsed;
 }
@@ -33,7 +33,7 @@ constexpr std::string_view kRequest = "the request";
 Reply Reply::refused(const Error& error) {
   std::string message = error.full_message();
   if (!error.remedy().empty()) message += "; " + error.remedy();
-  return {false, std::move(message), {}};
+  return {false, std::move(message), {}, std::string(to_string(error.code()))};
 }
 
 Result<Reply> parse_reply(std::string_view json) {
@@ -42,6 +42,7 @@ Result<Reply> parse_reply(std::string_view json) {
   FieldReader fields(object, "");
   fields.required("success", reply.success);
   fields.optional("message", reply.message);
+  fields.optional("code", reply.code);
   if (auto read = fields.done(); !read)
     return failure(ErrorCode::malformed, "the answer: {}", read.error().message());
   if (const auto* response = object.if_contains("response"); response != nullptr && !response->is_null())
@@ -52,6 +53,7 @@ Result<Reply> parse_reply(std::string_view json) {
 std::string to_json(const Reply& reply) {
   std::string json = fmt::format("{{\"success\":{},\"message\":{}", reply.success,
                                  boost::json::serialize(boost::json::string(valid_utf8(reply.message))));
+  if (!reply.code.empty()) json += ",\"code\":" + boost::json::serialize(boost::json::string(reply.code));
   if (!reply.response.empty()) json += ",\"response\":" + reply.response;
   return json + "}";
 }

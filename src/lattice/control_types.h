@@ -18,14 +18,16 @@ namespace wattle::lattice {
 
 using StringMap = std::map<std::string, std::string>;
 
-// Around every answer. `response`: JSON; empty: none.
+// Around every answer. `response`: JSON; empty: none. `code`: of a refusal, which error it was (to_string of
+// an ErrorCode); wattle's own, which v1's clients do not read.
 struct Reply {
   bool success = true;
   std::string message;
   std::string response;
+  std::string code;
 
   static Reply ok(std::string message, std::string response = {}) {
-    return {true, std::move(message), std::move(response)};
+    return {true, std::move(message), std::move(response), {}};
   }
   // The error's message and causes, and what to do.
   static Reply refused(const Error& error);

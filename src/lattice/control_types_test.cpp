@@ -13,7 +13,8 @@ TEST(ControlTypes, AnswersAreWrappedAsInVersion1) {
   const Reply refused =
       Reply::refused(Error(ErrorCode::not_found, "no config \"a\xff\"").with_remedy("wattle config put a"));
   EXPECT_EQ(to_json(refused),
-            "{\"success\":false,\"message\":\"no config \\\"a\xEF\xBF\xBD\\\"; wattle config put a\"}");
+            "{\"success\":false,\"message\":\"no config \\\"a\xEF\xBF\xBD\\\"; wattle config put a\","
+            "\"code\":\"not-found\"}");
   const auto reply = parse_reply(R"({"success":true,"message":"","response":["x"],"more":1})");
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->response, R"(["x"])");
