@@ -1,6 +1,6 @@
 // What a call costs: from C++ into a component, between two components, into a pristine instance.
 //
-//   tools/guests composed library-c && build/release/bin/call_bench
+//   tools/guests composed library-c caller-c && build/release/bin/call_bench
 //
 // Between components: one iteration is one call that the outer component makes, 10,000 of them for each call
 // from C++, so that the latter does not count.
@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "async/fiber.h"
+#include "runtime/import_call.h"
 #include "runtime/runtime.h"
 
 namespace wattle::runtime {
@@ -164,6 +165,63 @@ void host_call_string_1_kib(benchmark::State& state) {
   calls_out(state, "caller-c", "length-often", host_library());
 }
 BENCHMARK(host_call_string_1_kib);
+
+// ---- Through a link, into an instance of another component
+// ---------------------------------------------------
+
+// One store inside a call of another: what the processor has to be told, without any call.
+void nested_scope(benchmark::State& state) {
+  with_instance("library-c", [&](Instance& outer) {
+    Instance::Session session(outer, {});
+    auto inner = must(Instance::create(linked_guest("library-c"), Host(), {}));
+    auto call = [&] { Instance::Session entered(*inner, {}); };
+    warm_up(call);
+    for (auto _ : state) call();
+  });
+}
+BENCHMARK(nested_scope);
+
+// What resolves a link here stands for a host's: it finds the target of the import by its index. `plain`: no
+// link but a host function, which makes the same call of the same pool with C++ types.
+void linked_calls(benchmark::State& state, bool pristine, bool plain) {
+  async::Worker worker;
+  worker.spawn([&] {
+    const auto callee = linked_guest("library-c");
+    PoolOptions options;
+    options.pristine = pristine;
+    std::optional<InstancePool> pool(std::in_place, worker, callee, options);
+    const auto add = must(callee->find_function(kCalc, "add"));
+    std::vector<std::shared_ptr<const ExportedFunction>> targets;
+    Linker linker = plain ? host_library() : Linker();
+    if (plain) {
+      linker.function(kCalc, "add", [&](Host&, uint32_t a, uint32_t b) {
+        auto lease = must(pool->acquire());
+        return must(lease->call<uint32_t>(*add, {}, a, b));
+      });
+    }
+    linker.link_other_interfaces([&](ImportCall& call) -> Result<void> {
+      auto& target = targets[call.import().index];
+      if (target == nullptr) {
+        WATTLE_TRY(target, callee->find_function(call.import().interface, call.import().name));
+      }
+      return call.run_in(*pool, *target, {});
+    });
+    const auto caller = linked_guest("caller-c", linker);
+    targets.resize(caller->linked_imports().size());
+    auto instance = must(Instance::create(caller, Host(), {}));
+    Instance::Session session(*instance, {});
+    const ExportedFunction& often = find(*instance, kCaller, "add-often");
+    auto call = [&] { return must(session.call<uint32_t>(often, uint32_t{kCallsAtOnce})); };
+    warm_up(call);
+    while (state.KeepRunningBatch(kCallsAtOnce)) benchmark::DoNotOptimize(call());
+    pool->shut_down(Error(ErrorCode::unavailable, "done"));
+    pool.reset();
+  });
+  worker.run();
+}
+BENCHMARK_CAPTURE(linked_calls, pristine, true, false);
+BENCHMARK_CAPTURE(linked_calls, kept, false, false);
+BENCHMARK_CAPTURE(linked_calls, kept_without_link, false, true);
 
 }  // namespace
 }  // namespace wattle::runtime

@@ -21,7 +21,8 @@ CallContext make_context(const Surroundings& surroundings, ComponentInstance& in
   return CallContext(*surroundings.store, instance, *surroundings.host, options);
 }
 
-// The arguments, which are the caller's on entry and the callee's on return.
+}  // namespace
+
 void transfer_parameters(Transfer& transfer, CallContext& callee, const wit::FunctionLayout& layout,
                          CoreValue* values) {
   if (!layout.parameters_in_memory) return transfer.flat(*layout.parameters, values);
@@ -37,8 +38,6 @@ void transfer_result(Transfer& transfer, const wit::FunctionLayout& layout, uint
   if (layout.result_in_memory) return transfer.memory(*layout.result, values[0].u32, return_pointer);
   transfer.flat(*layout.result, values);
 }
-
-}  // namespace
 
 Result<void> run_post_return(engine::Store& store, const LiveLift& lift, CoreValue result) {
   if (!lift.options.post_return) return {};

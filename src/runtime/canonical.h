@@ -32,6 +32,7 @@ struct LiveLift {
 struct Surroundings {
   engine::Store* store = nullptr;
   Host* host = nullptr;
+  const Plan* plan = nullptr;
 };
 
 // The component instances that a call enters. try_enter() refuses when one of them is entered already.
@@ -101,10 +102,15 @@ Result<void> destroy_resource(const Surroundings& surroundings, const ResourceDe
                               uint32_t representation,
                               const std::optional<engine::FunctionHandle>& destructor, EnteringSet& entered);
 
-// Copies values of known layout from one side of a call to the other. Failures are kept in `from`.
+// Copies values of known layout from one side of a call to the other. A failure is kept on the side whose
+// fault it is.
 class Transfer {
  public:
   Transfer(CallContext& from, CallContext& to) : from_(from), to_(to) {}
+  // Between two instances: `importer` is the side whose resource indices the layouts use. Own handles of host
+  // resources move from one host to the other; there must be no other handles.
+  Transfer(CallContext& from, CallContext& to, const ComponentInstance& importer)
+      : from_(from), to_(to), importer_(&importer) {}
 
   // Flat values, in place: numbers are normalised, pointers and handles become the receiver's. Moves `values`
   // on.
@@ -125,6 +131,7 @@ class Transfer {
   Pair string(Pair range);
   Pair list(const wit::Layout& element, Pair range);
   uint32_t handle(const wit::Layout& layout, uint32_t handle);
+  uint32_t move_resource(const ResourceType& type, uint32_t handle);
   uint32_t checked_char(uint32_t character);
   bool is_case(const wit::Layout& layout, uint32_t index);
   const uint8_t* source(uint32_t pointer) const { return from_.view().base + pointer; }
@@ -132,6 +139,14 @@ class Transfer {
 
   CallContext& from_;
   CallContext& to_;
+  const ComponentInstance* importer_ = nullptr;  // null: both sides are of one instance
 };
+
+// The arguments of a call, which are the caller's on entry and the callee's on return; its result, the other
+// way round. `return_pointer`: where the caller wants a result that goes through memory.
+void transfer_parameters(Transfer& transfer, CallContext& callee, const wit::FunctionLayout& layout,
+                         engine::CoreValue* values);
+void transfer_result(Transfer& transfer, const wit::FunctionLayout& layout, uint32_t return_pointer,
+                     engine::CoreValue* values);
 
 }  // namespace wattle::runtime

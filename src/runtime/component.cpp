@@ -85,6 +85,13 @@ std::vector<std::shared_ptr<const ExportedFunction>> LinkedComponent::functions(
   return (*made)->functions;
 }
 
+std::vector<const LinkedImport*> LinkedComponent::linked_imports() const {
+  std::vector<const LinkedImport*> linked;
+  for (const Plan::HostImportRef& each : imports_->functions())
+    if (each->linked_import) linked.push_back(&*each->linked_import);
+  return linked;
+}
+
 Result<std::shared_ptr<const wit::FunctionType>> LinkedComponent::type_of(
     const ExportedFunction& function) const {
   WATTLE_TRY(auto made, plan());

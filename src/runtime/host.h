@@ -34,9 +34,17 @@ struct ResourceType {
   bool is_host = true;
 };
 
+class HostResources;
+
 class HostResource {
  public:
   virtual ~HostResource() = default;
+  // Whether it can go to another instance's host; it then takes along what it has charged. The next owner may
+  // outlive the first host and all that was attached to it.
+  virtual bool move_to(HostResources& receiver) {
+    (void)receiver;
+    return false;
+  }
 };
 
 template <class T>

@@ -41,7 +41,7 @@ Instance::Impl::Impl(std::shared_ptr<const LinkedComponent> linked_component,
       plan(*plan_owner),
       host(std::move(host_state)),
       store(std::move(engine_store)),
-      surroundings{store.get(), &host},
+      surroundings{store.get(), &host, &plan},
       components(plan.component_instances.size()),
       destructors(plan.resources.size()),
       slots(plan.slot_count),
@@ -100,14 +100,9 @@ Result<void> Instance::Impl::take(const Plan::MakeLowered& step) {
   ComponentInstance& caller = components[lower.component_instance];
   engine::Extern& slot = slots[step.slot];
   switch (lower.callee_kind) {
-    case Plan::Callee::host: {
-      const Plan::HostImport& callee = *plan.host_imports[lower.callee];
-      HostCallAdapter& adapter = host_calls.emplace_back(
-          HostCallAdapter{&surroundings, &lower, &callee, &caller, live(lower.options)});
-      slot = store->make_host_function(
-          signature, callee.dynamic ? HostCallAdapter::call_dynamic : HostCallAdapter::call, &adapter);
+    case Plan::Callee::host:
+      slot = make_host_call(lower, signature);
       return {};
-    }
     case Plan::Callee::guest: {
       GuestCallAdapter& adapter =
           guest_calls.emplace_back(GuestCallAdapter{&surroundings, &lower, &caller, live(lower.options),
@@ -121,6 +116,20 @@ Result<void> Instance::Impl::take(const Plan::MakeLowered& step) {
       return {};
   }
   return {};
+}
+
+engine::Extern Instance::Impl::make_host_call(const Plan::Lower& lower, const engine::Signature& signature) {
+  const Plan::HostImport& callee = *plan.host_imports[lower.callee];
+  ComponentInstance& caller = components[lower.component_instance];
+  if (callee.linked_import) {
+    LinkedCallAdapter& adapter = linked_calls.emplace_back(
+        LinkedCallAdapter{&surroundings, &lower, &callee, &caller, live(lower.options), {}});
+    return store->make_host_function(signature, LinkedCallAdapter::call, &adapter);
+  }
+  HostCallAdapter& adapter =
+      host_calls.emplace_back(HostCallAdapter{&surroundings, &lower, &callee, &caller, live(lower.options)});
+  return store->make_host_function(
+      signature, callee.dynamic ? HostCallAdapter::call_dynamic : HostCallAdapter::call, &adapter);
 }
 
 engine::Extern Instance::Impl::make_later(const Plan::LaterFunction& later,
@@ -335,6 +344,10 @@ bool ExportCall::run(engine::CoreValue* values) {
   }
   core_result_ = values[0];
   return true;
+}
+
+bool ExportCall::has_post_return() const {
+  return lift_.options.post_return.has_value();
 }
 
 bool ExportCall::finish() {

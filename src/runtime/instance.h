@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/canonical.h"
+#include "runtime/import_call.h"
 #include "runtime/plan.h"
 #include "runtime/runtime.h"
 
@@ -45,6 +46,7 @@ struct Instance::Impl {
   std::vector<EnteringSet> entered_by_host;  // by lift
   std::deque<GuestCallAdapter> guest_calls;
   std::deque<HostCallAdapter> host_calls;
+  std::deque<LinkedCallAdapter> linked_calls;
   std::deque<LaterAdapter> later_calls;
   std::deque<ResourceAdapter> resource_calls;
 
@@ -53,6 +55,7 @@ struct Instance::Impl {
   std::vector<HandleTable> first_handles;  // by component instance, as of remember()
 
  private:
+  engine::Extern make_host_call(const Plan::Lower& lower, const engine::Signature& signature);
   engine::Extern make_later(const Plan::LaterFunction& later, const engine::Signature& signature,
                             ComponentInstance& caller);
   Result<void> take(const Plan::InstantiateModule& step);

@@ -22,8 +22,8 @@ class RecordedImports {
       record_.functions_.push_back(import);
       return import;
     }
-    Result<const ResourceType*> resource(std::string_view interface, std::string_view name) override {
-      WATTLE_TRY(const ResourceType* type, source_.resource(interface, name));
+    Result<ResourceTypeRef> resource(std::string_view interface, std::string_view name) override {
+      WATTLE_TRY(ResourceTypeRef type, source_.resource(interface, name));
       record_.resources_.push_back(type);
       return type;
     }
@@ -41,7 +41,7 @@ class RecordedImports {
                                          const wit::ResourceNamer&) override {
       return record_.functions_.at(next_function_++);
     }
-    Result<const ResourceType*> resource(std::string_view, std::string_view) override {
+    Result<ResourceTypeRef> resource(std::string_view, std::string_view) override {
       return record_.resources_.at(next_resource_++);
     }
 
@@ -50,9 +50,11 @@ class RecordedImports {
     size_t next_function_ = 0, next_resource_ = 0;
   };
 
+  const std::vector<Plan::HostImportRef>& functions() const { return functions_; }
+
  private:
   std::vector<Plan::HostImportRef> functions_;
-  std::vector<const ResourceType*> resources_;
+  std::vector<ResourceTypeRef> resources_;
 };
 
 }  // namespace wattle::runtime

@@ -68,6 +68,8 @@ class Linker::Source final : public ImportSource {
   Result<Plan::HostImportRef> function(std::string_view interface, std::string_view name,
                                        const wit::FunctionType& type,
                                        const wit::ResourceNamer& resource_name) override {
+    if (const LinkedFunction* linked = find_linked(interface))
+      return linked_function(interface, name, *linked);
     WATTLE_TRY(const Interface* found, find(interface, name));
     if (auto declared = found->declarations.find(name); declared != found->declarations.end())
       WATTLE_CHECK(check_declared(interface, name, type, resource_name, declared->second));
@@ -84,9 +86,11 @@ class Linker::Source final : public ImportSource {
     return std::make_shared<const Plan::HostImport>(std::move(import));
   }
 
-  Result<const ResourceType*> resource(std::string_view interface, std::string_view name) override {
+  Result<ResourceTypeRef> resource(std::string_view interface, std::string_view name) override {
+    if (find_linked(interface) != nullptr) return linked_resource(interface, name);
     WATTLE_TRY(const Interface* found, find(interface, name));
-    if (auto type = found->resources.find(name); type != found->resources.end()) return type->second;
+    if (auto type = found->resources.find(name); type != found->resources.end())
+      return ResourceTypeRef(ResourceTypeRef(), type->second);
     return failure(Error(ErrorCode::unlinkable,
                          fmt::format("the host's \"{}\" has no resource \"{}\", which the component imports",
                                      interface, name))
@@ -94,6 +98,33 @@ class Linker::Source final : public ImportSource {
   }
 
  private:
+  // Null: `interface` is not one for links.
+  const LinkedFunction* find_linked(std::string_view interface) const {
+    auto found = linker_.interfaces_.find(split_version(interface).base);
+    if (found != linker_.interfaces_.end()) return found->second.linked ? &found->second.linked : nullptr;
+    return linker_.linked_otherwise_ && !interface.empty() ? &linker_.linked_otherwise_ : nullptr;
+  }
+
+  Plan::HostImportRef linked_function(std::string_view interface, std::string_view name,
+                                      const LinkedFunction& call) {
+    Plan::HostImport import;
+    import.linked_import = LinkedImport{std::string(interface), std::string(name), linked_count_++};
+    import.linked = call;
+    return std::make_shared<const Plan::HostImport>(std::move(import));
+  }
+
+  // With the names that it refers to.
+  static ResourceTypeRef linked_resource(std::string_view interface, std::string_view name) {
+    struct Named {
+      std::string interface, name;
+      ResourceType type;
+    };
+    auto named = std::make_shared<Named>(
+        Named{std::string(split_version(interface).base), std::string(name), ResourceType{}});
+    named->type = ResourceType{named->interface, named->name, false};
+    return ResourceTypeRef(named, &named->type);
+  }
+
   Result<const Interface*> find(std::string_view interface, std::string_view name) const {
     const InterfaceName wanted = split_version(interface);
     auto found = linker_.interfaces_.find(wanted.base);
@@ -173,6 +204,7 @@ class Linker::Source final : public ImportSource {
   }
 
   const Linker& linker_;
+  uint32_t linked_count_ = 0;
 };
 
 // An interface may be defined in parts; the highest version that is named counts for the whole.
@@ -189,6 +221,14 @@ void Linker::define(std::string_view name, std::string_view function, HostFuncti
 
 void Linker::dynamic_function(std::string_view name, std::string_view function, DynamicFunction definition) {
   interface(name).dynamic_functions.insert_or_assign(std::string(function), std::move(definition));
+}
+
+void Linker::linked_interface(std::string_view name, LinkedFunction call) {
+  interface(name).linked = std::move(call);
+}
+
+void Linker::link_other_interfaces(LinkedFunction call) {
+  linked_otherwise_ = std::move(call);
 }
 
 void Linker::define_resource(const ResourceType& type, std::string_view version) {

@@ -47,11 +47,13 @@ struct Plan {
     wit::FunctionLayout layout = {};
   };
 
-  // A function that the host supplies: bound at compile time, or dynamic.
+  // A function that the host supplies: bound at compile time, dynamic, or linked.
   struct HostImport {
     std::shared_ptr<const void> closure;
     void (*call)(const void* closure, CallContext& context, engine::CoreValue* values) = nullptr;
     DynamicFunction dynamic;
+    std::optional<LinkedImport> linked_import;
+    LinkedFunction linked;  // with linked_import
   };
   using HostImportRef = std::shared_ptr<const HostImport>;
 
@@ -125,6 +127,7 @@ struct Plan {
   using Step = std::variant<InstantiateModule, TakeExport, MakeLowered, MakeLater, MakeResourceFunction,
                             PrepareLift, PrepareResource>;
 
+  uint64_t id = 0;  // no two plans of this process have the same; never 0 once made
   std::vector<Step> steps;
   std::vector<Lift> lifts;
   std::vector<Lower> lowers;
@@ -142,6 +145,9 @@ struct Plan {
   bool is_nested_in(uint32_t inner, uint32_t outer) const;  // or the same
 };
 
+// Of the host (which live for ever), or of a linked interface.
+using ResourceTypeRef = std::shared_ptr<const ResourceType>;
+
 // What the host has for one import of an interface; the planner asks for it.
 class ImportSource {
  public:
@@ -150,7 +156,7 @@ class ImportSource {
   virtual Result<Plan::HostImportRef> function(std::string_view interface, std::string_view name,
                                                const wit::FunctionType& type,
                                                const wit::ResourceNamer& resource_name) = 0;
-  virtual Result<const ResourceType*> resource(std::string_view interface, std::string_view name) = 0;
+  virtual Result<ResourceTypeRef> resource(std::string_view interface, std::string_view name) = 0;
 };
 
 // Flattens `component`. Errors: unlinkable (from `imports`, or an import that no host can supply),

@@ -1,6 +1,7 @@
 #include "runtime/planner.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "component/core_type.h"
 
@@ -87,6 +88,8 @@ Result<std::shared_ptr<const Plan>> Planner::run() {
   const component::Component& definition = component_.definition();
   WATTLE_TRY(auto root, instantiate(definition, nullptr, nullptr, std::nullopt, 0));
   WATTLE_CHECK(collect_functions("", definition.type.exports, frames_.front(), root->exports));
+  static std::atomic<uint64_t> last_id = 0;
+  plan_->id = ++last_id;
   return std::shared_ptr<const Plan>(plan_);
 }
 
@@ -319,6 +322,8 @@ Result<void> Planner::add(Frame& frame, const component::CanonLower& definition)
   lower.layout = wit::layout_of(*lower.type);
   lower.callee_kind = callee->callee;
   lower.callee = callee->index;
+  if (lower.callee_kind == Plan::Callee::host && plan_->host_imports[lower.callee]->linked_import)
+    lower.is_direct = is_direct(lower.layout);
   if (lower.callee_kind == Plan::Callee::guest) {
     const uint32_t target = plan_->lifts[lower.callee].component_instance;
     // Stricter than the specification's reference code, as its test suite asks for.
@@ -445,7 +450,9 @@ Result<Planner::Item> Planner::host_function(Frame& frame, const std::string& in
 }
 
 Result<Planner::Item> Planner::host_resource(const std::string& interface, const std::string& name) {
-  WATTLE_TRY(const ResourceType* type, imports_.resource(interface, name));
+  // Kept by whoever answered: RecordedImports, which the linked component has.
+  WATTLE_TRY(ResourceTypeRef kept, imports_.resource(interface, name));
+  const ResourceType* const type = kept.get();
   auto& resources = plan_->resources;
   auto known = std::find_if(resources.begin(), resources.end(),
                             [&](const Plan::Resource& each) { return each.host == type; });

@@ -81,6 +81,15 @@ struct ExportedFunction {
   uint32_t index = 0;  // in Plan::lifts
 };
 
+// One function that a component imports through a link: satisfied at call time.
+struct LinkedImport {
+  std::string interface;  // as imported: "shop:pricing/prices@1.0.0"
+  std::string name;
+  uint32_t index = 0;  // among LinkedComponent::linked_imports()
+};
+class ImportCall;  // import_call.h, which says how it is used
+using LinkedFunction = std::function<Result<void>(ImportCall& call)>;
+
 // A component with all imports bound: for any thread. What an idle one needs no longer can be given up (park)
 // and is made anew when it is needed: nobody sees that but by time.
 class LinkedComponent {
@@ -94,6 +103,8 @@ class LinkedComponent {
   std::vector<std::shared_ptr<const ExportedFunction>> functions() const;
   // Precondition: `function` is of this component.
   Result<std::shared_ptr<const wit::FunctionType>> type_of(const ExportedFunction& function) const;
+  // The functions that go through links, by LinkedImport::index. They live as long as this.
+  std::vector<const LinkedImport*> linked_imports() const;
   // How instances are made.
   Result<std::shared_ptr<const Plan>> plan() const;
 
@@ -144,6 +155,12 @@ class Linker {
   // A function whose type is the importing component's own business; used for tools, tests and remote calls.
   void dynamic_function(std::string_view interface, std::string_view name, DynamicFunction function);
 
+  // Every function of `interface`, of whatever version and type, goes through `call`. Its resources are
+  // types of their own, whose handles no call can make or pass.
+  void linked_interface(std::string_view interface, LinkedFunction call);
+  // The same for every interface of which nothing here is known.
+  void link_other_interfaces(LinkedFunction call);
+
   // Says what a function's WIT type is, for a check of names and shapes beyond the core signature; a function
   // that is not declared is checked by its core signature alone. `resource_name` names the type's resources
   // as the interface does.
@@ -175,9 +192,11 @@ class Linker {
     std::map<std::string, DynamicFunction, std::less<>> dynamic_functions;
     std::map<std::string, const ResourceType*, std::less<>> resources;
     std::map<std::string, Declaration, std::less<>> declarations;
+    LinkedFunction linked;  // set: all of them
   };
   Interface& interface(std::string_view name);
   std::map<std::string, Interface, std::less<>> interfaces_;  // by name without version
+  LinkedFunction linked_otherwise_;
 };
 
 // One live instance of a linked component, with everything it is composed of, in a Store of its own. Belongs
@@ -306,6 +325,7 @@ class ExportCall {
   bool enter();
   // `values`: the lowered arguments, then the core results. Fails at once if lowering them failed.
   bool run(engine::CoreValue* values);
+  bool has_post_return() const;
   // Checks what the call must leave behind, runs post-return, leaves the instance.
   bool finish();
   Error take_error();

@@ -36,6 +36,7 @@ bool Transfer::is_case(const Layout& layout, uint32_t index) {
 }
 
 uint32_t Transfer::handle(const Layout& layout, uint32_t handle) {
+  if (importer_ != nullptr) return move_resource(*importer_->resources[layout.resource].type, handle);
   const bool is_own = layout.kind == Kind::own;
   const uint32_t representation =
       is_own ? from_.lift_own(handle, layout.resource) : from_.lift_borrow(handle, layout.resource);
@@ -44,11 +45,29 @@ uint32_t Transfer::handle(const Layout& layout, uint32_t handle) {
                 : to_.lower_borrow(representation, layout.resource);
 }
 
+uint32_t Transfer::move_resource(const ResourceType& type, uint32_t handle) {
+  const uint32_t representation = from_.lift_own(handle, type);
+  if (failed()) return 0;
+  auto resource = from_.host.resources.take(representation);
+  HostResources& receiver = to_.host.resources;
+  if (receiver.full())
+    return to_.fail(Error(ErrorCode::memory_exceeded, "the guest holds too many resources of its host")), 0;
+  if (!resource->move_to(receiver))
+    return to_.fail(Error(ErrorCode::unsupported,
+                          fmt::format("this \"{}\" of \"{}\" cannot go to another component", type.name,
+                                      type.interface))),
+           0;
+  return to_.lower_own(receiver.insert(std::move(resource)), type);
+}
+
 Transfer::Pair Transfer::string(Pair range) {
   const engine::MemoryView memory = from_.view();
   auto text = wit::text_at({memory.base, memory.bytes}, from_.encoding, {range.pointer, range.length});
   if (!text) return from_.fail(std::move(text).error()), Pair{};
   const wit::StringRange stored = to_.lower_text(*text);
+  if (to_.failed()) [[unlikely]] {
+    if (auto valid = wit::to_utf8(*text); !valid) from_.fail(std::move(valid).error());
+  }
   return {stored.address, stored.tagged_length};
 }
 

@@ -49,6 +49,7 @@ class FutureTrailers : public HostResource {
 
   explicit FutureTrailers(std::shared_ptr<http::Body> body)
       : waitable_(new TrailersWaitable(std::move(body))) {}
+  bool move_to(runtime::HostResources&) override { return true; }
   std::unique_ptr<Pollable> subscribe() const { return std::make_unique<Pollable>(waitable_); }
   Got get(Host& host);
 
@@ -63,6 +64,7 @@ class IncomingBody : public HostResource {
   static constexpr std::string_view kName = "incoming-body";
 
   explicit IncomingBody(std::shared_ptr<http::Body> body) : body_(std::move(body)) {}
+  bool move_to(runtime::HostResources&) override { return true; }
   // Once.
   tl::expected<std::unique_ptr<InputStream>, std::monostate> stream();
   std::unique_ptr<FutureTrailers> finish() { return std::make_unique<FutureTrailers>(std::move(body_)); }
@@ -124,6 +126,7 @@ class OutgoingBody : public HostResource {
   static Result<std::unique_ptr<OutgoingBody>> create(Host& host, BodyWriterPtr writer,
                                                       http::ErrorCase mismatch);
   ~OutgoingBody() override;
+  bool move_to(runtime::HostResources& receiver) override { return charge_.move_to(receiver); }
   // Once.
   tl::expected<std::unique_ptr<OutputStream>, std::monostate> write();
   tl::expected<void, HttpErrorCode> finish(std::optional<std::unique_ptr<HttpFields>> trailers);

@@ -21,6 +21,13 @@ bool Charge::resize(size_t bytes) {
   return true;
 }
 
+bool Charge::move_to(runtime::HostResources& account) {
+  if (!account.charge(bytes_)) return false;
+  account_->discharge(bytes_);
+  account_ = &account;
+  return true;
+}
+
 HttpFields::HttpFields(Host& host)
     : fields_(std::make_shared<http::Fields>()), charge_(host.resources), mutable_(true) {}
 

@@ -26,6 +26,8 @@ class Charge {
   Charge& operator=(const Charge&) = delete;
   // False, and nothing changes, when the budget does not allow it.
   bool resize(size_t bytes);
+  // From now on another budget's. False, and nothing changes, when that one does not allow it.
+  bool move_to(runtime::HostResources& account);
 
  private:
   runtime::HostResources* account_;
@@ -53,6 +55,7 @@ class HttpFields : public HostResource {
   Changed erase(std::string_view name);
   Changed append(std::string_view name, std::span<const uint8_t> value);
   std::vector<Entry> entries() const;
+  bool move_to(runtime::HostResources& receiver) override { return charge_.move_to(receiver); }
   Result<std::unique_ptr<HttpFields>> clone(Host& host) const;
 
   // For a message that takes them over.

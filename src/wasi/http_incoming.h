@@ -17,6 +17,7 @@ class IncomingRequest : public HostResource {
 
   // `exchange` outlives the invocation.
   explicit IncomingRequest(http::Exchange& exchange) : exchange_(exchange) {}
+  bool move_to(runtime::HostResources&) override { return true; }
   HttpMethod method() const { return method_of(exchange_.request().method); }
   std::optional<std::string> path_with_query() const;
   std::optional<HttpScheme> scheme() const { return scheme_of(exchange_.request().scheme); }
@@ -37,6 +38,7 @@ class OutgoingResponse : public HostResource {
 
   OutgoingResponse(Host& host, std::unique_ptr<HttpFields> headers)
       : charge_(host.resources), fields_(headers->take()) {}
+  bool move_to(runtime::HostResources& receiver) override { return charge_.move_to(receiver); }
   uint16_t status_code() const { return status_; }
   // 100 to 999 (RFC 9110 section 15), but no interim one.
   tl::expected<void, std::monostate> set_status_code(uint16_t status);
@@ -92,6 +94,7 @@ class ResponseOutparam : public HostResource {
   static constexpr std::string_view kName = "response-outparam";
 
   explicit ResponseOutparam(ResponseSlotPtr slot) : slot_(std::move(slot)) {}
+  bool move_to(runtime::HostResources&) override { return true; }
   ResponseSlot& slot() const { return *slot_; }
 
  private:

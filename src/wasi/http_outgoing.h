@@ -20,6 +20,7 @@ class OutgoingRequest : public HostResource {
 
   OutgoingRequest(Host& host, std::unique_ptr<HttpFields> headers)
       : charge_(host.resources), fields_(headers->take()) {}
+  bool move_to(runtime::HostResources& receiver) override { return charge_.move_to(receiver); }
   // Once.
   Result<tl::expected<std::unique_ptr<OutgoingBody>, std::monostate>> body(Host& host);
   HttpMethod method() const { return method_of(method_); }
@@ -54,6 +55,8 @@ class RequestOptions : public HostResource {
   static constexpr std::string_view kInterface = "wasi:http/types";
   static constexpr std::string_view kName = "request-options";
 
+  bool move_to(runtime::HostResources&) override { return true; }
+
   // Nanoseconds.
   std::optional<uint64_t> connect_timeout;
   std::optional<uint64_t> first_byte_timeout;
@@ -69,6 +72,7 @@ class IncomingResponse : public HostResource {
       : status_(response.head.status),
         fields_(std::make_shared<http::Fields>(std::move(response.head.fields))),
         body_(std::move(response.body)) {}
+  bool move_to(runtime::HostResources&) override { return true; }
   uint16_t status() const { return status_; }
   std::unique_ptr<HttpFields> headers(Host& host) const {
     return std::make_unique<HttpFields>(host, fields_);

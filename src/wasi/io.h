@@ -66,6 +66,7 @@ class IoError : public HostResource {
   IoError(Error error, Origin origin, int number)
       : error_(std::move(error)), origin_(origin), number_(number) {}
 
+  bool move_to(runtime::HostResources&) override { return true; }
   const Error& error() const { return error_; }
   Origin origin() const { return origin_; }
   int number() const { return number_; }
@@ -121,6 +122,7 @@ class Pollable : public HostResource {
   static constexpr std::string_view kName = "pollable";
 
   explicit Pollable(WaitablePtr waitable) : waitable_(std::move(waitable)) {}
+  bool move_to(runtime::HostResources&) override { return true; }
   bool ready() const { return waitable_->ready(); }
   Result<void> block() const { return wait_until_ready(*waitable_); }
   Waitable& waitable() const { return *waitable_; }
@@ -141,6 +143,7 @@ class InputStream : public HostResource {
 
   explicit InputStream(InputSourcePtr source) : source_(std::move(source)) {}
   ~InputStream() override { source_->dropped(); }
+  bool move_to(runtime::HostResources&) override { return true; }
 
   Result<Streamed<Bytes>> read(uint64_t length);
   Result<Streamed<Bytes>> blocking_read(uint64_t length);
@@ -161,6 +164,7 @@ class OutputStream : public HostResource {
 
   explicit OutputStream(OutputSinkPtr sink) : sink_(std::move(sink)) {}
   ~OutputStream() override { sink_->dropped(); }
+  bool move_to(runtime::HostResources&) override { return true; }
 
   Result<Streamed<uint64_t>> check_write();
   Result<Streamed<void>> write(std::span<const uint8_t> contents);
