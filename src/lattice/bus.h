@@ -55,7 +55,8 @@ class BucketWatch {
   virtual Result<std::optional<WatchEvent>> next_until(TimePoint until) = 0;
 };
 
-// As nats::KeyValue, whose header says what each takes and refuses.
+// As nats::KeyValue, whose header says what each takes and refuses; reads see every write that was
+// acknowledged before.
 class Bucket {
  public:
   virtual ~Bucket() = default;
@@ -98,8 +99,12 @@ class Bus {
   // Ends every subscription after what it was given has been handled, then closes.
   virtual Result<void> drain() = 0;
 
-  // Makes the bucket, or opens it if it is there.
+  // Makes the bucket, or opens it if it is there, with whatever configuration. A bucket may outlive its bus,
+  // and then says Reason::closed; so may a subscription, a watch and a store of objects.
   virtual Result<std::unique_ptr<Bucket>> bucket(const BucketConfig& config) = 0;
+  // Refused: not_found.
+  virtual Result<void> remove_bucket(std::string_view name) = 0;
+  // Makes the store of objects, or opens it if it is there.
   virtual Result<std::unique_ptr<Objects>> objects(const std::string& store) = 0;
 
   virtual bool connected() const = 0;

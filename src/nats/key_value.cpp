@@ -10,26 +10,11 @@ namespace {
 constexpr std::string_view kStreamPrefix = "KV_";
 constexpr std::string_view kOperation = "KV-Operation";
 constexpr int kHistoryMax = 64;
+constexpr int kRoundsMax = 100;
 constexpr Duration kDuplicateWindow = std::chrono::minutes(2);
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-Result<void> check_bucket(std::string_view bucket) {
-  if (!bucket.empty() && std::ranges::all_of(bucket, is_word)) return {};
-  return failure(Error(ErrorCode::invalid_argument, fmt::format("\"{}\" cannot name a bucket", bucket))
-                     .with_remedy("use letters, digits, \"-\" and \"_\""));
-}
-
-Result<void> check_key(std::string_view key) {
-  const bool fine = check_subject(key) && std::ranges::all_of(key, [](char c) {
-                      return is_word(c) || c == '.' || c == '/' || c == '=';
-                    });
-  if (fine) return {};
-  return failure(
-      Error(ErrorCode::invalid_argument, fmt::format("\"{}\" cannot be a key", key))
-          .with_remedy("use letters, digits, \"-\", \"_\", \"/\", \"=\", and \".\" between words"));
 }
 
 std::string stream_of(std::string_view bucket) {
@@ -62,8 +47,24 @@ Entry entry_of(JetMessage message, std::string_view prefix) {
 
 }  // namespace
 
+Result<void> check_bucket_name(std::string_view bucket) {
+  if (!bucket.empty() && std::ranges::all_of(bucket, is_word)) return {};
+  return failure(Error(ErrorCode::invalid_argument, fmt::format("\"{}\" cannot name a bucket", bucket))
+                     .with_remedy("use letters, digits, \"-\" and \"_\""));
+}
+
+Result<void> check_key(std::string_view key) {
+  const bool fine = check_subject(key) && std::ranges::all_of(key, [](char c) {
+                      return is_word(c) || c == '.' || c == '/' || c == '=';
+                    });
+  if (fine) return {};
+  return failure(
+      Error(ErrorCode::invalid_argument, fmt::format("\"{}\" cannot be a key", key))
+          .with_remedy("use letters, digits, \"-\", \"_\", \"/\", \"=\", and \".\" between words"));
+}
+
 Result<KeyValue> KeyValue::create(JetStream& js, const BucketConfig& config) {
-  WATTLE_CHECK(check_bucket(config.bucket));
+  WATTLE_CHECK(check_bucket_name(config.bucket));
   if (config.history < 1 || config.history > kHistoryMax)
     return failure(ErrorCode::invalid_argument, "a bucket keeps 1 to {} revisions of a key, not {}",
                    kHistoryMax, config.history);
@@ -85,18 +86,18 @@ Result<KeyValue> KeyValue::create(JetStream& js, const BucketConfig& config) {
   stream.allow_rollup = true;
   stream.allow_direct = true;
   WATTLE_TRY(const StreamInfo info, js.create_stream(stream));
-  return KeyValue(js, config.bucket, info.config.allow_direct);
+  return KeyValue(js, config.bucket, info.config);
 }
 
 Result<KeyValue> KeyValue::open(JetStream& js, std::string_view bucket) {
-  WATTLE_CHECK(check_bucket(bucket));
+  WATTLE_CHECK(check_bucket_name(bucket));
   auto info = js.stream_info(stream_of(bucket));
   if (!info) return failure(missing_bucket(info.error(), bucket));
-  return KeyValue(js, std::string(bucket), info->config.allow_direct);
+  return KeyValue(js, std::string(bucket), info->config);
 }
 
 Result<void> KeyValue::remove_bucket(JetStream& js, std::string_view bucket) {
-  WATTLE_CHECK(check_bucket(bucket));
+  WATTLE_CHECK(check_bucket_name(bucket));
   auto removed = js.delete_stream(stream_of(bucket));
   if (!removed) return failure(missing_bucket(removed.error(), bucket));
   return {};
@@ -179,11 +180,9 @@ Result<Entry> KeyValue::get(std::string_view key, uint64_t revision) {
   return entry;
 }
 
-Result<uint64_t> KeyValue::write(std::string_view key, std::string_view value,
-                                 std::optional<uint64_t> revision, const Headers* headers) {
-  WATTLE_CHECK(check_key(key));
-  auto ack = js_->publish(prefix_ + std::string(key), value,
-                          {.headers = headers, .expected_last_subject_sequence = revision});
+Result<uint64_t> KeyValue::publish(std::string_view key, std::string_view value,
+                                   const JetPublishOptions& options) {
+  auto ack = js_->publish(prefix_ + std::string(key), value, options);
   if (ack) return ack->sequence;
   if (reason_of(ack.error()) == Reason::no_responders)
     return failure(
@@ -192,6 +191,36 @@ Result<uint64_t> KeyValue::write(std::string_view key, std::string_view value,
     return failure(ack.error().with_context(
         fmt::format("the key \"{}\" of the bucket \"{}\" has another revision", key, bucket_)));
   return failure(ack.error());
+}
+
+Result<uint64_t> KeyValue::write(std::string_view key, std::string_view value,
+                                 std::optional<uint64_t> revision, const Headers* headers) {
+  WATTLE_CHECK(check_key(key));
+  if (replicated_ && revision.value_or(0) > 0) return write_replicated(key, value, *revision, headers);
+  return publish(key, value, {.headers = headers, .expected_last_subject_sequence = revision});
+}
+
+// nats-server 2.9 compares a subject's last sequence, unless it is 0, only where a message enters a
+// replicated stream: of several that enter at once all are taken. The stream's own last sequence is compared
+// where they are stored, so both are asked for; a write to another key in between costs another round.
+Result<uint64_t> KeyValue::write_replicated(std::string_view key, std::string_view value, uint64_t revision,
+                                            const Headers* headers) {
+  Result<uint64_t> written = revision;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    auto stream = js_->stream_info(stream_of(bucket_));
+    if (!stream) return failure(missing_bucket(stream.error(), bucket_));
+    written = publish(key, value,
+                      {.headers = headers,
+                       .expected_last_sequence = stream->last_sequence,
+                       .expected_last_subject_sequence = revision});
+    if (written || written.error().code() != ErrorCode::already_exists) return written;
+    const auto now = last(key, true);
+    if (!now || now->revision != revision) return written;
+  }
+  return failure(Error(ErrorCode::unavailable,
+                       fmt::format("other keys of the bucket \"{}\" were written {} times while \"{}\" "
+                                   "was to be changed",
+                                   bucket_, kRoundsMax, key)));
 }
 
 Result<uint64_t> KeyValue::put(std::string_view key, std::string_view value) {

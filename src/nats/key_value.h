@@ -85,6 +85,10 @@ class Watch {
   uint64_t made_ = 0;
 };
 
+// What may name a bucket, and what may be a key in one. Refused: invalid_argument.
+Result<void> check_bucket_name(std::string_view bucket);
+Result<void> check_key(std::string_view key);
+
 class KeyValue {
  public:
   // Makes the bucket, or opens it when it is there with the same configuration. Refused: already_exists when
@@ -126,18 +130,26 @@ class KeyValue {
   Result<Watch> watch(WatchOptions options = {});
 
  private:
-  KeyValue(JetStream& js, std::string bucket, bool direct)
-      : js_(&js), bucket_(std::move(bucket)), prefix_("$KV." + bucket_ + "."), direct_(direct) {}
+  KeyValue(JetStream& js, std::string bucket, const StreamConfig& stream)
+      : js_(&js),
+        bucket_(std::move(bucket)),
+        prefix_("$KV." + bucket_ + "."),
+        direct_(stream.allow_direct),
+        replicated_(stream.replicas > 1) {}
   // The last message under the key, a tombstone too.
   Result<Entry> last(std::string_view key, bool from_leader);
   Result<Entry> read(Result<StoredMessage> stored, std::string_view key) const;
   Result<uint64_t> write(std::string_view key, std::string_view value, std::optional<uint64_t> revision,
                          const Headers* headers = nullptr);
+  Result<uint64_t> publish(std::string_view key, std::string_view value, const JetPublishOptions& options);
+  Result<uint64_t> write_replicated(std::string_view key, std::string_view value, uint64_t revision,
+                                    const Headers* headers);
 
   JetStream* js_;
   std::string bucket_;
   std::string prefix_;
-  bool direct_;  // the stream lets every replica answer
+  bool direct_;      // the stream lets every replica answer
+  bool replicated_;  // the stream has several
   bool from_leader_ = false;
 };
 
