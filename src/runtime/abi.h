@@ -23,7 +23,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "runtime/aggregate.h"
+#include "base/shape.h"
 #include "runtime/call_context.h"
 #include "wit/layout.h"
 
@@ -31,16 +31,6 @@ namespace wattle::runtime {
 
 using engine::CoreValue;
 using wit::FlatType;
-
-template <class E>
-inline constexpr uint32_t kCaseCount = 0;
-
-// A WIT flags value: label i is bit i. N is at most 32.
-template <uint32_t N>
-struct Flags {
-  uint32_t bits = 0;
-  bool has(uint32_t label) const { return (bits >> label & 1) != 0; }
-};
 
 // Abi<T>: kSize and kAlignment in bytes, kFlat (core types of the flat form), and
 //   lift(context, values)          from flat values, advancing `values`
@@ -403,8 +393,8 @@ template <class T>
 concept Record = std::is_aggregate_v<T> && std::is_class_v<T>;
 
 template <Record T>
-struct Abi<T> : abi_detail::ProductOf<decltype(abi_detail::tie_fields(std::declval<T&>()))>::type {
-  using Product = typename abi_detail::ProductOf<decltype(abi_detail::tie_fields(std::declval<T&>()))>::type;
+struct Abi<T> : abi_detail::ProductOf<decltype(tie_fields(std::declval<T&>()))>::type {
+  using Product = typename abi_detail::ProductOf<decltype(tie_fields(std::declval<T&>()))>::type;
   static T from(auto&& tuple) {
     return std::apply([](auto&&... fields) { return T{std::move(fields)...}; }, tuple);
   }
@@ -415,10 +405,10 @@ struct Abi<T> : abi_detail::ProductOf<decltype(abi_detail::tie_fields(std::declv
     return from(Product::load_all(context, address));
   }
   static void lower(CallContext& context, T value, CoreValue*& values) {
-    Product::lower_all(context, abi_detail::tie_fields(value), values);
+    Product::lower_all(context, tie_fields(value), values);
   }
   static void store(CallContext& context, T value, uint32_t pointer) {
-    Product::store_all(context, abi_detail::tie_fields(value), pointer);
+    Product::store_all(context, tie_fields(value), pointer);
   }
 };
 

@@ -29,8 +29,12 @@ enum class Mode : uint8_t { honest, out_of_bounds, misaligned, traps, calls_out,
 
 }  // namespace
 
+}  // namespace wattle::runtime
+
 template <>
-inline constexpr uint32_t kCaseCount<Mode> = 7;
+inline constexpr uint32_t wattle::kCaseCount<wattle::runtime::Mode> = 7;
+
+namespace wattle::runtime {
 
 namespace {
 

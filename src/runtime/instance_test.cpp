@@ -62,8 +62,12 @@ using Shape = std::variant<double, std::tuple<double, double>, std::monostate>;
 
 }  // namespace
 
+}  // namespace wattle::runtime
+
 template <>
-inline constexpr uint32_t kCaseCount<Colour> = 3;
+inline constexpr uint32_t wattle::kCaseCount<wattle::runtime::Colour> = 3;
+
+namespace wattle::runtime {
 
 namespace {
 

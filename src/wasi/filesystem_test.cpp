@@ -380,7 +380,7 @@ TEST(FileErrors, EveryErrnoHasACode) {
   EXPECT_EQ(file_error_of(ENOENT), FileErrorCode::no_entry);
   EXPECT_EQ(file_error_of(EROFS), FileErrorCode::read_only);
   for (int number = 1; number < 140; ++number)
-    EXPECT_LT(static_cast<uint32_t>(file_error_of(number)), runtime::kCaseCount<FileErrorCode>);
+    EXPECT_LT(static_cast<uint32_t>(file_error_of(number)), kCaseCount<FileErrorCode>);
 }
 
 }  // namespace

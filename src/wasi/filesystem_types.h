@@ -75,7 +75,7 @@ FileType file_type_of(mode_t mode);
 enum class Advice : uint8_t { normal, sequential, random, will_need, dont_need, no_reuse };
 
 // descriptor-flags, by label.
-using DescriptorFlags = runtime::Flags<6>;
+using DescriptorFlags = Flags<6>;
 enum DescriptorFlag : uint32_t {
   kRead,
   kWrite,
@@ -85,10 +85,10 @@ enum DescriptorFlag : uint32_t {
   kMutateDirectory,
 };
 // open-flags, by label.
-using OpenFlags = runtime::Flags<4>;
+using OpenFlags = Flags<4>;
 enum OpenFlag : uint32_t { kCreate, kDirectory, kExclusive, kTruncate };
 // path-flags
-using PathFlags = runtime::Flags<1>;
+using PathFlags = Flags<1>;
 enum PathFlag : uint32_t { kSymlinkFollow };
 
 // no-change, now, timestamp
@@ -122,11 +122,11 @@ MetadataHash metadata_hash_of(const struct stat& status);
 
 }  // namespace wattle::wasi
 
-namespace wattle::runtime {
+namespace wattle {
 template <>
 inline constexpr uint32_t kCaseCount<wasi::FileErrorCode> = 37;
 template <>
 inline constexpr uint32_t kCaseCount<wasi::FileType> = 8;
 template <>
 inline constexpr uint32_t kCaseCount<wasi::Advice> = 6;
-}  // namespace wattle::runtime
+}  // namespace wattle

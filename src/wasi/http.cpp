@@ -3,7 +3,7 @@
 #include "wasi/http_incoming.h"
 #include "wasi/http_outgoing.h"
 
-namespace wattle::runtime {
+namespace wattle {
 template <>
 inline constexpr uint32_t kCaseCount<wasi::HeaderError> = 3;
 }

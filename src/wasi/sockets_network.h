@@ -135,9 +135,9 @@ void add_name_lookup(runtime::Linker& linker);
 
 }  // namespace wattle::wasi
 
-namespace wattle::runtime {
+namespace wattle {
 template <>
 inline constexpr uint32_t kCaseCount<wasi::SocketErrorCode> = 21;
 template <>
 inline constexpr uint32_t kCaseCount<wasi::IpAddressFamily> = 2;
-}  // namespace wattle::runtime
+}  // namespace wattle

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace wattle::runtime {
+namespace wattle {
 template <>
 inline constexpr uint32_t kCaseCount<wasi::ShutdownType> = 3;
 }

@@ -1,11 +1,27 @@
-// The fields of an aggregate struct without naming them: how a C++ struct stands for a WIT record.
+// How C++ types stand for those of WIT that C++ has no word for: aggregate structs for records, whose fields
+// are found without naming them, enumerations with their number of cases, and flags.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 
-namespace wattle::runtime::abi_detail {
+namespace wattle {
+
+// An enum class stands for a WIT enum where this is specialised.
+template <class E>
+inline constexpr uint32_t kCaseCount = 0;
+
+// A WIT flags value: label i is bit i. N is at most 32.
+template <uint32_t N>
+struct Flags {
+  uint32_t bits = 0;
+  bool has(uint32_t label) const { return (bits >> label & 1) != 0; }
+  bool operator==(const Flags&) const = default;
+};
+
+namespace shape_detail {
 
 struct AnyField {
   template <class T>
@@ -24,10 +40,12 @@ constexpr size_t field_count() {
   }
 }
 
+}  // namespace shape_detail
+
 // The fields of an aggregate as a tuple of references.
 template <class T>
 auto tie_fields(T& record) {
-  constexpr size_t count = field_count<std::remove_const_t<T>>();
+  constexpr size_t count = shape_detail::field_count<std::remove_const_t<T>>();
   static_assert(count >= 1 && count <= 8, "records of 1 to 8 fields");
   if constexpr (count == 1) {
     auto& [a] = record;
@@ -56,4 +74,4 @@ auto tie_fields(T& record) {
   }
 }
 
-}  // namespace wattle::runtime::abi_detail
+}  // namespace wattle
