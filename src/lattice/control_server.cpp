@@ -186,7 +186,12 @@ Result<void> ControlServer::subscribe(std::string_view words, bool queued) {
   options.fibers_max = options_.fibers_max;
   options.pending_messages_max = options_.waiting_max;
   WATTLE_TRY(auto subscription, bus_.subscribe(fmt::format("{}.{}", prefix, words), std::move(options),
-                                               [this](const Message& message) { serve(message); }));
+                                               [this](const Message& message) {
+                                                 ++serving_;
+                                                 serve(message);
+                                                 --serving_;
+                                                 served_.notify();
+                                               }));
   subscriptions_.push_back(std::move(subscription));
   return {};
 }
@@ -196,6 +201,8 @@ Result<void> ControlServer::drain() {
   for (auto& subscription : subscriptions_)
     if (auto one = subscription->drain(); !one && drained) drained = std::move(one);
   subscriptions_.clear();
+  const async::MaskScope mask;
+  while (serving_ > 0) (void)served_.wait();
   return drained;
 }
 

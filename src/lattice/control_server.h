@@ -81,7 +81,10 @@ class ControlServer {
   // On the bus's worker. `bus` and `handler` outlive it. Refused as Bus::subscribe is.
   static Result<std::unique_ptr<ControlServer>> start(Bus& bus, ControlHandler& handler,
                                                       ControlServerOptions options);
-  // Takes no more requests, and waits until those it has are answered; within the fiber's deadline.
+  // Precondition: drained.
+  ~ControlServer() = default;
+  // Takes no more requests, and waits until those it has are answered. Fails when the fiber's deadline passes
+  // meanwhile; requests still end, at their own deadlines, before this returns.
   Result<void> drain();
 
  private:
@@ -94,6 +97,8 @@ class ControlServer {
   ControlHandler& handler_;
   ControlServerOptions options_;
   std::vector<std::unique_ptr<BusSubscription>> subscriptions_;
+  size_t serving_ = 0;
+  async::Signal served_;
 };
 
 }  // namespace wattle::lattice
