@@ -158,6 +158,10 @@ class PostgresServer {
                                      "--pwfile", password_file, "-E", "UTF8", "--locale=C"}));
     start();
   }
+  ~PostgresServer() { stop(); }  // killed, it would leave shared memory behind
+  PostgresServer(const PostgresServer&) = delete;
+  PostgresServer& operator=(const PostgresServer&) = delete;
+
   std::map<std::string, std::string> settings() const {
     return {{"POSTGRES_HOST", "127.0.0.1"},
             {"POSTGRES_PORT", std::to_string(process_.port())},
