@@ -140,6 +140,18 @@ TEST_P(BusTest, SaysAtOnceThatNobodyResponds) {
   });
 }
 
+TEST_P(BusTest, SaysWithStatus503ThatNobodyHearsWhatAsksForAnAnswer) {
+  with_buses([&](Bus& bus, Bus&) {
+    int status = 0;
+    const std::string inbox = bus.new_inbox();
+    auto answers =
+        bus.subscribe(inbox, {}, [&](const Message& message) { status = message.headers.status(); });
+    ASSERT_TRUE(answers);
+    ASSERT_TRUE(bus.publish("nobody.hears", "?", {.reply = inbox}));
+    EXPECT_TRUE(eventually([&] { return status == 503; }));
+  });
+}
+
 TEST_P(BusTest, ARequestEndsAtItsDeadline) {
   with_buses([&](Bus& bus, Bus& other) {
     const std::string subject = name("s");

@@ -195,7 +195,8 @@ Result<void> MemoryCore::publish(std::string_view subject, std::string_view payl
   Message message = make_message(subject, payload, reply, headers);
   if (connected_) {
     const std::lock_guard lock(broker_->mutex);
-    (void)broker_->send(message);
+    if (!broker_->send(message) && !reply.empty())
+      (void)broker_->send({message.reply, "", Headers::parse("NATS/1.0 503\r\n\r\n"), ""});
     return {};
   }
   const size_t bytes = payload.size() + subject.size() + reply.size() + 64;
