@@ -1,12 +1,18 @@
-// What a host's control side (control.h) asks of its data side: which components, links and built-in
-// providers there are. The data side runs invocations on worker threads of its own and never waits for the
-// control side.
+// A host's data side: components, built-in providers, and the invocations between them, on worker threads of
+// its own. The control side (control.h) tells it what there shall be; nothing here waits for the control
+// side.
 //
-// Called on the control worker's fibers. What is told is a state to reach, not a step: telling the same twice
-// changes nothing, and telling something else replaces it.
+//   WATTLE_TRY(auto plane, DataPlane::start({.workers = 2, .log = log, .factories = {&http_server}}));
+//   WATTLE_CHECK(plane->put_component({.id = "shop-api", .binary = bytes, .max_instances = 100}));
+//   WATTLE_CHECK(plane->put_provider({.id = "web", .name = "http-server"}));
+//   plane->set_links(links);                                    // and requests are answered
+//
+// Everything is called on a fiber of some other worker, one call at a time. What is told is a state to reach:
+// telling the same twice changes nothing, telling something else replaces it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,27 +20,33 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "capability/provider.h"
+#include "lattice/links.h"
 
-namespace wattle::lattice {
-class LinkTable;
-class DirectorySnapshot;
-}  // namespace wattle::lattice
+namespace wattle::telemetry {
+class Log;
+}
+namespace wattle::wasi {
+class Context;
+}
 
 namespace wattle::host {
 
 struct ComponentLimits {
   uint64_t max_memory_bytes = uint64_t{256} << 20;         // max_memory_limit
   Duration max_execution_time = std::chrono::minutes(10);  // max_execution_time, of wall time
+  Duration cpu_time = Duration::max();                     // of one call
   bool operator==(const ComponentLimits&) const = default;
 };
 
 // One revision of a component that this host shall run.
 struct ComponentSpec {
   std::string id;
-  std::string image_ref;  // as it was asked for
-  std::string digest;     // "sha256:..." of the binary: the revision
+  std::string digest;  // of the binary: the revision
   std::shared_ptr<const std::vector<uint8_t>> binary;
-  uint32_t max_instances = 1;  // at once, on all workers together
+  uint32_t max_instances = 1;  // at once; each worker has its share, one at least
+  uint32_t max_queue = 1024;   // calls that wait for an instance
+  bool pristine = true;        // false: instances keep their state between calls
   ComponentLimits limits;
   std::vector<std::string> config;  // names, merged in order
 };
@@ -46,39 +58,50 @@ struct BuiltinProviderSpec {
   std::vector<std::string> config;  // names, merged in order
 };
 
-// Every named config with its values, at one moment.
-using ConfigTable = std::map<std::string, std::map<std::string, std::string>, std::less<>>;
-
 struct ComponentLoad {
   uint32_t in_flight = 0;
   uint32_t capacity = 0;  // max_instances
   uint32_t queued = 0;
 };
 
+struct DataPlaneOptions {
+  std::string host_id;
+  std::string lattice;
+  uint32_t workers = 1;
+  const telemetry::Log* log = nullptr;  // outlives the data plane, as the factories do
+  std::vector<capability::ProviderFactory*> factories{};
+  // What components are given beside their capabilities; a host gives nothing.
+  std::function<Result<void>(wasi::Context&)> grants{};
+};
+
 class DataPlane {
  public:
+  // Starts the workers. Precondition: the engine has been started.
+  static Result<std::unique_ptr<DataPlane>> start(DataPlaneOptions options);
+  // Precondition: drained, unless nothing was ever put.
   virtual ~DataPlane() = default;
 
   // Compiles, links and readies the component, then takes calls for it; returns when calls are answered. With
   // another digest under the same id: new calls go to the new revision from the moment that it is ready,
-  // calls in flight finish on the old one. With the same digest: limits and numbers change in place. Refused:
-  // malformed, invalid, unlinkable, memory_exceeded; what ran before goes on then.
+  // calls in flight finish on the old one. With the same digest: limits and numbers change for new calls.
+  // Refused: malformed, invalid, unlinkable, memory_exceeded; what ran before goes on then.
   virtual Result<void> put_component(const ComponentSpec& spec) = 0;
-  // Takes no new calls, lets those in flight finish within the fiber's deadline, and forgets it.
+  // Takes no new calls; those in flight finish. Not being there is no failure.
   virtual void remove_component(const std::string& id) = 0;
 
   // Refused: not_found (no factory of that name; names what there is), and what the provider refuses.
   virtual Result<void> put_provider(const BuiltinProviderSpec& spec) = 0;
   virtual void remove_provider(const std::string& id) = 0;
 
-  // Whole states; each replaces the one before, on every worker, before this returns. A provider's refusal of
-  // a link comes back by link, and leaves the others in force.
-  virtual void set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
-  virtual void set_configs(std::shared_ptr<const ConfigTable> configs) = 0;
-  virtual void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) = 0;
+  // Whole states: each replaces the one before, on every worker, before this returns. What a provider refuses
+  // of its links comes back; the others are in force.
+  virtual std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
+  virtual std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) = 0;
 
+  // By component. From any thread.
   virtual std::map<std::string, ComponentLoad> loads() const = 0;
-  // Takes no new work anywhere and lets what is in flight finish, within the fiber's deadline.
+  // Takes no new work anywhere, lets what is in flight finish within the fiber's deadline, and ends the
+  // workers. Nothing may be told after it.
   virtual void drain() = 0;
 };
 

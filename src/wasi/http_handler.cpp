@@ -1,5 +1,7 @@
 #include "wasi/http_handler.h"
 
+#include <algorithm>
+
 namespace wattle::wasi {
 
 Result<std::unique_ptr<IncomingHandler>> IncomingHandler::create(runtime::InstancePool& pool,
@@ -17,7 +19,7 @@ Result<std::unique_ptr<IncomingHandler>> IncomingHandler::create(runtime::Instan
 
 Result<void> IncomingHandler::run(http::Exchange& exchange, const ResponseSlotPtr& slot) {
   engine::CallLimits limits;
-  limits.deadline = Clock::now() + options_.timeout;
+  limits.deadline = std::min(Clock::now() + options_.timeout, async::Fiber::current().deadline());
   limits.cpu_time = options_.cpu_time;
   limits.slice = options_.slice;
   async::DeadlineScope deadline(limits.deadline);

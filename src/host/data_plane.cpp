@@ -1,0 +1,195 @@
+#include "host/data_plane.h"
+
+#include <fmt/ranges.h>
+
+#include <mutex>
+
+#include "host/data_worker.h"
+#include "host/run_on.h"
+#include "wasi/add_to.h"
+#include "wasi/declare.h"
+
+namespace wattle::host {
+namespace {
+
+class Plane final : public DataPlane {
+ public:
+  explicit Plane(DataPlaneOptions options) : shared_(std::move(options)) {
+    for (uint32_t index = 0; index < shared_.options.workers; ++index)
+      workers_.push_back(std::make_unique<DataWorker>(shared_));
+  }
+  ~Plane() override { stop(); }
+
+  Result<void> start() {
+    wasi::add_to(linker_);
+    WATTLE_CHECK(wasi::declare_types(linker_));
+    linker_.link_other_interfaces([](runtime::ImportCall& call) -> Result<void> {
+      auto& caller = call.host().state<Caller>();
+      return caller.worker.call(caller, call);
+    });
+    for (auto& worker : workers_) worker->start();
+    running_ = true;
+    return {};
+  }
+
+  Result<void> put_component(const ComponentSpec& spec) override {
+    WATTLE_TRY(auto linked, load(spec));
+    auto counters = counters_of(spec.id);
+    std::vector<std::shared_ptr<Revision>> made;
+    for (auto& worker : workers_) {
+      auto revision = run_on(worker->loop(), [&]() -> Result<std::shared_ptr<Revision>> {
+        WATTLE_TRY(auto fresh, worker->make_revision(spec, linked, counters));
+        // What fails in the first instance fails in all of them.
+        if (worker == workers_.front()) WATTLE_CHECK(fresh->warm_up());
+        return fresh;
+      });
+      if (!revision) {
+        give_back(made);
+        return failure(
+            revision.error().with_context(fmt::format("component \"{}\" cannot be started", spec.id)));
+      }
+      made.push_back(std::move(*revision));
+    }
+    counters->capacity = spec.max_instances;
+    for (size_t index = 0; index < workers_.size(); ++index)
+      run_on(workers_[index]->loop(), [&] {
+        workers_[index]->put_revision(std::move(made[index]));
+        return true;
+      });
+    return {};
+  }
+
+  void remove_component(const std::string& id) override {
+    on_all([&](DataWorker& worker) { worker.remove_component(id); });
+    const std::scoped_lock lock(mutex_);
+    counters_.erase(id);
+  }
+
+  Result<void> put_provider(const BuiltinProviderSpec& spec) override {
+    WATTLE_TRY(auto* factory, find_factory(spec.name));
+    for (auto& worker : workers_) {
+      auto put = run_on(worker->loop(), [&] { return worker->put_provider(spec, *factory); });
+      if (!put)
+        return failure(put.error().with_context(fmt::format("provider \"{}\" cannot be started", spec.id)));
+    }
+    return {};
+  }
+
+  void remove_provider(const std::string& id) override {
+    on_all([&](DataWorker& worker) { worker.remove_provider(id); });
+  }
+
+  std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) override {
+    surroundings_.links = std::move(links);
+    return tell_surroundings();
+  }
+  std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) override {
+    surroundings_.configs = std::move(configs);
+    return tell_surroundings();
+  }
+
+  std::map<std::string, ComponentLoad> loads() const override {
+    const std::scoped_lock lock(mutex_);
+    std::map<std::string, ComponentLoad> loads;
+    for (const auto& [id, counters] : counters_) {
+      const uint32_t in_flight = counters->in_flight, capacity = counters->capacity;
+      loads[id] = {std::min(in_flight, capacity), capacity, in_flight - std::min(in_flight, capacity)};
+    }
+    return loads;
+  }
+
+  void drain() override {
+    on_all([](DataWorker& worker) { worker.drain(); });
+    stop();
+  }
+
+ private:
+  Result<std::shared_ptr<const runtime::LinkedComponent>> load(const ComponentSpec& spec) {
+    return async::offload(shared_.blocking, [&]() -> Result<std::shared_ptr<const runtime::LinkedComponent>> {
+      WATTLE_TRY(auto component,
+                 runtime::Component::load(*spec.binary, {.max_memory_bytes = spec.limits.max_memory_bytes}));
+      return linker_.link(std::move(component));
+    });
+  }
+
+  std::shared_ptr<ComponentCounters> counters_of(const std::string& id) {
+    const std::scoped_lock lock(mutex_);
+    auto& counters = counters_[id];
+    if (!counters) counters = std::make_shared<ComponentCounters>();
+    return counters;
+  }
+
+  Result<capability::ProviderFactory*> find_factory(std::string_view name) const {
+    std::vector<std::string_view> names;
+    for (auto* factory : shared_.options.factories) {
+      if (factory->name() == name) return factory;
+      names.push_back(factory->name());
+    }
+    return failure(Error(ErrorCode::not_found, fmt::format("this host has no built-in provider \"{}\"", name))
+                       .with_remedy(fmt::format("it has {}", fmt::join(names, ", "))));
+  }
+
+  // Revisions end on their own workers.
+  void give_back(std::vector<std::shared_ptr<Revision>>& made) {
+    for (size_t index = 0; index < made.size(); ++index)
+      run_on(workers_[index]->loop(), [&] {
+        made[index].reset();
+        return true;
+      });
+  }
+
+  std::vector<Error> tell_surroundings() {
+    std::vector<Error> refused;
+    for (auto& worker : workers_) {
+      auto more = run_on(worker->loop(), [&] { return worker->set_surroundings(surroundings_); });
+      // Every worker refuses the same; but only the first listens, and can fail at that.
+      if (refused.empty()) refused = std::move(more);
+    }
+    return refused;
+  }
+
+  // On all workers at once, since each may wait for its own calls to end, and for the others.
+  template <class Work>
+  void on_all(Work work) {
+    async::Fiber& fiber = async::Fiber::current();
+    async::MaskScope mask;
+    size_t left = workers_.size();
+    async::Signal changed;
+    for (auto& worker : workers_)
+      worker->loop().post([&, deadline = fiber.deadline(), each = worker.get()] {
+        each->loop().spawn([&, deadline, each] {
+          async::Fiber::current().set_deadline(deadline);
+          work(*each);
+          fiber.worker().post([&] {
+            --left;
+            changed.notify();
+          });
+        });
+      });
+    while (left > 0) (void)changed.wait();
+  }
+
+  void stop() {
+    if (!std::exchange(running_, false)) return;
+    for (auto& worker : workers_) worker->stop();
+    workers_.clear();
+  }
+
+  DataShared shared_;
+  runtime::Linker linker_;
+  std::vector<std::unique_ptr<DataWorker>> workers_;
+  bool running_ = false;
+  Surroundings surroundings_;
+  mutable std::mutex mutex_;  // of what follows
+  std::map<std::string, std::shared_ptr<ComponentCounters>> counters_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DataPlane>> DataPlane::start(DataPlaneOptions options) {
+  auto plane = std::make_unique<Plane>(std::move(options));
+  WATTLE_CHECK(plane->start());
+  return plane;
+}
+
+}  // namespace wattle::host

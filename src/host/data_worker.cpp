@@ -1,0 +1,249 @@
+#include "host/data_worker.h"
+
+#include <algorithm>
+
+#include "lattice/authorize.h"
+#include "lattice/names.h"
+#include "telemetry/log.h"
+
+namespace wattle::host {
+namespace {
+
+constexpr std::string_view kIncomingHandler = "wasi:http/incoming-handler";
+constexpr uint32_t kRetryAfterSeconds = 1;
+constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
+
+// What an HTTP client learns of a request that reached no component.
+void answer_failure(http::Exchange& exchange, uint16_t status, const Error& error) {
+  http::Response response;
+  response.status = status;
+  (void)response.fields.append("content-type", "text/plain; charset=utf-8");
+  if (status == 503) (void)response.fields.append("retry-after", std::to_string(kRetryAfterSeconds));
+  std::string text = error.full_message();
+  if (!error.remedy().empty()) text += "\n" + error.remedy();
+  (void)exchange.respond(response, http::as_bytes(text + "\n"));
+}
+
+Error runs_nowhere(std::string_view target) {
+  return Error(ErrorCode::unavailable,
+               fmt::format("component \"{}\" runs on no host that can be reached", target))
+      .with_remedy(fmt::format("start it: wattle start component FILE --id {}", target));
+}
+
+}  // namespace
+
+// Calls of one provider of this worker into components.
+class DataWorker::ProviderCalls final : public capability::ComponentCalls {
+ public:
+  ProviderCalls(DataWorker& worker, std::string provider_id)
+      : worker_(worker), provider_id_(std::move(provider_id)) {}
+
+  void handle_http(std::string_view target, http::Exchange& exchange) override {
+    worker_.handle_http(provider_id_, target, exchange);
+  }
+  Result<tl::expected<void, std::string>> handle_message(std::string_view target,
+                                                         const capability::BrokerMessage&) override {
+    return failure(runs_nowhere(target));
+  }
+  Result<void> key_was_set(std::string_view target, std::string_view, std::string_view,
+                           std::string_view) override {
+    return failure(runs_nowhere(target));
+  }
+  Result<void> key_was_deleted(std::string_view target, std::string_view, std::string_view) override {
+    return failure(runs_nowhere(target));
+  }
+
+ private:
+  DataWorker& worker_;
+  const std::string provider_id_;
+};
+
+DataWorker::DataWorker(DataShared& shared)
+    : shared_(shared),
+      http_client_(std::make_unique<http::Client>(loop_, shared.blocking, http::ClientOptions{})) {}
+
+DataWorker::~DataWorker() = default;
+
+void DataWorker::start() {
+  // Keeps the worker running while nothing happens.
+  loop_.spawn([this] {
+    while (!stopping_) (void)stopped_.wait();
+  });
+  thread_ = std::thread([this] {
+    loop_.run();
+    http_client_.reset();
+  });
+}
+
+void DataWorker::stop() {
+  loop_.post([this] {
+    stopping_ = true;
+    stopped_.notify();
+  });
+  thread_.join();
+}
+
+// ---- What the control side tells
+// ---------------------------------------------------------------------------
+
+Result<std::shared_ptr<Revision>> DataWorker::make_revision(
+    const ComponentSpec& spec, std::shared_ptr<const runtime::LinkedComponent> linked,
+    std::shared_ptr<ComponentCounters> counters) {
+  return Revision::create(*this, {.spec = spec,
+                                  .linked = std::move(linked),
+                                  .counters = std::move(counters),
+                                  .spare_stores = shared_.spare_stores,
+                                  .blocking = shared_.blocking,
+                                  .http_client = *http_client_,
+                                  .log = *shared_.options.log,
+                                  .workers = shared_.options.workers,
+                                  .grants = shared_.options.grants});
+}
+
+// Calls in flight hold the revision that was there before.
+void DataWorker::put_revision(std::shared_ptr<Revision> revision) {
+  components_.insert_or_assign(revision->id(), std::move(revision));
+}
+
+void DataWorker::remove_component(const std::string& id) {
+  components_.erase(id);
+}
+
+Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory) {
+  const auto config = lattice::merge_configs(*surroundings_.configs, spec.config);
+  if (auto running = providers_.find(spec.id); running != providers_.end()) {
+    running->second.spec = spec;
+    return running->second.provider->update_config(config);
+  }
+  RunningProvider running{spec, std::make_unique<ProviderCalls>(*this, spec.id), nullptr, {}};
+  WATTLE_TRY(running.provider, factory.make({.worker = loop_,
+                                             .blocking = shared_.blocking,
+                                             .log = *shared_.options.log,
+                                             .components = *running.calls,
+                                             .provider_id = spec.id,
+                                             .config = config,
+                                             .secrets = {}}));
+  auto& placed = providers_.insert_or_assign(spec.id, std::move(running)).first->second;
+  std::vector<Error> refused;
+  give_links(placed, refused);
+  if (!refused.empty()) return failure(std::move(refused.front()));
+  return {};
+}
+
+void DataWorker::remove_provider(const std::string& id) {
+  const auto found = providers_.find(id);
+  if (found == providers_.end()) return;
+  RunningProvider running = std::move(found->second);
+  providers_.erase(found);
+  running.provider->drain();
+}
+
+std::vector<capability::ProviderLink> DataWorker::links_of(const std::string& provider_id) const {
+  std::vector<capability::ProviderLink> links;
+  const auto add = [&](const lattice::LinkTable::Entry& entry, const lattice::StringMap& config) {
+    const lattice::Link& link = entry.link;
+    links.push_back({.source_id = link.source_id,
+                     .target = link.target,
+                     .name = link.name,
+                     .wit_namespace = link.wit_namespace,
+                     .wit_package = link.wit_package,
+                     .interfaces = link.interfaces,
+                     .config = config,
+                     .secrets = {}});
+  };
+  for (const auto* entry : surroundings_.links->of_source(provider_id)) add(*entry, entry->source_config);
+  for (const auto* entry : surroundings_.links->of_target(provider_id)) add(*entry, entry->target_config);
+  return links;
+}
+
+// Tells the provider what is gone, then what is new or has changed.
+void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refused) {
+  const auto wanted = links_of(running.spec.id);
+  const auto is_same = [](const capability::ProviderLink& left, const capability::ProviderLink& right) {
+    return left.same_link(right) && left.interfaces == right.interfaces && left.config == right.config &&
+           left.secrets == right.secrets;
+  };
+  std::vector<capability::ProviderLink> kept;
+  for (const auto& known : running.links) {
+    const bool stays =
+        std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.same_link(known); });
+    if (stays) {
+      kept.push_back(known);
+    } else {
+      running.provider->delete_link(known);
+    }
+  }
+  for (const auto& link : wanted) {
+    if (std::any_of(kept.begin(), kept.end(), [&](const auto& each) { return is_same(each, link); }))
+      continue;
+    auto put = running.provider->put_link(link);
+    if (!put) {
+      refused.push_back(std::move(put).error());
+      continue;
+    }
+    std::erase_if(kept, [&](const auto& each) { return each.same_link(link); });
+    kept.push_back(link);
+  }
+  running.links = std::move(kept);
+}
+
+std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings) {
+  const auto before = std::exchange(surroundings_, surroundings);
+  std::vector<Error> refused;
+  for (auto& [id, running] : providers_) {
+    const auto config = lattice::merge_configs(*surroundings_.configs, running.spec.config);
+    if (config != lattice::merge_configs(*before.configs, running.spec.config))
+      if (auto updated = running.provider->update_config(config); !updated)
+        refused.push_back(std::move(updated).error());
+    give_links(running, refused);
+  }
+  return refused;
+}
+
+void DataWorker::drain() {
+  while (!providers_.empty()) remove_provider(providers_.begin()->first);
+  for (auto& [id, revision] : components_) {
+    while (revision->pool().counts().busy > 0 && async::sleep_for(kDrainPoll)) {
+    }
+    revision->pool().shut_down(Error(ErrorCode::unavailable, "the host is shutting down"));
+  }
+  components_.clear();
+  http_client_->close_idle();
+}
+
+// ---- What happens here
+// ---------------------------------------------------------------------------------------
+
+Result<std::shared_ptr<Revision>> DataWorker::find_revision(std::string_view target) const {
+  const auto found = components_.find(target);
+  if (found == components_.end()) return failure(runs_nowhere(target));
+  return found->second;
+}
+
+Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
+  const runtime::LinkedImport& import = call.import();
+  WATTLE_TRY(const auto* entry, lattice::authorize(*surroundings_.links, caller.component_id, "default",
+                                                   import.interface, lattice::wire_function(import.name)));
+  std::optional<async::DeadlineScope> deadline;
+  if (entry->rules.timeout) deadline.emplace(Clock::now() + *entry->rules.timeout);
+  WATTLE_TRY(const auto revision, find_revision(entry->link.target));
+  return revision->run(call);
+}
+
+void DataWorker::handle_http(const std::string& provider_id, std::string_view target,
+                             http::Exchange& exchange) {
+  if (surroundings_.links->find_between(provider_id, target, kIncomingHandler) == nullptr)
+    return answer_failure(exchange, 502,
+                          Error(ErrorCode::permission_denied,
+                                fmt::format("there is no link from \"{}\" to \"{}\"", provider_id, target)));
+  const auto revision = find_revision(target);
+  if (!revision) return answer_failure(exchange, 503, revision.error());
+  if (!(*revision)->serves_http())
+    return answer_failure(exchange, 502,
+                          Error(ErrorCode::not_found, fmt::format("component \"{}\" serves no HTTP: it does "
+                                                                  "not export wasi:http/incoming-handler",
+                                                                  target)));
+  (*revision)->handle_http(exchange);
+}
+
+}  // namespace wattle::host

@@ -1,0 +1,92 @@
+// One thread of the data side: the components and providers that run on it, and the ways between them.
+//
+// Everything but start() and stop() is called on fibers of its own worker (see run_on.h).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/store_pool.h"
+#include "host/data_plane.h"
+#include "host/revision.h"
+#include "http/client.h"
+
+namespace wattle::host {
+
+// What the workers of a host have in common; outlives them.
+struct DataShared {
+  explicit DataShared(DataPlaneOptions options_) : options(std::move(options_)) {}
+
+  const DataPlaneOptions options;
+  async::OffloadPool blocking;
+  // An instance that a hostile call spoilt is replaced without making its neighbours wait for a new isolate.
+  engine::StorePool spare_stores{4};
+};
+
+// What the control side told last; replaced as a whole.
+struct Surroundings {
+  std::shared_ptr<const lattice::LinkTable> links = lattice::LinkTable::build({});
+  std::shared_ptr<const lattice::ConfigTable> configs = std::make_shared<const lattice::ConfigTable>();
+};
+
+class DataWorker {
+ public:
+  explicit DataWorker(DataShared& shared);
+  // Precondition: stop() has returned, or start() was never called.
+  ~DataWorker();
+  DataWorker(const DataWorker&) = delete;
+  DataWorker& operator=(const DataWorker&) = delete;
+
+  void start();
+  // Once drain() has returned. From any thread but its own.
+  void stop();
+  async::Worker& loop() { return loop_; }
+
+  // ---- What the control side tells
+
+  Result<std::shared_ptr<Revision>> make_revision(const ComponentSpec& spec,
+                                                  std::shared_ptr<const runtime::LinkedComponent> linked,
+                                                  std::shared_ptr<ComponentCounters> counters);
+  void put_revision(std::shared_ptr<Revision> revision);
+  void remove_component(const std::string& id);
+  Result<void> put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory);
+  void remove_provider(const std::string& id);
+  std::vector<Error> set_surroundings(const Surroundings& surroundings);
+  // Ends providers first, which bring new calls, then components, when their calls are over.
+  void drain();
+
+  // ---- What happens here
+
+  // A call of a component's import, along its link.
+  Result<void> call(const Caller& caller, runtime::ImportCall& call);
+  // A request that a provider of this worker hands to a component.
+  void handle_http(const std::string& provider_id, std::string_view target, http::Exchange& exchange);
+
+ private:
+  class ProviderCalls;
+  struct RunningProvider {
+    BuiltinProviderSpec spec;
+    std::unique_ptr<ProviderCalls> calls;
+    std::unique_ptr<capability::Provider> provider;
+    std::vector<capability::ProviderLink> links;
+  };
+
+  void give_links(RunningProvider& running, std::vector<Error>& refused);
+  std::vector<capability::ProviderLink> links_of(const std::string& provider_id) const;
+  Result<std::shared_ptr<Revision>> find_revision(std::string_view target) const;
+
+  DataShared& shared_;
+  async::Worker loop_;
+  std::thread thread_;
+  bool stopping_ = false;
+  async::Signal stopped_;
+  std::unique_ptr<http::Client> http_client_;
+  Surroundings surroundings_;
+  std::map<std::string, std::shared_ptr<Revision>, std::less<>> components_;
+  std::map<std::string, RunningProvider, std::less<>> providers_;
+};
+
+}  // namespace wattle::host

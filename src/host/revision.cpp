@@ -1,0 +1,107 @@
+#include "host/revision.h"
+
+#include <algorithm>
+
+#include "http/client.h"
+#include "telemetry/log.h"
+#include "wasi/stdio.h"
+
+namespace wattle::host {
+namespace {
+
+// Of the functions that callers name: more different names than this are looked up each time.
+constexpr size_t kMostKnownFunctions = 256;
+constexpr uint32_t kReplacedAhead = 2;
+
+uint32_t share(uint32_t total, uint32_t workers) {
+  return std::max(1u, (total + workers - 1) / workers);
+}
+
+runtime::PoolOptions pool_options(const Revision::Parts& parts, wasi::Context& context, Caller& caller) {
+  runtime::PoolOptions options;
+  options.max_instances = share(parts.spec.max_instances, parts.workers);
+  options.max_queue = parts.spec.max_queue == 0 ? 0 : share(parts.spec.max_queue, parts.workers);
+  options.pristine = parts.spec.pristine;
+  options.instantiate_limits.cpu_time = parts.spec.limits.cpu_time;
+  options.prepare_host = [&context, &caller](runtime::Host& host) {
+    host.attach(context);
+    host.attach(caller);
+  };
+  options.spare_stores = &parts.spare_stores;
+  options.replaced_ahead = kReplacedAhead;
+  return options;
+}
+
+}  // namespace
+
+Revision::Revision(DataWorker& worker, const Parts& parts)
+    : id_(parts.spec.id),
+      linked_(parts.linked),
+      counters_(parts.counters),
+      limits_(parts.spec.limits),
+      caller_{id_, worker},
+      context_(parts.blocking),
+      pool_(async::Fiber::current().worker(), linked_, pool_options(parts, context_, caller_)) {
+  context_.client = &parts.http_client;
+  context_.stdio = wasi::inherit_stdio(parts.blocking);
+  context_.stdio.input = wasi::empty_source();
+}
+
+Revision::~Revision() = default;
+
+Result<std::shared_ptr<Revision>> Revision::create(DataWorker& worker, const Parts& parts) {
+  std::shared_ptr<Revision> revision(new Revision(worker, parts));
+  if (parts.grants) WATTLE_CHECK(parts.grants(revision->context_));
+  wasi::IncomingHandlerOptions options;
+  options.timeout = parts.spec.limits.max_execution_time;
+  options.cpu_time = parts.spec.limits.cpu_time;
+  options.on_failure = [&log = parts.log, id = parts.spec.id](const http::Request& request,
+                                                              const Error& error) {
+    log.error("request failed", {{"component", id},
+                                 {"method", request.method},
+                                 {"path", request.path_with_query},
+                                 {"code", to_string(error.code())},
+                                 {"error", error.full_message()}});
+  };
+  // Most components serve no HTTP.
+  if (auto handler = wasi::IncomingHandler::create(revision->pool_, *revision->linked_, std::move(options)))
+    revision->http_ = std::move(*handler);
+  return revision;
+}
+
+Result<void> Revision::warm_up() {
+  WATTLE_TRY(auto lease, pool_.acquire());
+  return {};
+}
+
+engine::CallLimits Revision::call_limits() const {
+  engine::CallLimits limits;
+  limits.deadline = std::min(Clock::now() + limits_.max_execution_time, async::Fiber::current().deadline());
+  limits.cpu_time = limits_.cpu_time;
+  return limits;
+}
+
+void Revision::handle_http(http::Exchange& exchange) {
+  const InFlight in_flight(*this);
+  http_->handle(exchange);
+}
+
+Result<const runtime::ExportedFunction*> Revision::find_function(std::string_view interface,
+                                                                 std::string_view name) {
+  for (const KnownFunction& known : known_functions_)
+    if (known.name == name && known.interface == interface) return known.function.get();
+  WATTLE_TRY(auto function, linked_->find_function(interface, name));
+  if (known_functions_.size() >= kMostKnownFunctions) known_functions_.erase(known_functions_.begin());
+  known_functions_.push_back({std::string(interface), std::string(name), std::move(function)});
+  return known_functions_.back().function.get();
+}
+
+Result<void> Revision::run(runtime::ImportCall& call) {
+  WATTLE_TRY(const auto* function, find_function(call.import().interface, call.import().name));
+  const InFlight in_flight(*this);
+  const engine::CallLimits limits = call_limits();
+  async::DeadlineScope deadline(limits.deadline);
+  return call.run_in(pool_, *function, limits);
+}
+
+}  // namespace wattle::host

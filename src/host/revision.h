@@ -1,0 +1,99 @@
+// One revision of a component on one worker: its instances, and what is needed to call them.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/data_plane.h"
+#include "runtime/import_call.h"
+#include "runtime/runtime.h"
+#include "wasi/context.h"
+#include "wasi/http_handler.h"
+
+namespace wattle::host {
+
+class DataWorker;
+
+// Counted on every worker, read by the control side.
+struct ComponentCounters {
+  std::atomic<uint32_t> in_flight{0};
+  std::atomic<uint32_t> capacity{0};
+};
+
+// Who an instance's calls come from: attached to the Host of every instance.
+struct Caller {
+  const std::string& component_id;
+  DataWorker& worker;
+};
+
+class Revision {
+ public:
+  struct Parts {
+    const ComponentSpec& spec;
+    std::shared_ptr<const runtime::LinkedComponent> linked;
+    std::shared_ptr<ComponentCounters> counters;
+    engine::StorePool& spare_stores;
+    async::OffloadPool& blocking;
+    http::Client& http_client;
+    const telemetry::Log& log;
+    uint32_t workers;  // that share max_instances
+    const std::function<Result<void>(wasi::Context&)>& grants;
+  };
+  static Result<std::shared_ptr<Revision>> create(DataWorker& worker, const Parts& parts);
+  // When nobody calls it any more.
+  ~Revision();
+  Revision(const Revision&) = delete;
+  Revision& operator=(const Revision&) = delete;
+
+  // Makes an instance and gives it back, so that a component that cannot start is told before its first call.
+  Result<void> warm_up();
+
+  // Answers the exchange in every case.
+  void handle_http(http::Exchange& exchange);
+  // Runs another component's call here.
+  Result<void> run(runtime::ImportCall& call);
+  // A function by the names that a caller has for it. Refused: not_found, naming what there is.
+  Result<const runtime::ExportedFunction*> find_function(std::string_view interface, std::string_view name);
+
+  bool serves_http() const { return http_ != nullptr; }
+  runtime::InstancePool& pool() { return pool_; }
+  wasi::Context& context() { return context_; }
+  const std::string& id() const { return id_; }
+  const runtime::LinkedComponent& linked() const { return *linked_; }
+  // For a call that begins now.
+  engine::CallLimits call_limits() const;
+  // Counts a call for as long as it lives.
+  class InFlight {
+   public:
+    explicit InFlight(Revision& revision) : counters_(*revision.counters_) {
+      counters_.in_flight.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~InFlight() { counters_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+
+   private:
+    ComponentCounters& counters_;
+  };
+
+ private:
+  Revision(DataWorker& worker, const Parts& parts);
+
+  const std::string id_;
+  std::shared_ptr<const runtime::LinkedComponent> linked_;
+  std::shared_ptr<ComponentCounters> counters_;
+  const ComponentLimits limits_;
+  Caller caller_;
+  wasi::Context context_;
+  runtime::InstancePool pool_;
+  std::unique_ptr<wasi::IncomingHandler> http_;
+  struct KnownFunction {
+    std::string interface, name;
+    std::shared_ptr<const runtime::ExportedFunction> function;
+  };
+  std::vector<KnownFunction> known_functions_;
+};
+
+}  // namespace wattle::host
