@@ -1,31 +1,23 @@
-// wattle serve: an HTTP component behind a port. Each worker thread has its own server, instance pool and
-// clients; they share the compiled component and nothing else.
+// wattle serve: an HTTP component behind a port: a host's data side with the http-server provider and one
+// link, without a lattice.
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
-#include <future>
 #include <thread>
 
-#include "async/offload.h"
 #include "base/parse.h"
 #include "cli/load.h"
 #include "cli/sandbox.h"
 #include "cli/session.h"
-#include "engine/store_pool.h"
-#include "http/client.h"
-#include "http/server.h"
-#include "http/tls.h"
+#include "host/data_plane.h"
+#include "providers/http_server/http_server.h"
 #include "telemetry/log.h"
-#include "wasi/add_to.h"
-#include "wasi/declare.h"
-#include "wasi/http_handler.h"
 
 namespace wattle::cli {
 namespace {
 
-constexpr size_t kSpareStores = 4;
-constexpr uint32_t kReplacedAhead = 2;  // of each worker
+constexpr Duration kDefaultTimeout = std::chrono::seconds(30);
 
 struct ServeOptions {
   std::string path;
@@ -42,129 +34,70 @@ struct ServeOptions {
   Limits limits{.timeout = "30s", .cpu_time = "", .max_memory = ""};
 };
 
-// What the options come to, shared by all workers.
+// What the options come to.
 struct Plan {
-  std::shared_ptr<const runtime::LinkedComponent> linked;
-  runtime::PoolOptions pool;
-  http::ServerOptions server;
-  wasi::IncomingHandlerOptions handler;
+  host::ComponentSpec component;
+  lattice::ConfigTable configs;
+  lattice::Link route;
   Duration drain_time{};
 };
 
-// One thread of the server. Made before its thread starts; everything in it ends on that thread.
-class ServeWorker {
- public:
-  static Result<std::unique_ptr<ServeWorker>> create(const Plan& plan, const Grants& grants,
-                                                     async::OffloadPool& blocking) {
-    std::unique_ptr<ServeWorker> worker(new ServeWorker(plan, blocking));
-    WATTLE_CHECK(grants.apply(worker->context_));
-    WATTLE_TRY(worker->handler_,
-               wasi::IncomingHandler::create(*worker->instances_, *plan.linked, plan.handler));
-    worker->server_ = std::make_unique<http::Server>(
-        worker->loop_, plan.server,
-        [handler = worker->handler_.get()](http::Exchange& exchange) { handler->handle(exchange); });
-    return worker;
-  }
+constexpr const char* kComponentId = "component";
+constexpr const char* kServerId = "http-server";
+constexpr const char* kServerConfig = "http-server";
+constexpr const char* kRouteConfig = "route";
 
-  async::Worker& loop() { return loop_; }
-  http::Server& server() { return *server_; }
-
-  // Makes an instance and gives it back: a component that cannot start is told before the first request.
-  Result<void> warm_up() {
-    WATTLE_TRY(auto lease, instances_->acquire());
-    return {};
-  }
-
-  // On this worker's thread, until drain() has finished.
-  void run() {
-    loop_.run();
-    server_.reset();
-    handler_.reset();
-    instances_.reset();
-    client_.reset();
-  }
-
-  // On a fiber of this worker.
-  void drain(Duration grace) {
-    server_->drain(grace);
-    instances_->shut_down(Error(ErrorCode::unavailable, "the server is shutting down"));
-    client_->close_idle();
-  }
-
- private:
-  ServeWorker(const Plan& plan, async::OffloadPool& blocking)
-      : context_(blocking), client_(std::make_unique<http::Client>(loop_, blocking, http::ClientOptions{})) {
-    context_.client = client_.get();
-    context_.stdio = wasi::inherit_stdio(blocking);
-    context_.stdio.input = wasi::empty_source();
-    runtime::PoolOptions options = plan.pool;
-    options.prepare_host = [this](runtime::Host& host) { host.attach(context_); };
-    instances_ = std::make_unique<runtime::InstancePool>(loop_, plan.linked, options);
-  }
-
-  async::Worker loop_;
-  wasi::Context context_;
-  std::unique_ptr<http::Client> client_;
-  std::unique_ptr<runtime::InstancePool> instances_;
-  std::unique_ptr<wasi::IncomingHandler> handler_;
-  std::unique_ptr<http::Server> server_;
-};
-
-uint32_t share(uint32_t total, uint32_t workers) {
-  return std::max(1u, (total + workers - 1) / workers);
-}
-
-Result<http::ServerOptions> server_options(const ServeOptions& options, uint32_t workers) {
-  http::ServerOptions server;
-  server.max_connections = share(options.max_connections, workers);
+Result<lattice::ConfigTable> make_configs(const ServeOptions& options, Duration timeout, uint32_t workers) {
+  lattice::ConfigTable configs;
+  auto& server = configs[kServerConfig];
+  server["max_connections"] = std::to_string((options.max_connections + workers - 1) / workers);
   if (!options.max_body.empty()) {
     auto bytes = parse_bytes(options.max_body);
     if (!bytes) return failure(about_option("--max-body", bytes.error()));
-    server.max_body_bytes = *bytes;
+    server["max_body_bytes"] = std::to_string(*bytes);
   }
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return failure(Error(ErrorCode::invalid_argument, "--tls-cert and --tls-key belong together")
                        .with_remedy("give the certificate chain and its key, both as PEM files"));
+  auto& route = configs[kRouteConfig];
+  route["address"] = options.address;
+  route["timeout_ms"] =
+      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
   if (!options.tls_certificate.empty()) {
-    WATTLE_TRY(server.tls, http::TlsServerContext::load(
-                               {.certificate_file = options.tls_certificate, .key_file = options.tls_key}));
+    route["tls_cert_file"] = options.tls_certificate;
+    route["tls_priv_key_file"] = options.tls_key;
   }
-  return server;
+  return configs;
 }
 
-Result<Plan> make_plan(const ServeOptions& options, const telemetry::Log& log, uint32_t workers) {
+Result<Plan> make_plan(const ServeOptions& options, uint32_t workers) {
   WATTLE_TRY(auto limits, options.limits.parse());
   Plan plan;
-  WATTLE_TRY(plan.server, server_options(options, workers));
+  const Duration timeout = limits.timeout.value_or(kDefaultTimeout);
+  WATTLE_TRY(plan.configs, make_configs(options, timeout, workers));
   auto drain_time = parse_duration(options.drain_timeout);
   if (!drain_time) return failure(about_option("--drain-timeout", drain_time.error()));
   plan.drain_time = *drain_time;
-  plan.pool.max_instances = share(options.max_instances, workers);
-  plan.pool.max_queue = options.max_queue == 0 ? 0 : share(options.max_queue, workers);
-  plan.pool.pristine = !options.reuse;
-  plan.pool.instantiate_limits.cpu_time = limits.cpu_time;
-  if (limits.timeout) plan.handler.timeout = *limits.timeout;
-  plan.handler.cpu_time = limits.cpu_time;
-  plan.handler.on_failure = [&log](const http::Request& request, const Error& error) {
-    log.error("request failed", {{"method", request.method},
-                                 {"path", request.path_with_query},
-                                 {"code", to_string(error.code())},
-                                 {"error", error.full_message()}});
-  };
-  WATTLE_TRY(auto component, load_component(options.path, {.max_memory_bytes = limits.max_memory_bytes}));
-  runtime::Linker linker;
-  wasi::add_to(linker);
-  WATTLE_CHECK(wasi::declare_types(linker));
-  WATTLE_TRY(plan.linked, linker.link(component));
+  plan.route = {.source_id = kServerId,
+                .target = kComponentId,
+                .wit_namespace = "wasi",
+                .wit_package = "http",
+                .interfaces = {"incoming-handler"},
+                .source_config = {kRouteConfig}};
+  plan.component = {.id = kComponentId,
+                    .max_instances = options.max_instances,
+                    .max_queue = options.max_queue,
+                    .pristine = !options.reuse,
+                    .limits = {.max_memory_bytes = limits.max_memory_bytes,
+                               .max_execution_time = timeout,
+                               .cpu_time = limits.cpu_time}};
+  WATTLE_TRY(plan.component.component,
+             load_component(options.path, {.max_memory_bytes = limits.max_memory_bytes}));
   return plan;
 }
 
-void announce(const ServeOptions& options, const http::Server& server, const Output& output) {
-  const auto& endpoint = server.local_endpoint();
-  const bool v6 = endpoint.address().is_v6();
-  const std::string url =
-      fmt::format("{}://{}{}{}:{}", options.tls_certificate.empty() ? "http" : "https", v6 ? "[" : "",
-                  endpoint.address().to_string(), v6 ? "]" : "", endpoint.port());
+void announce(const ServeOptions& options, const std::string& address, const Output& output) {
+  const std::string url = fmt::format("{}://{}", options.tls_certificate.empty() ? "http" : "https", address);
   if (output.json()) {
     output.line(fmt::format(R"({{"serving":{},"url":{}}})", json_string(options.path), json_string(url)));
   } else {
@@ -172,48 +105,45 @@ void announce(const ServeOptions& options, const http::Server& server, const Out
   }
 }
 
-// Runs all workers until a signal has drained them; the first on this thread.
-Result<void> serve_on(std::vector<std::unique_ptr<ServeWorker>>& workers, const Plan& plan,
-                      const ServeOptions& options, const Output& output) {
-  ServeWorker& first = *workers.front();
-  WATTLE_CHECK(first.server().listen(options.address));
-  std::vector<http::Server*> others;
-  for (size_t index = 1; index < workers.size(); ++index) others.push_back(&workers[index]->server());
-  first.server().share_with(others);
-  for (auto* server : others) server->start();
+// On a fiber.
+Result<void> begin(host::DataPlane& plane, const Plan& plan) {
+  auto refused = plane.set_configs(std::make_shared<const lattice::ConfigTable>(plan.configs));
+  if (!refused.empty()) return failure(std::move(refused.front()));
+  WATTLE_CHECK(plane.put_component(plan.component));
+  if (!plane.serves_http(plan.component.id))
+    return failure(Error(ErrorCode::not_found,
+                         "this component serves no HTTP: it does not export wasi:http/incoming-handler")
+                       .with_remedy("run it if it exports wasi:cli/run, or call one of its functions"));
+  WATTLE_CHECK(plane.put_provider({.id = kServerId, .name = "http-server", .config = {kServerConfig}}));
+  refused = plane.set_links(lattice::LinkTable::build({plan.route}, plan.configs));
+  if (!refused.empty()) return failure(std::move(refused.front()));
+  return {};
+}
 
-  std::vector<std::thread> threads;
-  for (size_t index = 1; index < workers.size(); ++index)
-    threads.emplace_back([worker = workers[index].get()] { worker->run(); });
-
-  auto drain_all = [&] {
-    first.drain(plan.drain_time);
-    for (size_t index = 1; index < workers.size(); ++index) {
-      auto* worker = workers[index].get();
-      worker->loop().post([worker, grace = plan.drain_time] {
-        worker->loop().spawn([worker, grace] { worker->drain(grace); });
-      });
-    }
+// Until a signal has drained everything.
+Result<void> serve_until_told(host::DataPlane& plane, const Plan& plan, const ServeOptions& options,
+                              const providers::http_server::HttpServerFactory& servers,
+                              const Output& output) {
+  async::Worker control;
+  boost::asio::signal_set signals(control.io(), SIGINT, SIGTERM);
+  const auto drain = [&] {
+    async::Fiber::current().set_deadline(Clock::now() + plan.drain_time);
+    plane.drain();
   };
-  boost::asio::signal_set signals(first.loop().io(), SIGINT, SIGTERM);
   signals.async_wait([&](boost::system::error_code error, int) {
     if (error) return;
     signals.clear();  // a second one ends the process at once
-    first.loop().spawn(drain_all);
+    control.spawn(drain);
   });
-  Result<void> started;
-  first.loop().spawn([&] {
-    started = first.warm_up();
-    if (started) {
-      announce(options, first.server(), output);
-    } else {
-      signals.cancel();
-      drain_all();
-    }
+  Result<void> begun;
+  control.spawn([&] {
+    begun = begin(plane, plan);
+    if (begun) return announce(options, servers.actual_address(options.address), output);
+    signals.cancel();
+    drain();
   });
-  first.run();
-  for (auto& thread : threads) thread.join();
-  return started;
+  control.run();
+  return begun;
 }
 
 Result<void> serve(const Session& session, const ServeOptions& options, const Output& output) {
@@ -226,19 +156,15 @@ Result<void> serve(const Session& session, const ServeOptions& options, const Ou
   telemetry::Log log({.level = *telemetry::parse_log_level(session.log_level),
                       .format = output.json() ? telemetry::LogFormat::json : telemetry::LogFormat::text,
                       .file = {}});
-  WATTLE_TRY(auto plan, make_plan(options, log, workers));
-  async::OffloadPool blocking;
-  // An instance that a hostile request spoilt is replaced without making its neighbours wait for a new
-  // isolate.
-  engine::StorePool spare_stores(kSpareStores);
-  plan.pool.spare_stores = &spare_stores;
-  plan.pool.replaced_ahead = kReplacedAhead;
-  std::vector<std::unique_ptr<ServeWorker>> all;
-  for (uint32_t index = 0; index < workers; ++index) {
-    WATTLE_TRY(auto worker, ServeWorker::create(plan, options.grants, blocking));
-    all.push_back(std::move(worker));
-  }
-  return serve_on(all, plan, options, output);
+  WATTLE_TRY(auto plan, make_plan(options, workers));
+  providers::http_server::HttpServerFactory servers;
+  WATTLE_TRY(
+      auto plane,
+      host::DataPlane::start(
+          {.workers = workers, .log = &log, .factories = {&servers}, .grants = [&](wasi::Context& context) {
+             return options.grants.apply(context);
+           }}));
+  return serve_until_told(*plane, plan, options, servers, output);
 }
 
 void add_options(CLI::App& verb, ServeOptions& options) {

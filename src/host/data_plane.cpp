@@ -33,7 +33,7 @@ class Plane final : public DataPlane {
   }
 
   Result<void> put_component(const ComponentSpec& spec) override {
-    WATTLE_TRY(auto linked, load(spec));
+    WATTLE_TRY(auto linked, async::offload(shared_.blocking, [&] { return linker_.link(spec.component); }));
     auto counters = counters_of(spec.id);
     std::vector<std::shared_ptr<Revision>> made;
     for (auto& worker : workers_) {
@@ -57,6 +57,11 @@ class Plane final : public DataPlane {
         return true;
       });
     return {};
+  }
+
+  bool serves_http(const std::string& id) override {
+    DataWorker& first = *workers_.front();
+    return run_on(first.loop(), [&] { return first.serves_http(id); });
   }
 
   void remove_component(const std::string& id) override {
@@ -104,14 +109,6 @@ class Plane final : public DataPlane {
   }
 
  private:
-  Result<std::shared_ptr<const runtime::LinkedComponent>> load(const ComponentSpec& spec) {
-    return async::offload(shared_.blocking, [&]() -> Result<std::shared_ptr<const runtime::LinkedComponent>> {
-      WATTLE_TRY(auto component,
-                 runtime::Component::load(*spec.binary, {.max_memory_bytes = spec.limits.max_memory_bytes}));
-      return linker_.link(std::move(component));
-    });
-  }
-
   std::shared_ptr<ComponentCounters> counters_of(const std::string& id) {
     const std::scoped_lock lock(mutex_);
     auto& counters = counters_[id];

@@ -3,7 +3,7 @@
 // side.
 //
 //   WATTLE_TRY(auto plane, DataPlane::start({.workers = 2, .log = log, .factories = {&http_server}}));
-//   WATTLE_CHECK(plane->put_component({.id = "shop-api", .binary = bytes, .max_instances = 100}));
+//   WATTLE_CHECK(plane->put_component({.id = "shop-api", .component = component, .max_instances = 100}));
 //   WATTLE_CHECK(plane->put_provider({.id = "web", .name = "http-server"}));
 //   plane->set_links(links);                                    // and requests are answered
 //
@@ -23,6 +23,9 @@
 #include "capability/provider.h"
 #include "lattice/links.h"
 
+namespace wattle::runtime {
+class Component;
+}
 namespace wattle::telemetry {
 class Log;
 }
@@ -42,20 +45,20 @@ struct ComponentLimits {
 // One revision of a component that this host shall run.
 struct ComponentSpec {
   std::string id;
-  std::string digest;  // of the binary: the revision
-  std::shared_ptr<const std::vector<uint8_t>> binary;
+  std::string digest{};  // of the binary, by which revisions are told apart
+  std::shared_ptr<const runtime::Component> component{};
   uint32_t max_instances = 1;  // at once; each worker has its share, one at least
   uint32_t max_queue = 1024;   // calls that wait for an instance
   bool pristine = true;        // false: instances keep their state between calls
-  ComponentLimits limits;
-  std::vector<std::string> config;  // names, merged in order
+  ComponentLimits limits{};
+  std::vector<std::string> config{};  // names, merged in order
 };
 
 // A built-in provider that this host shall run.
 struct BuiltinProviderSpec {
   std::string id;
-  std::string name;                 // of the factory: "keyvalue-memory"
-  std::vector<std::string> config;  // names, merged in order
+  std::string name;                   // of the factory: "keyvalue-memory"
+  std::vector<std::string> config{};  // names, merged in order
 };
 
 struct ComponentLoad {
@@ -65,8 +68,8 @@ struct ComponentLoad {
 };
 
 struct DataPlaneOptions {
-  std::string host_id;
-  std::string lattice;
+  std::string host_id{};
+  std::string lattice{};
   uint32_t workers = 1;
   const telemetry::Log* log = nullptr;  // outlives the data plane, as the factories do
   std::vector<capability::ProviderFactory*> factories{};
@@ -81,11 +84,13 @@ class DataPlane {
   // Precondition: drained, unless nothing was ever put.
   virtual ~DataPlane() = default;
 
-  // Compiles, links and readies the component, then takes calls for it; returns when calls are answered. With
+  // Links and readies the component, then takes calls for it; returns when calls are answered. With
   // another digest under the same id: new calls go to the new revision from the moment that it is ready,
   // calls in flight finish on the old one. With the same digest: limits and numbers change for new calls.
-  // Refused: malformed, invalid, unlinkable, memory_exceeded; what ran before goes on then.
+  // Refused: unlinkable, and what the first instance fails with; what ran before goes on then.
   virtual Result<void> put_component(const ComponentSpec& spec) = 0;
+  // Whether it is here, and exports wasi:http/incoming-handler.
+  virtual bool serves_http(const std::string& id) = 0;
   // Takes no new calls; those in flight finish. Not being there is no failure.
   virtual void remove_component(const std::string& id) = 0;
 

@@ -105,6 +105,11 @@ void DataWorker::put_revision(std::shared_ptr<Revision> revision) {
   components_.insert_or_assign(revision->id(), std::move(revision));
 }
 
+bool DataWorker::serves_http(const std::string& id) const {
+  const auto found = components_.find(id);
+  return found != components_.end() && found->second->serves_http();
+}
+
 void DataWorker::remove_component(const std::string& id) {
   components_.erase(id);
 }

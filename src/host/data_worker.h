@@ -51,6 +51,7 @@ class DataWorker {
                                                   std::shared_ptr<const runtime::LinkedComponent> linked,
                                                   std::shared_ptr<ComponentCounters> counters);
   void put_revision(std::shared_ptr<Revision> revision);
+  bool serves_http(const std::string& id) const;
   void remove_component(const std::string& id);
   Result<void> put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory);
   void remove_provider(const std::string& id);

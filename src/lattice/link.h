@@ -19,9 +19,9 @@ struct Link {
   std::string name = "default";
   std::string wit_namespace;
   std::string wit_package;
-  std::vector<std::string> interfaces;     // without package and version: "store"
-  std::vector<std::string> source_config;  // names of configs
-  std::vector<std::string> target_config;
+  std::vector<std::string> interfaces{};     // without package and version: "store"
+  std::vector<std::string> source_config{};  // names of configs
+  std::vector<std::string> target_config{};
 
   bool operator==(const Link&) const = default;
 };

@@ -105,6 +105,8 @@ class HttpServer final : public capability::Provider {
     port->worker = &context_.worker;
     port->address = settings.address;
     http::ServerOptions options;
+    if (settings.max_connections) options.max_connections = *settings.max_connections;
+    options.max_body_bytes = settings.max_body_bytes;
     if (!settings.tls_certificate_file.empty()) {
       WATTLE_TRY(options.tls, http::TlsServerContext::load({.certificate_file = settings.tls_certificate_file,
                                                             .key_file = settings.tls_key_file}));

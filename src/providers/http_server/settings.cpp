@@ -168,6 +168,8 @@ Result<Settings> parse_settings(const Config& provider_config, const Config& lin
     return failure(Error(ErrorCode::invalid_argument, "tls_cert_file and tls_priv_key_file belong together")
                        .with_remedy("give the certificate chain and its key, both as PEM files"));
   WATTLE_TRY(settings.cors, cors_of(link));
+  WATTLE_TRY(settings.max_connections, number<uint64_t>(provider, "max_connections", UINT32_MAX));
+  WATTLE_TRY(settings.max_body_bytes, number<uint64_t>(provider, "max_body_bytes", UINT64_MAX));
   return settings;
 }
 

@@ -13,7 +13,8 @@
 //   config_json, config_b64   all of these as one JSON object, as text or in base64
 //
 // and of the provider itself: default_address, and routing_mode (address, path or host; wattle routes by
-// whatever a link names, so the mode only decides what a link must name).
+// whatever a link names, so the mode only decides what a link must name), max_connections (of each worker and
+// address) and max_body_bytes.
 #pragma once
 
 #include <map>
@@ -46,6 +47,9 @@ struct Settings {
   std::string tls_certificate_file;
   std::string tls_key_file;
   std::optional<Cors> cors;
+  // Of the provider.
+  std::optional<uint64_t> max_connections;
+  std::optional<uint64_t> max_body_bytes;
 };
 
 // Refused: invalid_argument, naming the key, its value and what was expected.
