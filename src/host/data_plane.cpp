@@ -29,6 +29,12 @@ class Plane final : public DataPlane {
     });
     for (auto& worker : workers_) worker->start();
     running_ = true;
+    if (!shared_.options.connect) return {};
+    for (auto& worker : workers_)
+      if (auto connected = run_on(worker->loop(), [&] { return worker->connect(); }); !connected) {
+        on_all([](DataWorker& each) { each.drain(); });
+        return connected;
+      }
     return {};
   }
 
@@ -51,12 +57,13 @@ class Plane final : public DataPlane {
       made.push_back(std::move(*revision));
     }
     counters->capacity = spec.max_instances;
-    for (size_t index = 0; index < workers_.size(); ++index)
-      run_on(workers_[index]->loop(), [&] {
-        workers_[index]->put_revision(std::move(made[index]));
-        return true;
-      });
-    return {};
+    Result<void> put;
+    for (size_t index = 0; index < workers_.size(); ++index) {
+      auto one = run_on(workers_[index]->loop(),
+                        [&] { return workers_[index]->put_revision(std::move(made[index])); });
+      if (!one) put = std::move(one);
+    }
+    return put;
   }
 
   bool serves_http(const std::string& id) override {
@@ -91,6 +98,11 @@ class Plane final : public DataPlane {
   std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) override {
     surroundings_.configs = std::move(configs);
     return tell_surroundings();
+  }
+
+  void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
+    for (auto& worker : workers_)
+      worker->loop().post([each = worker.get(), hosts] { each->set_directory(hosts); });
   }
 
   std::map<std::string, ComponentLoad> loads() const override {

@@ -21,7 +21,9 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "capability/provider.h"
+#include "lattice/bus.h"
 #include "lattice/links.h"
+#include "lattice/membership.h"
 
 namespace wattle::runtime {
 class Component;
@@ -73,13 +75,16 @@ struct DataPlaneOptions {
   uint32_t workers = 1;
   const telemetry::Log* log = nullptr;  // outlives the data plane, as the factories do
   std::vector<capability::ProviderFactory*> factories{};
+  // A worker's own way to the lattice, made on one of its fibers. Without it this host is alone.
+  std::function<Result<std::unique_ptr<lattice::Bus>>(async::Worker&)> connect{};
   // What components are given beside their capabilities; a host gives nothing.
   std::function<Result<void>(wasi::Context&)> grants{};
 };
 
 class DataPlane {
  public:
-  // Starts the workers. Precondition: the engine has been started.
+  // Starts the workers; on a fiber where they are to connect. Precondition: the engine has been started.
+  // Refused: what `connect` refuses.
   static Result<std::unique_ptr<DataPlane>> start(DataPlaneOptions options);
   // Precondition: drained, unless nothing was ever put.
   virtual ~DataPlane() = default;
@@ -102,6 +107,8 @@ class DataPlane {
   // of its links comes back; the others are in force.
   virtual std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
   virtual std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) = 0;
+
+  virtual void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) = 0;
 
   // By component. From any thread.
   virtual std::map<std::string, ComponentLoad> loads() const = 0;

@@ -60,7 +60,9 @@ class DataWorker::ProviderCalls final : public capability::ComponentCalls {
 
 DataWorker::DataWorker(DataShared& shared)
     : shared_(shared),
-      http_client_(std::make_unique<http::Client>(loop_, shared.blocking, http::ClientOptions{})) {}
+      http_client_(std::make_unique<http::Client>(loop_, shared.blocking, http::ClientOptions{})),
+      hosts_(std::make_shared<const lattice::DirectorySnapshot>(
+          std::vector<std::shared_ptr<const lattice::HostLease>>())) {}
 
 DataWorker::~DataWorker() = default;
 
@@ -83,6 +85,15 @@ void DataWorker::stop() {
   thread_.join();
 }
 
+Result<void> DataWorker::connect() {
+  WATTLE_TRY(bus_, shared_.options.connect(loop_));
+  WATTLE_TRY(remote_, RemoteCalls::start(
+                          *bus_, shared_.options.lattice, shared_.options.host_id,
+                          [this] { return surroundings_.links; },
+                          [this](std::string_view id) { return find_revision(id); }));
+  return {};
+}
+
 // ---- What the control side tells
 // ---------------------------------------------------------------------------
 
@@ -101,8 +112,13 @@ Result<std::shared_ptr<Revision>> DataWorker::make_revision(
 }
 
 // Calls in flight hold the revision that was there before.
-void DataWorker::put_revision(std::shared_ptr<Revision> revision) {
-  components_.insert_or_assign(revision->id(), std::move(revision));
+Result<void> DataWorker::put_revision(std::shared_ptr<Revision> revision) {
+  const std::string id = revision->id();
+  components_.insert_or_assign(id, std::move(revision));
+  if (remote_ == nullptr) return {};
+  auto served = remote_->serve(id);
+  if (!served) components_.erase(id);
+  return served;
 }
 
 bool DataWorker::serves_http(const std::string& id) const {
@@ -111,6 +127,7 @@ bool DataWorker::serves_http(const std::string& id) const {
 }
 
 void DataWorker::remove_component(const std::string& id) {
+  if (remote_ != nullptr) remote_->stop_serving(id);
   components_.erase(id);
 }
 
@@ -207,12 +224,17 @@ std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings
 
 void DataWorker::drain() {
   while (!providers_.empty()) remove_provider(providers_.begin()->first);
+  if (remote_ != nullptr)
+    for (auto& [id, revision] : components_) remote_->stop_serving(id);
   for (auto& [id, revision] : components_) {
     while (revision->pool().counts().busy > 0 && async::sleep_for(kDrainPoll)) {
     }
     revision->pool().shut_down(Error(ErrorCode::unavailable, "the host is shutting down"));
   }
   components_.clear();
+  remote_.reset();
+  if (bus_ != nullptr) (void)bus_->drain();
+  bus_.reset();
   http_client_->close_idle();
 }
 
@@ -231,8 +253,14 @@ Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
                                                    import.interface, lattice::wire_function(import.name)));
   std::optional<async::DeadlineScope> deadline;
   if (entry->rules.timeout) deadline.emplace(Clock::now() + *entry->rules.timeout);
-  WATTLE_TRY(const auto revision, find_revision(entry->link.target));
-  return revision->run(call);
+  const auto revision = components_.find(entry->link.target);
+  const bool is_here = revision != components_.end();
+  if (remote_ == nullptr && !is_here) return failure(runs_nowhere(entry->link.target));
+  const bool has_choice = is_here && remote_ != nullptr && revision->second->is_full() &&
+                          remote_->runs_elsewhere(entry->link.target, *hosts_);
+  if (!is_here || has_choice) return remote_->call(call, *entry, *hosts_);
+  const auto held = revision->second;  // for the call, whatever is put meanwhile
+  return held->run(call);
 }
 
 void DataWorker::handle_http(const std::string& provider_id, std::string_view target,

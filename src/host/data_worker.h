@@ -11,6 +11,7 @@
 
 #include "engine/store_pool.h"
 #include "host/data_plane.h"
+#include "host/remote_calls.h"
 #include "host/revision.h"
 #include "http/client.h"
 
@@ -45,17 +46,22 @@ class DataWorker {
   void stop();
   async::Worker& loop() { return loop_; }
 
+  // Precondition: DataPlaneOptions::connect is there.
+  Result<void> connect();
+
   // ---- What the control side tells
 
   Result<std::shared_ptr<Revision>> make_revision(const ComponentSpec& spec,
                                                   std::shared_ptr<const runtime::LinkedComponent> linked,
                                                   std::shared_ptr<ComponentCounters> counters);
-  void put_revision(std::shared_ptr<Revision> revision);
+  // Refused: what listening for its calls is refused with.
+  Result<void> put_revision(std::shared_ptr<Revision> revision);
   bool serves_http(const std::string& id) const;
   void remove_component(const std::string& id);
   Result<void> put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory);
   void remove_provider(const std::string& id);
   std::vector<Error> set_surroundings(const Surroundings& surroundings);
+  void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) { hosts_ = std::move(hosts); }
   // Ends providers first, which bring new calls, then components, when their calls are over.
   void drain();
 
@@ -85,7 +91,10 @@ class DataWorker {
   bool stopping_ = false;
   async::Signal stopped_;
   std::unique_ptr<http::Client> http_client_;
+  std::unique_ptr<lattice::Bus> bus_;  // null: this host is alone
+  std::unique_ptr<RemoteCalls> remote_;
   Surroundings surroundings_;
+  std::shared_ptr<const lattice::DirectorySnapshot> hosts_;
   std::map<std::string, std::shared_ptr<Revision>, std::less<>> components_;
   std::map<std::string, RunningProvider, std::less<>> providers_;
 };

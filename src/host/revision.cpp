@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "http/client.h"
+#include "lattice/names.h"
 #include "telemetry/log.h"
 #include "wasi/stdio.h"
+#include "wrpc/error.h"
+#include "wrpc/value_codec.h"
 
 namespace wattle::host {
 namespace {
@@ -13,14 +16,25 @@ namespace {
 constexpr size_t kMostKnownFunctions = 256;
 constexpr uint32_t kReplacedAhead = 2;
 
+// Whether these bytes are all parameters, for callers that do not say where theirs end: unless more bytes
+// could change what is wrong with them.
+wrpc::IsWhole whole_parameters(const wit::FunctionType& type) {
+  return [&type](std::string_view bytes) {
+    wrpc::Reader reader(bytes);
+    auto values = wrpc::decode_parameters(reader, type);
+    return values || !wrpc::has_reason(values.error(), wrpc::Reason::truncated);
+  };
+}
+
 uint32_t share(uint32_t total, uint32_t workers) {
   return std::max(1u, (total + workers - 1) / workers);
 }
 
-runtime::PoolOptions pool_options(const Revision::Parts& parts, wasi::Context& context, Caller& caller) {
+runtime::PoolOptions pool_options(const Revision::Parts& parts, uint32_t max_instances, uint32_t max_queue,
+                                  wasi::Context& context, Caller& caller) {
   runtime::PoolOptions options;
-  options.max_instances = share(parts.spec.max_instances, parts.workers);
-  options.max_queue = parts.spec.max_queue == 0 ? 0 : share(parts.spec.max_queue, parts.workers);
+  options.max_instances = max_instances;
+  options.max_queue = max_queue;
   options.pristine = parts.spec.pristine;
   options.instantiate_limits.cpu_time = parts.spec.limits.cpu_time;
   options.prepare_host = [&context, &caller](runtime::Host& host) {
@@ -39,9 +53,12 @@ Revision::Revision(DataWorker& worker, const Parts& parts)
       linked_(parts.linked),
       counters_(parts.counters),
       limits_(parts.spec.limits),
+      max_instances_(share(parts.spec.max_instances, parts.workers)),
+      max_queue_(parts.spec.max_queue == 0 ? 0 : share(parts.spec.max_queue, parts.workers)),
       caller_{id_, worker},
       context_(parts.blocking),
-      pool_(async::Fiber::current().worker(), linked_, pool_options(parts, context_, caller_)) {
+      pool_(async::Fiber::current().worker(), linked_,
+            pool_options(parts, max_instances_, max_queue_, context_, caller_)) {
   context_.client = &parts.http_client;
   context_.stdio = wasi::inherit_stdio(parts.blocking);
   context_.stdio.input = wasi::empty_source();
@@ -69,6 +86,11 @@ Result<std::shared_ptr<Revision>> Revision::create(DataWorker& worker, const Par
   return revision;
 }
 
+bool Revision::is_full() const {
+  const auto counts = pool_.counts();
+  return counts.busy >= max_instances_ && counts.queued >= max_queue_;
+}
+
 Result<void> Revision::warm_up() {
   WATTLE_TRY(auto lease, pool_.acquire());
   return {};
@@ -94,6 +116,49 @@ Result<const runtime::ExportedFunction*> Revision::find_function(std::string_vie
   if (known_functions_.size() >= kMostKnownFunctions) known_functions_.erase(known_functions_.begin());
   known_functions_.push_back({std::string(interface), std::string(name), std::move(function)});
   return known_functions_.back().function.get();
+}
+
+Result<std::shared_ptr<const runtime::ExportedFunction>> Revision::find_operation(
+    std::string_view operation) {
+  if (operations_.empty()) {
+    for (const auto& function : linked_->functions()) {
+      const auto name = lattice::wire_function(function->name);
+      operations_.emplace(
+          function->interface.empty() ? std::string(name) : fmt::format("{}.{}", function->interface, name),
+          function);
+    }
+  }
+  if (const auto found = operations_.find(operation); found != operations_.end()) return found->second;
+  // Another version of one track.
+  const auto parts = lattice::split_operation(operation);
+  return linked_->find_function(parts.instance, parts.function);
+}
+
+Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
+  auto function = find_operation(incoming.operation);
+  if (!function) return failure(wrpc::refused(std::move(function).error()));
+  const InFlight in_flight(*this);
+  const engine::CallLimits limits = call_limits();
+  async::DeadlineScope deadline(limits.deadline);
+  WATTLE_TRY(const auto type, linked_->type_of(**function));
+  WATTLE_TRY(const std::string_view bytes, incoming.parameters(whole_parameters(*type)));
+  wrpc::Reader reader(bytes);
+  WATTLE_TRY(const wit::Values arguments, wrpc::decode_parameters(reader, *type));
+  auto result = call(**function, arguments, limits);
+  if (!result) return failure(std::move(result).error());
+  wrpc::Reply reply;
+  wrpc::Writer writer(reply.result);
+  WATTLE_CHECK(wrpc::encode_result(writer, *type, *result));
+  return reply;
+}
+
+// The instance goes back before the answer goes out.
+Result<std::optional<wit::Value>> Revision::call(const runtime::ExportedFunction& function,
+                                                 const wit::Values& arguments,
+                                                 const engine::CallLimits& limits) {
+  auto lease = pool_.acquire();
+  if (!lease) return failure(wrpc::refused(std::move(lease).error()));
+  return (*lease)->call(function, arguments, limits);
 }
 
 Result<void> Revision::run(runtime::ImportCall& call) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "runtime/runtime.h"
 #include "wasi/context.h"
 #include "wasi/http_handler.h"
+#include "wrpc/server.h"
 
 namespace wattle::host {
 
@@ -54,9 +56,13 @@ class Revision {
   void handle_http(http::Exchange& exchange);
   // Runs another component's call here.
   Result<void> run(runtime::ImportCall& call);
+  // Answers another host's call.
+  Result<wrpc::Reply> answer(wrpc::IncomingCall& call);
   // A function by the names that a caller has for it. Refused: not_found, naming what there is.
   Result<const runtime::ExportedFunction*> find_function(std::string_view interface, std::string_view name);
 
+  // Whether a call that came now would be refused.
+  bool is_full() const;
   bool serves_http() const { return http_ != nullptr; }
   runtime::InstancePool& pool() { return pool_; }
   wasi::Context& context() { return context_; }
@@ -79,12 +85,16 @@ class Revision {
   };
 
  private:
+  Result<std::shared_ptr<const runtime::ExportedFunction>> find_operation(std::string_view operation);
+  Result<std::optional<wit::Value>> call(const runtime::ExportedFunction& function,
+                                         const wit::Values& arguments, const engine::CallLimits& limits);
   Revision(DataWorker& worker, const Parts& parts);
 
   const std::string id_;
   std::shared_ptr<const runtime::LinkedComponent> linked_;
   std::shared_ptr<ComponentCounters> counters_;
   const ComponentLimits limits_;
+  const uint32_t max_instances_, max_queue_;  // of this worker
   Caller caller_;
   wasi::Context context_;
   runtime::InstancePool pool_;
@@ -94,6 +104,8 @@ class Revision {
     std::shared_ptr<const runtime::ExportedFunction> function;
   };
   std::vector<KnownFunction> known_functions_;
+  // By their name on the wire, "ns:package/interface@1.0.0.function"; filled at the first call from outside.
+  std::map<std::string, std::shared_ptr<const runtime::ExportedFunction>, std::less<>> operations_;
 };
 
 }  // namespace wattle::host

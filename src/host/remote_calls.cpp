@@ -1,0 +1,159 @@
+#include "host/remote_calls.h"
+
+#include <algorithm>
+#include <random>
+#include <tuple>
+
+#include "lattice/authorize.h"
+#include "lattice/names.h"
+#include "wrpc/error.h"
+#include "wrpc/value_codec.h"
+
+namespace wattle::host {
+namespace {
+
+constexpr size_t kHostsAskedMax = 3;
+
+// Busy and waiting calls for each that can run at once.
+double load_of(const lattice::ComponentLease& component) {
+  return (component.in_flight + component.queued) / std::max(1.0, double(component.capacity));
+}
+
+// Whether these bytes are a whole result, for callees that do not say where theirs end: unless more bytes
+// could change what is wrong with them.
+wrpc::IsWhole whole_result(const wit::FunctionType& type) {
+  return [&type](std::string_view bytes) {
+    wrpc::Reader reader(bytes);
+    auto value = wrpc::decode_result(reader, type);
+    return value || !wrpc::has_reason(value.error(), wrpc::Reason::truncated);
+  };
+}
+
+}  // namespace
+
+std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, std::string_view target,
+                                      std::string_view own_host, size_t count_max) {
+  struct Candidate {
+    double load;
+    uint32_t chance;  // among equals
+    const std::string* host;
+  };
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::vector<Candidate> candidates;
+  for (const auto& place : hosts.places(target)) {
+    if (place.component == nullptr || place.host->draining || place.host->host_id == own_host) continue;
+    candidates.push_back({load_of(*place.component), static_cast<uint32_t>(random()), &place.host->host_id});
+  }
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& left, const Candidate& right) {
+    return std::tie(left.load, left.chance) < std::tie(right.load, right.chance);
+  });
+  std::vector<std::string> names;
+  for (const Candidate& each : candidates)
+    if (names.size() < count_max && std::find(names.begin(), names.end(), *each.host) == names.end())
+      names.push_back(*each.host);
+  return names;
+}
+
+Result<std::unique_ptr<RemoteCalls>> RemoteCalls::start(lattice::Bus& bus, std::string lattice,
+                                                        std::string host_id, Links links, FindRevision find) {
+  std::unique_ptr<RemoteCalls> calls(
+      new RemoteCalls(std::move(lattice), std::move(host_id), std::move(links), std::move(find)));
+  WATTLE_TRY(calls->client_, wrpc::Client::start(bus));
+  WATTLE_TRY(calls->server_, wrpc::Server::start(bus, {.host = calls->host_id_}));
+  return calls;
+}
+
+RemoteCalls::~RemoteCalls() = default;
+
+// ---- Out
+// -----------------------------------------------------------------------------------------------------
+
+Result<wrpc::Answer> RemoteCalls::ask(wrpc::Call call, const lattice::LinkTable::Entry& link,
+                                      const lattice::DirectorySnapshot& hosts) {
+  const std::string& target = link.link.target;
+  const bool may_repeat = link.rules.is_idempotent(call.function);
+  std::optional<Error> last;
+  for (const std::string& host : hosts_to_ask(hosts, target, host_id_, kHostsAskedMax)) {
+    const std::string prefix = lattice::host_call_prefix(lattice_, host, target);
+    call.prefix = prefix;
+    auto answer = client_->invoke(call);
+    if (answer) return answer;
+    last = answer.error().with_context(fmt::format("host {}", host));
+    const bool not_begun = wrpc::certainly_not_begun(*last);
+    const bool broken = last->code() == ErrorCode::unavailable && may_repeat;
+    if (!not_begun && !broken) return failure(std::move(*last));
+  }
+  if (last) return failure(std::move(*last));
+  const std::string prefix = lattice::call_prefix(lattice_, target);
+  call.prefix = prefix;
+  auto answer = client_->invoke(call);
+  if (answer || !wrpc::certainly_not_begun(answer.error())) return answer;
+  return failure(Error(ErrorCode::unavailable,
+                       fmt::format("\"{}\" runs on no host that can be reached", target), answer.error())
+                     .with_remedy(fmt::format("start it: wattle start component FILE --id {}", target)));
+}
+
+bool RemoteCalls::runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const {
+  return !hosts_to_ask(hosts, target, host_id_, 1).empty();
+}
+
+Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
+                               const lattice::DirectorySnapshot& hosts) {
+  WATTLE_CHECK(call.check_remote());
+  const runtime::LinkedImport& import = call.import();
+  WATTLE_TRY(const wit::Values arguments, call.arguments());
+  std::string bytes;
+  wrpc::Writer writer(bytes);
+  WATTLE_CHECK(wrpc::encode_parameters(writer, call.type(), arguments));
+  const lattice::Headers headers{{"source-id", link.link.source_id}, {"link-name", link.link.name}};
+  auto answer = ask({.prefix = {},
+                     .instance = import.interface,
+                     .function = lattice::wire_function(import.name),
+                     .headers = &headers,
+                     .parameters = bytes,
+                     .is_whole = whole_result(call.type())},
+                    link, hosts);
+  if (!answer)
+    return failure(answer.error().with_context(
+        fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed", import.interface,
+                    import.name, link.link.target, link.link.name, link.link.source_id)));
+  wrpc::Reader reader(answer->result);
+  WATTLE_TRY(auto result, wrpc::decode_result(reader, call.type()));
+  return call.set_result(result);
+}
+
+// ---- In
+// ------------------------------------------------------------------------------------------------------
+
+Result<void> RemoteCalls::serve(const std::string& component_id) {
+  auto& services = services_[component_id];
+  if (!services.empty()) return {};
+  for (const std::string& prefix : {lattice::call_prefix(lattice_, component_id),
+                                    lattice::host_call_prefix(lattice_, host_id_, component_id)}) {
+    WATTLE_TRY(auto service, server_->serve(prefix, prefix, [this, component_id](wrpc::IncomingCall& call) {
+      return answer(component_id, call);
+    }));
+    services.push_back(std::move(service));
+  }
+  return {};
+}
+
+void RemoteCalls::stop_serving(const std::string& component_id) {
+  const auto found = services_.find(component_id);
+  if (found == services_.end()) return;
+  const auto services = std::move(found->second);
+  services_.erase(found);
+  for (const auto& service : services) (void)service->drain();
+}
+
+Result<wrpc::Reply> RemoteCalls::answer(const std::string& component_id, wrpc::IncomingCall& call) {
+  const auto links = links_();
+  auto allowed =
+      lattice::authorize(*links, call.source_id, call.link_name, call.instance, call.function, component_id);
+  if (!allowed) return failure(wrpc::refused(std::move(allowed).error()));
+  auto revision = find_(component_id);
+  if (!revision) return failure(wrpc::refused(std::move(revision).error()));
+  return (*revision)->answer(call);
+}
+
+}  // namespace wattle::host

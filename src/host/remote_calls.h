@@ -1,0 +1,76 @@
+// Calls of custom interfaces between hosts, on one worker: out along links to components that run elsewhere,
+// and in from whoever has a link to a component that runs here.
+//
+// A wattle host is asked by its own subject, the least loaded of those that run the target first; another is
+// asked only where the first certainly did not begin the call, or the link says that the function may be
+// repeated. Who is on no list of ours (wasmCloud hosts, providers) is asked through the target's queue group.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/revision.h"
+#include "lattice/bus.h"
+#include "lattice/links.h"
+#include "lattice/membership.h"
+#include "wrpc/client.h"
+#include "wrpc/server.h"
+
+namespace wattle::host {
+
+class RemoteCalls {
+ public:
+  // Finds the revision that serves a component's calls now. Refused: what the caller shall be told.
+  using FindRevision = std::function<Result<std::shared_ptr<Revision>>(std::string_view component_id)>;
+  using Links = std::function<std::shared_ptr<const lattice::LinkTable>()>;
+
+  // On a fiber of the bus's worker. `bus` outlives it.
+  static Result<std::unique_ptr<RemoteCalls>> start(lattice::Bus& bus, std::string lattice,
+                                                    std::string host_id, Links links, FindRevision find);
+  // Precondition: nothing is served any more.
+  ~RemoteCalls();
+  RemoteCalls(const RemoteCalls&) = delete;
+  RemoteCalls& operator=(const RemoteCalls&) = delete;
+
+  // Runs `call` on another host. Refused besides what the callee answers: unavailable when no host that can
+  // be reached runs the target.
+  Result<void> call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
+                    const lattice::DirectorySnapshot& hosts);
+
+  bool runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const;
+
+  // Takes calls for a component from now on; calls in between two revisions need nothing said.
+  Result<void> serve(const std::string& component_id);
+  // Takes no new ones, and waits for those under way within the fiber's deadline.
+  void stop_serving(const std::string& component_id);
+
+  wrpc::Client& client() { return *client_; }
+
+ private:
+  RemoteCalls(std::string lattice, std::string host_id, Links links, FindRevision find)
+      : lattice_(std::move(lattice)),
+        host_id_(std::move(host_id)),
+        links_(std::move(links)),
+        find_(std::move(find)) {}
+  Result<wrpc::Answer> ask(wrpc::Call call, const lattice::LinkTable::Entry& link,
+                           const lattice::DirectorySnapshot& hosts);
+  Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
+
+  const std::string lattice_;
+  const std::string host_id_;
+  Links links_;
+  FindRevision find_;
+  std::unique_ptr<wrpc::Client> client_;
+  std::unique_ptr<wrpc::Server> server_;
+  std::map<std::string, std::vector<std::unique_ptr<wrpc::Service>>, std::less<>> services_;
+};
+
+// The hosts to ask for `target`, best first: those that run it and take calls, the least loaded first,
+// without `own_host`; at most `count_max`.
+std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, std::string_view target,
+                                      std::string_view own_host, size_t count_max);
+
+}  // namespace wattle::host
