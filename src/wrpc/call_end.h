@@ -52,6 +52,8 @@ class CallEnd : public std::enable_shared_from_this<CallEnd> {
   uint64_t id() const { return id_; }
   const std::string& address() const { return address_; }  // this end's subject
 
+  std::string callee;  // at a caller: the prefix that was called
+
   // ---- what the peer said. `changed` is notified at each of it.
   bool accepted = false;
   bool peer_is_wattle = false;

@@ -94,6 +94,12 @@ size_t Client::calls() const {
   return inbox_->calls();
 }
 
+void Client::abandon(std::string_view prefix, const Error& error) {
+  const Error reason = with_cause(Reason::maybe_begun, "the callee went away", error);
+  for (const auto& end : inbox_->ends())
+    if (std::string_view(end->callee).starts_with(prefix)) end->fail(reason);
+}
+
 // Publishes the call with as much of its parameters as fits, and returns the rest.
 Result<std::string_view> Client::begin(const Call& call, std::string_view subject, CallEnd& end,
                                        TimePoint deadline) {
@@ -154,6 +160,7 @@ Result<Answer> Client::invoke(Call call) {
   if (auto ready = inbox->wait_connected(); !ready) return failure(not_begun(call, ready.error()));
   const std::string subject = lattice::call_subject(call.prefix, call.instance, call.function);
   const std::shared_ptr<CallEnd> end = inbox->add(Side::caller);
+  end->callee = call.prefix;
   Answer answer;  // forgets the end, in whatever way this ends
   answer.inbox_ = inbox;
   answer.end_ = end;

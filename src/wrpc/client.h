@@ -79,7 +79,10 @@ class Client {
   // went away); deadline_exceeded; cancelled; overloaded; memory_exceeded (a result beyond the limit);
   // invalid_argument (subject, headers).
   Result<Answer> invoke(Call call);
-  size_t calls() const;
+  // Ends the calls under way, and their streams, whose prefix begins so: their callee is known to be gone,
+  // and will not answer. Callers get `error`; it does not say that the calls were not begun.
+  void abandon(std::string_view prefix, const Error& error);
+  size_t calls() const;  // under way, streams included
 
  private:
   Client(std::shared_ptr<Inbox> inbox, ClientOptions options) : inbox_(std::move(inbox)), options_(options) {}

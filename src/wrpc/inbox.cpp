@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <vector>
 
 namespace wattle::wrpc {
 namespace {
@@ -53,10 +52,7 @@ void Inbox::watch_connection() {
     if (!bus_.changed().wait() || closed_) return;
     const bool is_connected = bus_.connected();
     if (!is_connected || was_connected) {
-      std::vector<std::shared_ptr<CallEnd>> ends;
-      ends.reserve(ends_.size());
-      for (const auto& entry : ends_) ends.push_back(entry.second);
-      for (const auto& end : ends) end->fail(connection_lost());
+      for (const auto& end : ends()) end->fail(connection_lost());
     }
     was_connected = is_connected;
   }
@@ -87,6 +83,13 @@ std::shared_ptr<CallEnd> Inbox::add(Side side) {
     ends_.emplace(id, end);
   }
   return end;
+}
+
+std::vector<std::shared_ptr<CallEnd>> Inbox::ends() const {
+  std::vector<std::shared_ptr<CallEnd>> all;
+  all.reserve(ends_.size());
+  for (const auto& entry : ends_) all.push_back(entry.second);
+  return all;
 }
 
 void Inbox::remove(const CallEnd& end) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "lattice/bus.h"
 #include "wrpc/call_end.h"
@@ -41,6 +42,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
 
   lattice::Bus& bus() const { return bus_; }
   size_t calls() const { return ends_.size(); }
+  std::vector<std::shared_ptr<CallEnd>> ends() const;
 
  private:
   void dispatch(lattice::Message message);

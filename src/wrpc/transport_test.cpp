@@ -1,6 +1,9 @@
 // Client and server of wattle, on every kind of bus.
 #include <gmock/gmock.h>
 
+#include <future>
+#include <thread>
+
 #include "wrpc/test_support.h"
 
 namespace wattle::wrpc {
@@ -315,6 +318,23 @@ TEST_P(TransportTest, AServerThatClosesEndsItsCallsAndAClientToo) {
   });
 }
 
+TEST_P(TransportTest, CallsToACalleeThatIsKnownToBeGoneEnd) {
+  with_pair([](IncomingCall&) -> Result<Reply> { return failure(async::sleep_for(60s).error()); },
+            [&](Client& client, Server& server, Service&) {
+              std::optional<Error> error;
+              async::Fiber::current().worker().spawn(
+                  [&] { error = call_typed<bool>(client, call_of("f")).error(); });
+              ASSERT_TRUE(nats::eventually([&] { return server.calls() == 1; }));
+              client.abandon("default.other", Error(ErrorCode::unavailable, "no lease"));
+              EXPECT_FALSE(error);
+              client.abandon("default.shop", Error(ErrorCode::unavailable, "host N has no lease"));
+              ASSERT_TRUE(nats::eventually([&] { return error.has_value(); }));
+              EXPECT_EQ(error->code(), ErrorCode::unavailable);
+              EXPECT_FALSE(certainly_not_begun(*error));
+              EXPECT_THAT(error->full_message(), HasSubstr("host N has no lease"));
+            });
+}
+
 TEST_P(TransportTest, ManyCallsAtOnceDoNotMixUp) {
   with_pair(
       [&](IncomingCall& call) -> Result<Reply> {
@@ -340,6 +360,101 @@ TEST_P(TransportTest, ACallOfALaterVersionIsRefused) {
     const auto reply = must(bus->request("default.shop-kv.wrpc.0.0.1.a:b/c.f", "", {.headers = &headers}));
     EXPECT_EQ(reply.headers.find(kResultHeader), "unsupported");
     EXPECT_THAT(reply.payload, HasSubstr("later version"));
+  });
+}
+
+// Two hosts have a thread each.
+TEST_P(TransportTest, CallsCrossThreads) {
+  std::promise<void> ready;
+  std::promise<void> over;
+  std::thread callee([&, finished = over.get_future()]() mutable {
+    nats::run_test([&](async::Worker& worker) {
+      const auto bus = here().connect(worker);
+      const auto server = must(Server::start(*bus, {.host = "N"}));
+      const auto service = must(server->serve("default.thread", "default.thread", echo));
+      must(bus->flush());
+      ready.set_value();
+      EXPECT_TRUE(nats::eventually([&] { return finished.wait_for(0s) == std::future_status::ready; }));
+    });
+  });
+  ready.get_future().get();
+  nats::run_test([&](async::Worker& worker) {
+    const auto bus = here().connect(worker);
+    const auto client = must(Client::start(*bus));
+    Call call = call_of("echo");
+    call.prefix = "default.thread";
+    int right = 0;
+    for (int i = 0; i < 100; ++i)
+      worker.spawn([&, i] {
+        const Binary sent{pattern(static_cast<size_t>(i) * 500)};
+        const auto result = call_typed<Binary>(*client, call, sent);
+        right += result && std::get<0>(*result) == sent ? 1 : 0;
+      });
+    EXPECT_TRUE(nats::eventually([&] { return right == 100; }));
+  });
+  over.set_value();
+  callee.join();
+}
+
+TEST(TransportOnMemory, PiecesAreAsSmallAsTheBusAsks) {
+  nats::run_test([&](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus caller(worker, broker, {.max_payload_bytes = 700});
+    lattice::MemoryBus callee(worker, broker, {.max_payload_bytes = 700});
+    const auto server = must(Server::start(callee, {.host = "N"}));
+    const auto service =
+        must(server->serve("default.a", "default.a", [](IncomingCall& call) -> Result<Reply> {
+          WATTLE_TRY(auto parameters, (parameters_of<Binary, ByteStream>(call)));
+          return reply_with(std::tuple(std::get<0>(parameters), std::get<1>(parameters)));
+        }));
+    const auto client = must(Client::start(caller));
+    const Call call{.prefix = "default.a", .instance = "a:b/c", .function = "f"};
+    for (const size_t bytes : {0, 400, 500, 520, 560, 600, 640, 680, 720, 5000}) {
+      const auto pipe = std::make_shared<async::Pipe>();
+      client_writes(pipe, pattern(2 * bytes));
+      auto [result] = must(call_typed<std::tuple<Binary, ByteStream>>(*client, call, Binary{pattern(bytes)},
+                                                                      ByteStream{pipe}));
+      EXPECT_EQ(std::get<0>(result).bytes, pattern(bytes));
+      EXPECT_EQ(drain(*std::get<1>(result).pipe).bytes, pattern(2 * bytes));
+    }
+  });
+}
+
+TEST(TransportOnNats, CallsSurviveAServerThatComesBack) {
+  nats::TestServer nats_server({.jetstream = false});
+  nats::run_test([&](async::Worker& worker) {
+    const auto connect = [&] {
+      lattice::NatsBusOptions options{.client = {.urls = {nats_server.url()}}};
+      options.client.reconnect_wait_min = 5ms;
+      options.client.reconnect_wait_max = 50ms;
+      return must(lattice::NatsBus::connect(worker, options));
+    };
+    const auto caller = connect();
+    const auto callee = connect();
+    const auto server = must(Server::start(*callee, {.host = "N"}));
+    const auto service =
+        must(server->serve("default.a", "default.a", [](IncomingCall& call) -> Result<Reply> {
+          if (call.function == "slow") return failure(async::sleep_for(60s).error());
+          return reply_with(true);
+        }));
+    must(callee->flush());
+    const auto client = must(Client::start(*caller));
+    Call call{.prefix = "default.a", .instance = "a:b/c", .function = "slow"};
+    std::optional<Error> under_way;
+    worker.spawn([&] { under_way = client->invoke(call).error(); });
+    ASSERT_TRUE(nats::eventually([&] { return server->calls() == 1; }));
+    nats_server.kill();
+    ASSERT_TRUE(nats::eventually([&] { return under_way.has_value(); }));
+    EXPECT_EQ(under_way->code(), ErrorCode::unavailable);
+    EXPECT_FALSE(certainly_not_begun(*under_way));
+    nats_server.start();
+    call.function = "fast";
+    // Until the callee is back too, the caller knows that nothing was begun.
+    EXPECT_TRUE(nats::eventually([&] {
+      const auto result = client->invoke(call);
+      EXPECT_TRUE(result || certainly_not_begun(result.error())) << result.error().full_message();
+      return result.has_value();
+    }));
   });
 }
 
