@@ -243,24 +243,28 @@ BlobResult<void> BlobstoreProvider::delete_objects(const Caller& caller, std::st
   });
 }
 
+// To itself, an object is only looked for.
+Result<void> BlobstoreProvider::copy(const Link& link, const ObjectId& from, const ObjectId& to, bool move) {
+  WATTLE_TRY(const ObjectId real_from, object(link, from));
+  WATTLE_TRY(const ObjectId real_to, object(link, to));
+  if (real_from.container == real_to.container && real_from.object == real_to.object) {
+    WATTLE_CHECK(link.store->object_info(real_from));
+    return {};
+  }
+  WATTLE_CHECK(link.store->copy_object(real_from, real_to));
+  return move ? link.store->delete_object(real_from) : Result<void>();
+}
+
 BlobResult<void> BlobstoreProvider::copy_object(const Caller& caller, const ObjectId& from,
                                                 const ObjectId& to) {
-  return run<void>(caller, "copy-object", Kind::transfer, [&](const auto& link) -> Result<void> {
-    WATTLE_TRY(const ObjectId real_from, object(*link, from));
-    WATTLE_TRY(const ObjectId real_to, object(*link, to));
-    return link->store->copy_object(real_from, real_to);
-  });
+  return run<void>(caller, "copy-object", Kind::transfer,
+                   [&](const auto& link) { return copy(*link, from, to, false); });
 }
 
 BlobResult<void> BlobstoreProvider::move_object(const Caller& caller, const ObjectId& from,
                                                 const ObjectId& to) {
-  return run<void>(caller, "move-object", Kind::transfer, [&](const auto& link) -> Result<void> {
-    WATTLE_TRY(const ObjectId real_from, object(*link, from));
-    WATTLE_TRY(const ObjectId real_to, object(*link, to));
-    WATTLE_CHECK(link->store->copy_object(real_from, real_to));
-    if (real_from.container == real_to.container && real_from.object == real_to.object) return {};
-    return link->store->delete_object(real_from);
-  });
+  return run<void>(caller, "move-object", Kind::transfer,
+                   [&](const auto& link) { return copy(*link, from, to, true); });
 }
 
 std::vector<std::string> blobstore_interfaces() {

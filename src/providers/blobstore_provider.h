@@ -87,6 +87,8 @@ class BlobstoreProvider : public capability::Provider, private capability::Blobs
   static Result<capability::ObjectId> object(const Link& link, const capability::ObjectId& id);
   static Result<std::vector<std::string>> list(Link& link, const std::string& container, uint64_t offset,
                                                uint64_t limit);
+  static Result<void> copy(const Link& link, const capability::ObjectId& from, const capability::ObjectId& to,
+                           bool move);
   void begin_transfer(std::shared_ptr<Link> link, BlobStore::Transfer transfer,
                       std::shared_ptr<async::Pipe> into);
 

@@ -204,4 +204,32 @@ class PostgresServer {
   ServerProcess process_;
 };
 
+// s3rver, from npm; its one account is "S3RVER" with the secret "S3RVER". Tests run in the project's folder.
+class S3Server {
+ public:
+  S3Server() { start(); }
+  std::map<std::string, std::string> settings() const {
+    return {{"endpoint", "http://127.0.0.1:" + std::to_string(process_.port())},
+            {"access_key_id", "S3RVER"},
+            {"secret_access_key", "S3RVER"},
+            {"region", "us-east-1"}};
+  }
+  void start() {
+    const std::string script = std::filesystem::absolute(".deps/npm/node_modules/s3rver/bin/s3rver.js");
+    const ServerProcess::Command words{
+        script,      "-d", process_.folder_file("data"),    "-a",
+        "127.0.0.1", "-p", std::to_string(process_.port()), "--no-vhost-buckets",
+        "--silent"};
+    std::vector<ServerProcess::Command> commands{{std::filesystem::absolute(".deps/bin/node")}, {"node"}};
+    for (auto& command : commands) command.insert(command.end(), words.begin(), words.end());
+    process_.start(commands);
+  }
+  void stop() { process_.end(SIGKILL); }
+  void pause() { process_.pause(); }
+  void resume() { process_.resume(); }
+
+ private:
+  ServerProcess process_;
+};
+
 }  // namespace wattle::providers
