@@ -6,8 +6,8 @@
 
 #include "lattice/authorize.h"
 #include "lattice/names.h"
+#include "wrpc/call_codec.h"
 #include "wrpc/error.h"
-#include "wrpc/value_codec.h"
 
 namespace wattle::host {
 namespace {
@@ -17,16 +17,6 @@ constexpr size_t kHostsAskedMax = 3;
 // Busy and waiting calls for each that can run at once.
 double load_of(const lattice::ComponentLease& component) {
   return (component.in_flight + component.queued) / std::max(1.0, double(component.capacity));
-}
-
-// Whether these bytes are a whole result, for callees that do not say where theirs end: unless more bytes
-// could change what is wrong with them.
-wrpc::IsWhole whole_result(const wit::FunctionType& type) {
-  return [&type](std::string_view bytes) {
-    wrpc::Reader reader(bytes);
-    auto value = wrpc::decode_result(reader, type);
-    return value || !wrpc::has_reason(value.error(), wrpc::Reason::truncated);
-  };
 }
 
 }  // namespace
@@ -68,15 +58,17 @@ RemoteCalls::~RemoteCalls() = default;
 // ---- Out
 // -----------------------------------------------------------------------------------------------------
 
-Result<wrpc::Answer> RemoteCalls::ask(wrpc::Call call, const lattice::LinkTable::Entry& link,
-                                      const lattice::DirectorySnapshot& hosts) {
+Result<std::optional<wit::Value>> RemoteCalls::ask(wrpc::Call call, const wit::FunctionType& type,
+                                                   const wit::Values& arguments,
+                                                   const lattice::LinkTable::Entry& link,
+                                                   const lattice::DirectorySnapshot& hosts) {
   const std::string& target = link.link.target;
   const bool may_repeat = link.rules.is_idempotent(call.function);
   std::optional<Error> last;
   for (const std::string& host : hosts_to_ask(hosts, target, host_id_, kHostsAskedMax)) {
     const std::string prefix = lattice::host_call_prefix(lattice_, host, target);
     call.prefix = prefix;
-    auto answer = client_->invoke(call);
+    auto answer = wrpc::call_values(*client_, call, type, arguments);
     if (answer) return answer;
     last = answer.error().with_context(fmt::format("host {}", host));
     const bool not_begun = wrpc::certainly_not_begun(*last);
@@ -86,7 +78,7 @@ Result<wrpc::Answer> RemoteCalls::ask(wrpc::Call call, const lattice::LinkTable:
   if (last) return failure(std::move(*last));
   const std::string prefix = lattice::call_prefix(lattice_, target);
   call.prefix = prefix;
-  auto answer = client_->invoke(call);
+  auto answer = wrpc::call_values(*client_, call, type, arguments);
   if (answer || !wrpc::certainly_not_begun(answer.error())) return answer;
   return failure(Error(ErrorCode::unavailable,
                        fmt::format("\"{}\" runs on no host that can be reached", target), answer.error())
@@ -102,24 +94,17 @@ Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTab
   WATTLE_CHECK(call.check_remote());
   const runtime::LinkedImport& import = call.import();
   WATTLE_TRY(const wit::Values arguments, call.arguments());
-  std::string bytes;
-  wrpc::Writer writer(bytes);
-  WATTLE_CHECK(wrpc::encode_parameters(writer, call.type(), arguments));
   const lattice::Headers headers{{"source-id", link.link.source_id}, {"link-name", link.link.name}};
-  auto answer = ask({.prefix = {},
+  auto result = ask({.prefix = {},
                      .instance = import.interface,
                      .function = lattice::wire_function(import.name),
-                     .headers = &headers,
-                     .parameters = bytes,
-                     .is_whole = whole_result(call.type())},
-                    link, hosts);
-  if (!answer)
-    return failure(answer.error().with_context(
+                     .headers = &headers},
+                    call.type(), arguments, link, hosts);
+  if (!result)
+    return failure(result.error().with_context(
         fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed", import.interface,
                     import.name, link.link.target, link.link.name, link.link.source_id)));
-  wrpc::Reader reader(answer->result);
-  WATTLE_TRY(auto result, wrpc::decode_result(reader, call.type()));
-  return call.set_result(result);
+  return call.set_result(*result);
 }
 
 // ---- In

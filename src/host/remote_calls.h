@@ -55,8 +55,9 @@ class RemoteCalls {
         host_id_(std::move(host_id)),
         links_(std::move(links)),
         find_(std::move(find)) {}
-  Result<wrpc::Answer> ask(wrpc::Call call, const lattice::LinkTable::Entry& link,
-                           const lattice::DirectorySnapshot& hosts);
+  Result<std::optional<wit::Value>> ask(wrpc::Call call, const wit::FunctionType& type,
+                                        const wit::Values& arguments, const lattice::LinkTable::Entry& link,
+                                        const lattice::DirectorySnapshot& hosts);
   Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
 
   const std::string lattice_;

@@ -6,8 +6,8 @@
 #include "lattice/names.h"
 #include "telemetry/log.h"
 #include "wasi/stdio.h"
+#include "wrpc/call_codec.h"
 #include "wrpc/error.h"
-#include "wrpc/value_codec.h"
 
 namespace wattle::host {
 namespace {
@@ -15,16 +15,6 @@ namespace {
 // Of the functions that callers name: more different names than this are looked up each time.
 constexpr size_t kMostKnownFunctions = 256;
 constexpr uint32_t kReplacedAhead = 2;
-
-// Whether these bytes are all parameters, for callers that do not say where theirs end: unless more bytes
-// could change what is wrong with them.
-wrpc::IsWhole whole_parameters(const wit::FunctionType& type) {
-  return [&type](std::string_view bytes) {
-    wrpc::Reader reader(bytes);
-    auto values = wrpc::decode_parameters(reader, type);
-    return values || !wrpc::has_reason(values.error(), wrpc::Reason::truncated);
-  };
-}
 
 uint32_t share(uint32_t total, uint32_t workers) {
   return std::max(1u, (total + workers - 1) / workers);
@@ -141,15 +131,9 @@ Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
   WATTLE_TRY(const auto type, linked_->type_of(**function));
-  WATTLE_TRY(const std::string_view bytes, incoming.parameters(whole_parameters(*type)));
-  wrpc::Reader reader(bytes);
-  WATTLE_TRY(const wit::Values arguments, wrpc::decode_parameters(reader, *type));
-  auto result = call(**function, arguments, limits);
-  if (!result) return failure(std::move(result).error());
-  wrpc::Reply reply;
-  wrpc::Writer writer(reply.result);
-  WATTLE_CHECK(wrpc::encode_result(writer, *type, *result));
-  return reply;
+  WATTLE_TRY(const wit::Values arguments, wrpc::parameter_values(incoming, *type));
+  WATTLE_TRY(const auto result, call(**function, arguments, limits));
+  return wrpc::reply_values(*type, result);
 }
 
 // The instance goes back before the answer goes out.
