@@ -1,6 +1,7 @@
-# wattle_embed_wit(NAME FILES file...): a library NAME that holds WIT texts, for src/wit/wasi_wit.h.
+# wattle_embed_wit(NAME FILES file... [FUNCTION name]): a library NAME that holds WIT texts, and gives them by that
+# function of src/wit/wasi_wit.h's kind; embedded_wasi_wit unless it is said.
 #
-# As a script (cmake -DOUTPUT=... -DFILES=a|b -P embed_wit.cmake) it writes that library's source.
+# As a script (cmake -DOUTPUT=... -DFILES=a|b -DFUNCTION=... -P embed_wit.cmake) it writes that library's source.
 
 if(CMAKE_SCRIPT_MODE_FILE)
   set(SOURCE "// Generated from WIT texts by cmake/embed_wit.cmake.\n#include \"wit/wasi_wit.h\"\n\n")
@@ -16,22 +17,23 @@ if(CMAKE_SCRIPT_MODE_FILE)
     string(APPEND SOURCE "    {\"${PACKAGE}/${NAME}\", R\"~wit~(${TEXT})~wit~\"},\n")
   endforeach()
   string(APPEND SOURCE "}};\n\n}  // namespace\n\n")
-  string(APPEND SOURCE "std::span<const EmbeddedWit> embedded_wasi_wit() {\n  return kFiles;\n}\n\n")
+  string(APPEND SOURCE "std::span<const EmbeddedWit> ${FUNCTION}();\n\nstd::span<const EmbeddedWit> ${FUNCTION}() {\n  return kFiles;\n}\n\n")
   string(APPEND SOURCE "}  // namespace wattle::wit\n")
   file(WRITE "${OUTPUT}" "${SOURCE}")
   return()
 endif()
 
-set(EMBED_WIT_SCRIPT "${CMAKE_CURRENT_LIST_FILE}")
-
 function(wattle_embed_wit NAME)
-  cmake_parse_arguments(ARG "" "" "FILES" ${ARGN})
+  cmake_parse_arguments(ARG "" "FUNCTION" "FILES" ${ARGN})
+  if(NOT ARG_FUNCTION)
+    set(ARG_FUNCTION embedded_wasi_wit)
+  endif()
   set(OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/${NAME}.cpp")
   list(JOIN ARG_FILES "|" FILES)
   add_custom_command(
     OUTPUT "${OUTPUT}"
-    COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${OUTPUT}" "-DFILES=${FILES}" -P "${EMBED_WIT_SCRIPT}"
-    DEPENDS ${ARG_FILES} "${EMBED_WIT_SCRIPT}"
+    COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${OUTPUT}" "-DFILES=${FILES}" "-DFUNCTION=${ARG_FUNCTION}" -P "${CMAKE_CURRENT_FUNCTION_LIST_FILE}"
+    DEPENDS ${ARG_FILES} "${CMAKE_CURRENT_FUNCTION_LIST_FILE}"
     VERBATIM)
   add_library(${NAME} STATIC "${OUTPUT}")
   target_link_libraries(${NAME} PUBLIC wattle_wit)

@@ -138,7 +138,8 @@ class Linker::Source final : public ImportSource {
                               "that exports it",
                               offered_instead(interface, linker_.interfaces()))));
     const std::string& version = found->second.version;
-    if (version_track(version) != version_track(wanted.version))
+    // Who names no version takes any: the types are compared all the same.
+    if (!wanted.version.empty() && version_track(version) != version_track(wanted.version))
       return failure(Error(ErrorCode::unlinkable,
                            fmt::format("the component imports {}, but the host has version {} of it", what,
                                        version.empty() ? "\"none\"" : version))

@@ -1,14 +1,14 @@
 #include "wasi/declare.h"
 
 #include "wit/resolve.h"
-#include "wit/wasi_wit.h"
 
 namespace wattle::wasi {
 
-Result<void> declare_types(runtime::Linker& linker) {
+Result<void> declare_types(runtime::Linker& linker, std::span<const wit::EmbeddedWit> others) {
   std::vector<wit::SourcePackage> sources;
-  for (const wit::EmbeddedWit& file : wit::embedded_wasi_wit())
-    sources.push_back({{{std::string(file.name), std::string(file.text)}}});
+  for (std::span<const wit::EmbeddedWit> texts : {wit::embedded_wasi_wit(), others})
+    for (const wit::EmbeddedWit& file : texts)
+      sources.push_back({{{std::string(file.name), std::string(file.text)}}});
   wit::ResolveOptions options;
   options.all_features = true;
   WATTLE_TRY(auto resolved, wit::resolve(sources, options));

@@ -1,0 +1,60 @@
+#include "bindings/pipe_streams.h"
+
+#include <algorithm>
+
+namespace wattle::bindings {
+
+using wasi::Bytes;
+using wasi::Streamed;
+
+Result<Streamed<Bytes>> PipeSource::read(size_t limit) {
+  if (pipe_->buffered() == 0 && pipe_->closed()) {
+    if (pipe_->error()) return wasi::stream_failed(*pipe_->error());
+    return wasi::stream_closed();
+  }
+  Bytes bytes(std::min(limit, pipe_->buffered()));
+  bytes.resize(pipe_->try_read(bytes));
+  return Streamed<Bytes>(std::move(bytes));
+}
+
+Streamed<uint64_t> PipeSink::check_write() {
+  if (pipe_->error()) return wasi::stream_failed(*pipe_->error());
+  if (is_over()) return wasi::stream_closed();
+  const size_t room = pipe_->room();
+  if (room == 0 && !*has_reader_) {
+    return wasi::stream_failed(
+        Error(ErrorCode::memory_exceeded, "too much was written before anything takes it")
+            .with_remedy("call container.write-data before writing more"));
+  }
+  return std::min<uint64_t>(room, wasi::kMaxChunkBytes);
+}
+
+Result<Streamed<void>> PipeSink::write(std::span<const uint8_t> bytes) {
+  if (pipe_->error()) return wasi::stream_failed(*pipe_->error());
+  if (is_over()) return wasi::stream_closed();
+  pipe_->try_write(bytes);  // no more than check_write() permitted
+  return Streamed<void>{};
+}
+
+Result<std::string> read_all(async::Pipe& pipe, size_t bytes_max) {
+  std::string all;
+  while (true) {
+    const auto ready = pipe.peek();
+    if (ready.empty()) {
+      uint8_t first[1];
+      WATTLE_TRY(const size_t bytes, pipe.read_some(first));
+      if (bytes == 0) return all;
+      all.append(reinterpret_cast<const char*>(first), bytes);
+    } else {
+      all.append(reinterpret_cast<const char*>(ready.data()), ready.size());
+      pipe.consume(ready.size());
+    }
+    if (all.size() > bytes_max) {
+      pipe.stop_reading();
+      return failure(Error(ErrorCode::memory_exceeded, fmt::format("there are more than {} bytes", bytes_max))
+                         .with_remedy("read them as a stream"));
+    }
+  }
+}
+
+}  // namespace wattle::bindings
