@@ -1,4 +1,5 @@
-// list<u8> that the host has as a std::string, the type in which src/capability carries contents.
+// list<u8> that the host has as a std::string, the type in which src/capability carries contents: for the
+// canonical ABI what it is for wRPC.
 #pragma once
 
 #include <span>
@@ -7,12 +8,11 @@
 #include <utility>
 
 #include "runtime/abi.h"
+#include "wrpc/typed_codec.h"
 
 namespace wattle::bindings {
 
-struct ByteString {
-  std::string bytes;
-};
+using ByteString = wrpc::Binary;
 
 // As a parameter: a view of the guest's memory, valid during the call.
 using ByteView = std::span<const uint8_t>;

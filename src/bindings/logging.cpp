@@ -2,10 +2,8 @@
 #include "bindings/add_to.h"
 #include "bindings/invocation.h"
 
-namespace wattle::runtime {
 template <>
-inline constexpr uint32_t kCaseCount<bindings::LogLevel> = 6;
-}
+inline constexpr uint32_t wattle::kCaseCount<wattle::bindings::LogLevel> = 6;
 
 namespace wattle::bindings {
 

@@ -309,7 +309,5 @@ std::vector<capability::ResultRow> rows_from_wire(std::vector<Row> rows);
 
 }  // namespace wattle::bindings::pg_wire
 
-namespace wattle::runtime {
 template <>
-inline constexpr uint32_t kCaseCount<capability::PgLexeme::Weight> = 4;
-}
+inline constexpr uint32_t wattle::kCaseCount<wattle::capability::PgLexeme::Weight> = 4;

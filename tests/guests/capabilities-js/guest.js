@@ -24,7 +24,7 @@ const text = (data) => (data === undefined || data === null ? undefined : new Te
 function show(value) {
   return JSON.stringify(value, (_, each) => {
     if (typeof each === "bigint") return `${each}n`;
-    if (ArrayBuffer.isView(each)) return { bytes: [...each] };
+    if (ArrayBuffer.isView(each)) return [...each];
     return each === undefined ? "undefined" : each;
   });
 }

@@ -15,7 +15,8 @@ typedef struct {
   Bytes reason;
 } Outcome;
 
-// result<own<bucket>, error> and result<_, error>: a handle, or an error whose case and text nobody reads here
+// result<own<bucket>, error> and result<_, error>: a handle, or an error whose case and text nobody reads
+// here
 typedef struct {
   uint8_t failed;
   int32_t bucket;
@@ -23,8 +24,8 @@ typedef struct {
 } StoreResult;
 
 IMPORT("wasmcloud:messaging/consumer@0.2.0", "publish")
-void publish(const char* subject, size_t subject_size, const char* body, size_t body_size, int32_t has_reply_to,
-             const char* reply_to, size_t reply_to_size, Outcome* out);
+void publish(const char* subject, size_t subject_size, const char* body, size_t body_size,
+             int32_t has_reply_to, const char* reply_to, size_t reply_to_size, Outcome* out);
 IMPORT(STORE, "open") void store_open(const char* name, size_t size, StoreResult* out);
 IMPORT(STORE, "[method]bucket.set")
 void bucket_set(int32_t self, const char* key, size_t key_size, const char* value, size_t value_size,
@@ -40,8 +41,8 @@ static Outcome* fail(const char* reason, size_t size) {
 
 // Answers with the body in capitals.
 EXPORT("wasmcloud:messaging/handler@0.2.0#handle-message")
-Outcome* handle_message(char* subject, size_t subject_size, char* body, size_t body_size, int32_t has_reply_to,
-                        const char* reply_to, size_t reply_to_size) {
+Outcome* handle_message(char* subject, size_t subject_size, char* body, size_t body_size,
+                        int32_t has_reply_to, const char* reply_to, size_t reply_to_size) {
   const Bytes asked = {subject, subject_size};
   if (equal(asked, (Bytes)TEXT("trap"))) __builtin_trap();
   if (body_size == 0) return fail("nothing to say", 14);
@@ -68,6 +69,7 @@ void on_set(int32_t bucket, const char* key, size_t key_size, const char* value,
   see(bucket, key, key_size, value, value_size);
 }
 
-EXPORT("wasi:keyvalue/watcher@0.2.0-draft#on-delete") void on_delete(int32_t bucket, const char* key, size_t key_size) {
+EXPORT("wasi:keyvalue/watcher@0.2.0-draft#on-delete")
+void on_delete(int32_t bucket, const char* key, size_t key_size) {
   see(bucket, key, key_size, "deleted", 7);
 }
