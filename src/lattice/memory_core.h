@@ -146,7 +146,6 @@ class MemoryCore : public std::enable_shared_from_this<MemoryCore> {
   const MemoryBusOptions options_;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> open_;
   bool connected_ = true;
-  bool draining_ = false;
   bool closed_ = false;
   std::string closed_because_;
 

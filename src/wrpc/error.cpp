@@ -87,7 +87,9 @@ std::string error_to_json(const Error& error, std::string_view host) {
 
 Error error_from_json(std::string_view code, std::string_view json) {
   boost::system::error_code problem;
-  const boost::json::parse_options limits{.max_depth = kCausesMax + 4};
+  boost::json::parse_options limits;
+  limits.max_depth = kCausesMax + 4;
+  limits.allow_invalid_utf8 = true;  // messages quote what strangers sent
   const boost::json::value value = boost::json::parse(json, problem, boost::json::storage_ptr(), limits);
   const boost::json::object empty{{"message", "the callee failed, and what it said cannot be read"}};
   const boost::json::object& object = problem || !value.is_object() ? empty : value.get_object();

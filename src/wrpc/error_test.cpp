@@ -31,6 +31,8 @@ TEST(WrpcError, OnlyARefusalOfThisVeryCallWasNotBegun) {
 TEST(WrpcError, WhatCannotBeReadIsAnErrorToo) {
   for (const char* text : {"", "x", "[]", "{\"message\":7}", "{\"cause\":{\"cause\":3}}"})
     EXPECT_EQ(error_from_json("trap", text).code(), ErrorCode::trap) << text;
+  const Error quoting(ErrorCode::malformed, "no text: \xff");
+  EXPECT_EQ(error_from_json("malformed", error_to_json(quoting, "")).message(), "no text: \xff");
   const Error unknown = error_from_json("melted", "{\"message\":\"m\"}");
   EXPECT_EQ(unknown.code(), ErrorCode::internal);
   EXPECT_NE(unknown.message().find("\"melted\""), std::string::npos);
