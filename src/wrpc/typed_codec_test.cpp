@@ -21,6 +21,17 @@ struct Person {
   std::optional<int16_t> balance;
   bool operator==(const Person&) const = default;
 };
+using Fields = std::vector<std::pair<std::string, std::vector<Binary>>>;
+// wrpc:http/types@0.1.0 request
+struct HttpRequest {
+  ByteStream body;
+  Future<std::optional<Fields>> trailers;
+  std::variant<std::monostate, std::monostate, std::string> method;  // get, head, other
+  std::optional<std::string> path_with_query;
+  std::optional<std::variant<std::monostate, std::monostate, std::string>> scheme;
+  std::optional<std::string> authority;
+  Fields headers;
+};
 struct Upload {
   uint8_t number = 0;
   ByteStream body;
@@ -108,6 +119,33 @@ TEST(TypedCodecGolden, StreamsAndFuturesArePendingUnderTheirPaths) {
   ASSERT_EQ(reader.streams.size(), 2u);
   EXPECT_EQ(to_string(reader.streams[1].path), "1.2");
   EXPECT_EQ(reader.streams[0].pipe, std::get<1>(*back).body.pipe);
+}
+
+TEST(TypedCodecGolden, ARequestOfHttp) {
+  HttpRequest request;
+  request.body.pipe = std::make_shared<async::Pipe>();
+  request.trailers = Future<std::optional<Fields>>::ready(std::nullopt);
+  request.path_with_query = "/a";
+  request.headers = {{"x", {Binary{"1"}, Binary{"2"}}}};
+  std::string out;
+  Writer writer(out);
+  encode_all(writer, request);
+  EXPECT_EQ(out, bytes({0, 0, 0, 1, 2, '/', 'a', 0, 0, 1, 1, 'x', 2, 1, '1', 1, '2'}));
+  ASSERT_EQ(writer.streams.size(), 2u);
+  EXPECT_EQ(to_string(writer.streams[0].path), "0.0");
+  EXPECT_EQ(to_string(writer.streams[1].path), "0.1");
+  Reader reader(out);
+  const auto back = decode_all<HttpRequest>(reader);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(std::get<0>(*back).headers, request.headers);
+
+  // A result adds nothing to a path.
+  std::string answer;
+  Writer second(answer);
+  encode_all(second, tl::expected<std::tuple<ByteStream, uint16_t>, std::monostate>(
+                         std::tuple(ByteStream{request.body}, uint16_t{200})));
+  EXPECT_EQ(answer, bytes({0, 0, 0xc8, 0x01}));
+  EXPECT_EQ(to_string(second.streams.at(0).path), "0.0");
 }
 
 TEST(TypedCodec, AFutureIsWhatComesThroughItsPipe) {
