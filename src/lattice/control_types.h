@@ -22,9 +22,9 @@ using StringMap = std::map<std::string, std::string>;
 // an ErrorCode); wattle's own, which v1's clients do not read.
 struct Reply {
   bool success = true;
-  std::string message;
-  std::string response;
-  std::string code;
+  std::string message{};
+  std::string response{};
+  std::string code{};
 
   static Reply ok(std::string message, std::string response = {}) {
     return {true, std::move(message), std::move(response), {}};
@@ -46,141 +46,141 @@ std::string to_json(const T& value);
 // ---- hosts
 
 struct Host {
-  std::optional<std::string> rpc_host;
-  std::optional<std::string> ctl_host;
-  std::string friendly_name;
-  std::string id;
-  std::optional<std::string> js_domain;
-  StringMap labels;
-  std::string lattice;
-  std::optional<std::string> uptime_human;
+  std::optional<std::string> rpc_host{};
+  std::optional<std::string> ctl_host{};
+  std::string friendly_name{};
+  std::string id{};
+  std::optional<std::string> js_domain{};
+  StringMap labels{};
+  std::string lattice{};
+  std::optional<std::string> uptime_human{};
   uint64_t uptime_seconds = 0;
-  std::optional<std::string> version;
+  std::optional<std::string> version{};
   bool operator==(const Host&) const = default;
 };
 
 struct ComponentDescription {
-  std::string id;
-  std::string image_ref;
-  std::optional<std::string> name;
-  std::optional<StringMap> annotations;
+  std::string id{};
+  std::string image_ref{};
+  std::optional<std::string> name{};
+  std::optional<StringMap> annotations{};
   int32_t revision = 0;
   uint32_t max_instances = 0;
-  std::optional<StringMap> limits;
+  std::optional<StringMap> limits{};
   bool operator==(const ComponentDescription&) const = default;
 };
 
 struct ProviderDescription {
-  std::string id;
-  std::optional<std::string> image_ref;
-  std::optional<std::string> name;
+  std::string id{};
+  std::optional<std::string> image_ref{};
+  std::optional<std::string> name{};
   int32_t revision = 0;
-  std::optional<StringMap> annotations;
+  std::optional<StringMap> annotations{};
   bool operator==(const ProviderDescription&) const = default;
 };
 
 // What runs on a host; also what its heartbeat tells.
 struct HostInventory {
-  std::vector<ComponentDescription> components;
-  std::vector<ProviderDescription> providers;
-  std::string host_id;
-  std::string friendly_name;
-  StringMap labels;
-  std::string version;
-  std::string uptime_human;
+  std::vector<ComponentDescription> components{};
+  std::vector<ProviderDescription> providers{};
+  std::string host_id{};
+  std::string friendly_name{};
+  StringMap labels{};
+  std::string version{};
+  std::string uptime_human{};
   uint64_t uptime_seconds = 0;
   bool operator==(const HostInventory&) const = default;
 };
 
 struct StopHost {
-  std::string host_id;
-  std::optional<uint64_t> timeout_ms;  // "timeout": to drain
+  std::string host_id{};
+  std::optional<uint64_t> timeout_ms{};  // "timeout": to drain
 };
 
 struct Label {
-  std::string key;
-  std::string value;
+  std::string key{};
+  std::string value{};
 };
 
 struct LabelKey {
-  std::string key;
+  std::string key{};
 };
 
 // ---- components
 
 struct ComponentAuction {
-  std::string component_ref;
-  std::string component_id;
-  StringMap constraints;  // that the host's labels must have
+  std::string component_ref{};
+  std::string component_id{};
+  StringMap constraints{};  // that the host's labels must have
 };
 
 struct ComponentAuctionAck {
-  std::string component_ref;
-  std::string component_id;
-  std::string host_id;
-  StringMap constraints;
+  std::string component_ref{};
+  std::string component_id{};
+  std::string host_id{};
+  StringMap constraints{};
 };
 
 struct ScaleComponent {
-  std::string component_ref;
-  std::string component_id;
-  std::optional<StringMap> annotations;
+  std::string component_ref{};
+  std::string component_id{};
+  std::optional<StringMap> annotations{};
   uint32_t count = 0;  // instances at once; 0 stops it
-  std::optional<StringMap> component_limits;
-  std::string host_id;
-  std::vector<std::string> config;
+  std::optional<StringMap> component_limits{};
+  std::string host_id{};
+  std::vector<std::string> config{};
   bool allow_update = false;
 };
 
 struct UpdateComponent {
-  std::string component_id;
-  std::optional<StringMap> annotations;
-  std::string host_id;
-  std::string new_component_ref;
+  std::string component_id{};
+  std::optional<StringMap> annotations{};
+  std::string host_id{};
+  std::string new_component_ref{};
 };
 
 // ---- providers
 
 struct ProviderAuction {
-  std::string provider_ref;
-  std::string provider_id;
-  StringMap constraints;
+  std::string provider_ref{};
+  std::string provider_id{};
+  StringMap constraints{};
 };
 
 struct ProviderAuctionAck {
-  std::string host_id;
-  std::string provider_ref;
-  std::string provider_id;
-  StringMap constraints;
+  std::string host_id{};
+  std::string provider_ref{};
+  std::string provider_id{};
+  StringMap constraints{};
 };
 
 struct StartProvider {
-  std::string provider_id;
-  std::string provider_ref;
-  std::string host_id;
-  std::vector<std::string> config;
-  std::optional<StringMap> annotations;
+  std::string provider_id{};
+  std::string provider_ref{};
+  std::string host_id{};
+  std::vector<std::string> config{};
+  std::optional<StringMap> annotations{};
 };
 
 struct StopProvider {
-  std::string host_id;
-  std::string provider_id;  // also read from "provider_ref"
+  std::string host_id{};
+  std::string provider_id{};  // also read from "provider_ref"
 };
 
 // ---- links, registries
 
 // Which links to delete: those of every target and interface.
 struct LinkKey {
-  std::string source_id;
+  std::string source_id{};
   std::string name = "default";
-  std::string wit_namespace;
-  std::string wit_package;
+  std::string wit_namespace{};
+  std::string wit_package{};
 };
 
 struct RegistryCredential {
-  std::optional<std::string> username;
-  std::optional<std::string> password;
-  std::optional<std::string> token;
+  std::optional<std::string> username{};
+  std::optional<std::string> password{};
+  std::optional<std::string> token{};
   std::string registry_type = "oci";  // "registryType"
 };
 using RegistryCredentials = std::map<std::string, RegistryCredential>;

@@ -19,11 +19,11 @@ namespace wattle::lattice {
 class Bus;
 
 struct Event {
-  std::string name;    // "component_scaled"
-  std::string data;    // JSON object
-  std::string source;  // the host's id; on publishing, it is filled in with these
-  std::string id;
-  std::string time;  // RFC 3339
+  std::string name{};    // "component_scaled"
+  std::string data{};    // JSON object
+  std::string source{};  // the host's id; on publishing, it is filled in with these
+  std::string id{};
+  std::string time{};  // RFC 3339
 };
 
 // Gives it an id and the present time.

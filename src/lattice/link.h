@@ -14,11 +14,11 @@
 namespace wattle::lattice {
 
 struct Link {
-  std::string source_id;
-  std::string target;
+  std::string source_id{};
+  std::string target{};
   std::string name = "default";
-  std::string wit_namespace;
-  std::string wit_package;
+  std::string wit_namespace{};
+  std::string wit_package{};
   std::vector<std::string> interfaces{};     // without package and version: "store"
   std::vector<std::string> source_config{};  // names of configs
   std::vector<std::string> target_config{};

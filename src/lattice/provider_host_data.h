@@ -18,16 +18,16 @@ namespace wattle::lattice {
 
 // A link with its configs resolved; secrets are sealed for the reader's xkey (a JSON map, see seal_secrets).
 struct ProviderLinkDefinition {
-  std::string source_id;
-  std::string target;
+  std::string source_id{};
+  std::string target{};
   std::string name = "default";
-  std::string wit_namespace;
-  std::string wit_package;
-  std::vector<std::string> interfaces;
-  StringMap source_config;
-  StringMap target_config;
-  std::optional<std::vector<uint8_t>> source_secrets;
-  std::optional<std::vector<uint8_t>> target_secrets;
+  std::string wit_namespace{};
+  std::string wit_package{};
+  std::vector<std::string> interfaces{};
+  StringMap source_config{};
+  StringMap target_config{};
+  std::optional<std::vector<uint8_t>> source_secrets{};
+  std::optional<std::vector<uint8_t>> target_secrets{};
   bool operator==(const ProviderLinkDefinition&) const = default;
 };
 
@@ -37,23 +37,23 @@ using SecretText = std::variant<std::string, std::vector<uint8_t>>;
 using SecretMap = std::map<std::string, SecretText>;
 
 struct HostData {
-  std::string host_id;
-  std::string lattice_rpc_prefix;  // the lattice
+  std::string host_id{};
+  std::string lattice_rpc_prefix{};  // the lattice
   std::string link_name = "default";
-  std::string lattice_rpc_user_jwt;
-  std::string lattice_rpc_user_seed;
-  std::string lattice_rpc_url;
-  std::string provider_key;  // the provider's id
-  std::string instance_id;
-  std::vector<ProviderLinkDefinition> link_definitions;
-  std::vector<std::string> cluster_issuers;
-  StringMap config;
-  SecretMap secrets;
-  std::string host_xkey_public_key;
-  std::string provider_xkey_private_key;
-  std::optional<uint64_t> default_rpc_timeout_ms;
+  std::string lattice_rpc_user_jwt{};
+  std::string lattice_rpc_user_seed{};
+  std::string lattice_rpc_url{};
+  std::string provider_key{};  // the provider's id
+  std::string instance_id{};
+  std::vector<ProviderLinkDefinition> link_definitions{};
+  std::vector<std::string> cluster_issuers{};
+  StringMap config{};
+  SecretMap secrets{};
+  std::string host_xkey_public_key{};
+  std::string provider_xkey_private_key{};
+  std::optional<uint64_t> default_rpc_timeout_ms{};
   bool structured_logging = false;
-  std::optional<std::string> log_level;
+  std::optional<std::string> log_level{};
 };
 
 Result<HostData> parse_host_data(std::string_view json);
@@ -72,7 +72,7 @@ Result<HostData> parse_line(std::string_view line);
 // The answer to a provider's health request.
 struct ProviderHealth {
   bool healthy = false;
-  std::optional<std::string> message;
+  std::optional<std::string> message{};
 };
 Result<ProviderHealth> parse_provider_health(std::string_view json);
 std::string to_json(const ProviderHealth& health);

@@ -30,8 +30,8 @@ std::string observed_providers_key(std::string_view lattice);
 
 // The value of COMPONENT_{id}.
 struct ComponentRecord {
-  std::string url;  // image reference; empty while only links are known
-  std::vector<Link> links;
+  std::string url{};  // image reference; empty while only links are known
+  std::vector<Link> links{};
 };
 
 struct ObservedHost {
@@ -40,14 +40,14 @@ struct ObservedHost {
     std::string provider_ref;
     StringMap annotations;
   };
-  std::string id;
-  std::string friendly_name;
-  std::map<std::string, uint32_t> components;  // instances by component id
-  StringMap labels;
-  std::vector<Provider> providers;
+  std::string id{};
+  std::string friendly_name{};
+  std::map<std::string, uint32_t> components{};  // instances by component id
+  StringMap labels{};
+  std::vector<Provider> providers{};
   uint64_t uptime_seconds = 0;
-  std::string version;
-  std::string last_seen;  // RFC 3339
+  std::string version{};
+  std::string last_seen{};  // RFC 3339
 };
 using ObservedHosts = std::map<std::string, ObservedHost>;  // by host id
 
@@ -56,28 +56,28 @@ struct ObservedComponent {
     StringMap annotations;
     uint32_t count = 0;
   };
-  std::string id;
-  std::string name;
-  std::string issuer;
-  std::string reference;
-  std::map<std::string, std::vector<Instances>> instances;  // by host id
+  std::string id{};
+  std::string name{};
+  std::string issuer{};
+  std::string reference{};
+  std::map<std::string, std::vector<Instances>> instances{};  // by host id
 };
 using ObservedComponents = std::map<std::string, ObservedComponent>;  // by component id
 
 struct ObservedProvider {
-  std::string id;
-  std::string name;
-  std::string issuer;
-  std::string reference;
-  std::map<std::string, std::string> hosts;  // by host id: "Pending", "Running" or "Failed"
+  std::string id{};
+  std::string name{};
+  std::string issuer{};
+  std::string reference{};
+  std::map<std::string, std::string> hosts{};  // by host id: "Pending", "Running" or "Failed"
 };
 using ObservedProviders = std::map<std::string, ObservedProvider>;  // by provider id
 
 // Adds what one host tells about itself, with when it was heard.
 struct ObservedState {
-  ObservedHosts hosts;
-  ObservedComponents components;
-  ObservedProviders providers;
+  ObservedHosts hosts{};
+  ObservedComponents components{};
+  ObservedProviders providers{};
 
   void add(const HostInventory& inventory, std::string_view last_seen);
 };
