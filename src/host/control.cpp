@@ -1,0 +1,577 @@
+#include "host/control.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/parse.h"
+#include "host/identity.h"
+#include "lattice/names.h"
+
+namespace wattle::host {
+namespace {
+
+using lattice::Ack;
+
+// "builtin://NAME", and v1's "wasmcloud+builtin://NAME".
+std::optional<std::string> builtin_name(std::string_view reference) {
+  for (const std::string_view scheme : {"builtin://", "wasmcloud+builtin://"})
+    if (reference.starts_with(scheme)) return std::string(reference.substr(scheme.size()));
+  return {};
+}
+
+Result<uint64_t> parse_count(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size())
+    return failure(ErrorCode::invalid_argument, "\"{}\" is no number", text);
+  return number;
+}
+
+// component_limits of a scale: v1's two keys. Bytes and milliseconds as numbers, or with units.
+Result<ComponentLimits> parse_limits(const std::optional<lattice::StringMap>& limits) {
+  ComponentLimits parsed;
+  if (!limits) return parsed;
+  for (const auto& [key, value] : *limits) {
+    if (key == "max_memory_limit") {
+      auto bytes = parse_bytes(value);
+      if (!bytes) return failure(bytes.error().with_context(fmt::format("component_limits: {}", key)));
+      parsed.max_memory_bytes = *bytes;
+    } else if (key == "max_execution_time") {
+      if (auto milliseconds = parse_count(value)) {
+        constexpr uint64_t kYear = uint64_t{365} * 86'400'000;
+        parsed.max_execution_time = std::chrono::milliseconds(std::min(*milliseconds, kYear));
+        continue;
+      }
+      auto duration = parse_duration(value);
+      if (!duration) return failure(duration.error().with_context(fmt::format("component_limits: {}", key)));
+      parsed.max_execution_time = *duration;
+    } else {
+      return failure(ErrorCode::invalid_argument,
+                     "component_limits: \"{}\" is not known: max_memory_limit and max_execution_time are",
+                     key);
+    }
+  }
+  return parsed;
+}
+
+std::string component_job(const std::string& id) {
+  return "component " + id;
+}
+
+std::string provider_job(const std::string& id) {
+  return "provider " + id;
+}
+
+constexpr Duration kConfigPatience = std::chrono::seconds(5);
+
+}  // namespace
+
+// ---- life
+
+Result<std::unique_ptr<HostControl>> HostControl::start(HostParts parts, HostOptions options) {
+  if (options.host_id.empty()) options.host_id = new_host_id();
+  WATTLE_CHECK(lattice::check_lattice(options.lattice));
+  for (const auto& [key, value] : options.labels) WATTLE_CHECK(check_label(key, value));
+  std::unique_ptr<HostControl> control(new HostControl(std::move(parts), std::move(options)));
+  if (auto begun = control->begin(); !begun) {
+    control->stop();
+    return failure(std::move(begun).error());
+  }
+  return control;
+}
+
+Result<void> HostControl::begin() {
+  lattice::Bus& bus = parts_.bus;
+  labels_ = core_labels();
+  labels_.insert(options_.labels.begin(), options_.labels.end());
+  friendly_name_ = friendly_name(options_.host_id);
+  tell_data();
+  WATTLE_TRY(directory_, lattice::Directory::start(bus, options_.lattice, {.book = {}, .log = &parts_.log}));
+  WATTLE_TRY(server_, lattice::ControlServer::start(bus, *this,
+                                                    {.lattice = options_.lattice,
+                                                     .host_id = options_.host_id,
+                                                     .component_auctions = options_.component_auctions,
+                                                     .provider_auctions = options_.provider_auctions}));
+  lease_ = lattice::LeasePublisher::start(bus, options_.lattice, [this] { return describe_lease(); });
+  tell(lattice::host_started(labels_, friendly_name_, options_.version));
+  heart_ = bus.worker().spawn([this] { beat(); });
+  follower_ = bus.worker().spawn([this] { follow_state(); });
+  if (!options_.mirrors) return {};
+  BucketMirrorOptions mirror;
+  mirror.lattice = options_.lattice;
+  mirror.interval = options_.heartbeat_interval;
+  mirror.observed_state = options_.mirrors_observed_state;
+  WATTLE_TRY(mirror_, BucketMirror::start(
+                          bus, parts_.state, parts_.log, options_.host_id, [this] { return live_hosts(); },
+                          std::move(mirror)));
+  return {};
+}
+
+HostControl::~HostControl() = default;
+
+void HostControl::beat() {
+  while (async::sleep_for(options_.heartbeat_interval)) tell(lattice::host_heartbeat(inventory_now()));
+}
+
+// The data side is told each state of links and configs that the store comes to.
+void HostControl::follow_state() {
+  while (!async::Fiber::current().cancellation()) {
+    if (told_configs_ == parts_.state.configs() && told_links_ == parts_.state.links()) {
+      if (!parts_.state.changed().wait()) return;
+    } else {
+      tell_data();
+    }
+  }
+}
+
+void HostControl::tell_data() {
+  told_configs_ = parts_.state.configs();
+  told_links_ = parts_.state.links();
+  for (const Error& problem : told_links_->problems()) parts_.log.warn(problem.full_message());
+  (void)with_data([&]() -> Result<void> {
+    for (const Error& problem : parts_.data.set_configs(told_configs_))
+      parts_.log.warn(problem.full_message());
+    for (const Error& problem : parts_.data.set_links(told_links_)) parts_.log.warn(problem.full_message());
+    return {};
+  });
+}
+
+Result<void> HostControl::with_data(const std::function<Result<void>()>& work) {
+  while (data_busy_) WATTLE_CHECK(data_free_.wait());
+  data_busy_ = true;
+  Result<void> done = work();
+  data_busy_ = false;
+  data_free_.notify();
+  return done;
+}
+
+void HostControl::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  stop_asked_ = true;
+  if (lease_) lease_->announce();  // that it drains
+  if (server_)
+    if (auto drained = server_->drain(); !drained) parts_.log.warn(drained.error().full_message());
+  if (mirror_) mirror_->stop();
+  jobs_.drain();
+  for (const auto& fiber : {heart_, follower_})
+    if (fiber) fiber->cancel();
+  {
+    // They use this object until they have returned.
+    const async::MaskScope mask;
+    for (const auto& fiber : {heart_, follower_})
+      while (fiber && !fiber->finished()) async::Fiber::current().yield();
+  }
+  parts_.data.drain();
+  for (const auto& [id, provider] : providers_)
+    if (provider.builtin.empty()) parts_.processes->stop(id);
+  tell(lattice::host_stopped(labels_));
+  if (lease_) lease_->stop();
+  if (auto flushed = parts_.bus.flush(); !flushed) parts_.log.warn(flushed.error().full_message());
+}
+
+lattice::HostLease HostControl::describe_lease() const {
+  lattice::HostLease lease;
+  lease.host_id = options_.host_id;
+  lease.friendly_name = friendly_name_;
+  lease.draining = stop_asked_;
+  lease.labels = labels_;
+  const auto loads = parts_.data.loads();
+  std::vector<lattice::ComponentLease> components;
+  for (const auto& [id, component] : components_) {
+    const auto load = loads.find(id);
+    const bool known = load != loads.end();
+    components.push_back({.id = id,
+                          .digest = component.spec.digest,
+                          .in_flight = known ? load->second.in_flight : 0,
+                          .capacity = known ? load->second.capacity : component.spec.max_instances,
+                          .queued = known ? load->second.queued : 0});
+  }
+  std::vector<lattice::ProviderLease> providers;
+  for (const auto& [id, provider] : providers_)
+    if (provider.running)
+      providers.push_back({.id = id, .healthy = !provider.builtin.empty() || parts_.processes->running(id)});
+  lease.components = std::move(components);
+  lease.providers = std::move(providers);
+  return lease;
+}
+
+BucketMirror::Hosts HostControl::live_hosts() const {
+  BucketMirror::Hosts hosts;
+  const auto snapshot = directory_->snapshot();
+  for (const auto& host : snapshot->hosts()) hosts.ids.push_back(host->host_id);
+  // Before everybody was heard, nobody knows who the eldest is.
+  if (const lattice::HostLease* eldest = snapshot->eldest(); eldest != nullptr && directory_->settled())
+    hosts.writer = eldest->host_id;
+  return hosts;
+}
+
+void HostControl::announce() {
+  if (lease_ && !stopped_) lease_->announce();
+}
+
+void HostControl::tell(const lattice::Event& event) {
+  if (auto told = lattice::publish(parts_.bus, options_.lattice, options_.host_id, event); !told)
+    parts_.log.warn("an event could not be published",
+                    {{"event", event.name}, {"reason", told.error().full_message()}});
+}
+
+// ---- the host itself
+
+uint64_t HostControl::uptime_seconds() const {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count());
+}
+
+Result<lattice::Host> HostControl::describe_host() {
+  lattice::Host host;
+  host.id = options_.host_id;
+  host.friendly_name = friendly_name_;
+  host.labels = labels_;
+  host.lattice = options_.lattice;
+  host.uptime_human = describe_uptime(Clock::now() - started_);
+  host.uptime_seconds = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count());
+  host.version = options_.version;
+  return host;
+}
+
+lattice::HostInventory HostControl::inventory_now() const {
+  lattice::HostInventory inventory;
+  for (const auto& [id, component] : components_)
+    inventory.components.push_back({.id = id,
+                                    .image_ref = component.image_ref,
+                                    .name = {},
+                                    .annotations = component.annotations,
+                                    .revision = component.revision,
+                                    .max_instances = component.spec.max_instances,
+                                    .limits = component.limits});
+  for (const auto& [id, provider] : providers_)
+    if (provider.running && (!provider.builtin.empty() || parts_.processes->running(id)))
+      inventory.providers.push_back({.id = id,
+                                     .image_ref = provider.image_ref,
+                                     .name = {},
+                                     .revision = 0,
+                                     .annotations = provider.annotations});
+  inventory.host_id = options_.host_id;
+  inventory.friendly_name = friendly_name_;
+  inventory.labels = labels_;
+  inventory.version = options_.version;
+  inventory.uptime_human = describe_uptime(Clock::now() - started_);
+  inventory.uptime_seconds = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count());
+  return inventory;
+}
+
+Result<Ack> HostControl::stop_host(const lattice::StopHost& request) {
+  if (stop_asked_) return Ack{"the host is stopping already"};
+  stop_asked_ = true;
+  const Duration drain_time =
+      request.timeout_ms ? std::chrono::milliseconds(std::min<uint64_t>(*request.timeout_ms, 3'600'000))
+                         : std::chrono::duration_cast<std::chrono::milliseconds>(options_.drain_time);
+  if (parts_.on_stop) parts_.on_stop(drain_time);
+  return Ack{};
+}
+
+Result<Ack> HostControl::put_label(const lattice::Label& label) {
+  WATTLE_CHECK(check_label(label.key, label.value));
+  labels_[label.key] = label.value;
+  tell(lattice::labels_changed(options_.host_id, labels_));
+  return Ack{};
+}
+
+Result<Ack> HostControl::delete_label(const lattice::LabelKey& label) {
+  WATTLE_CHECK(check_label(label.key, ""));
+  if (labels_.erase(label.key) == 0) return Ack{fmt::format("there was no label \"{}\"", label.key)};
+  tell(lattice::labels_changed(options_.host_id, labels_));
+  return Ack{};
+}
+
+bool HostControl::satisfies(const lattice::StringMap& constraints) const {
+  return !stop_asked_ && std::all_of(constraints.begin(), constraints.end(), [&](const auto& constraint) {
+    const auto label = labels_.find(constraint.first);
+    return label != labels_.end() && label->second == constraint.second;
+  });
+}
+
+Result<std::optional<lattice::ComponentAuctionAck>> HostControl::bid(
+    const lattice::ComponentAuction& auction) {
+  WATTLE_CHECK(lattice::check_id(auction.component_id, "the component's id"));
+  if (!satisfies(auction.constraints) || components_.contains(auction.component_id))
+    return std::optional<lattice::ComponentAuctionAck>();
+  return lattice::ComponentAuctionAck{.component_ref = auction.component_ref,
+                                      .component_id = auction.component_id,
+                                      .host_id = options_.host_id,
+                                      .constraints = auction.constraints};
+}
+
+Result<std::optional<lattice::ProviderAuctionAck>> HostControl::bid(const lattice::ProviderAuction& auction) {
+  WATTLE_CHECK(lattice::check_id(auction.provider_id, "the provider's id"));
+  if (!satisfies(auction.constraints) || providers_.contains(auction.provider_id))
+    return std::optional<lattice::ProviderAuctionAck>();
+  return lattice::ProviderAuctionAck{.host_id = options_.host_id,
+                                     .provider_ref = auction.provider_ref,
+                                     .provider_id = auction.provider_id,
+                                     .constraints = auction.constraints};
+}
+
+// ---- components
+
+Result<Ack> HostControl::scale_component(const lattice::ScaleComponent& request) {
+  WATTLE_CHECK(lattice::check_id(request.component_id, "the component's id"));
+  WATTLE_CHECK(parse_limits(request.component_limits));
+  const auto found = components_.find(request.component_id);
+  const bool runs = found != components_.end();
+  if (!runs && request.count > 0 && request.component_ref.empty())
+    return failure(ErrorCode::invalid_argument,
+                   "component \"{}\" does not run here, and component_ref does not say what to run",
+                   request.component_id);
+  Ack ack;
+  if (runs && request.count > 0 && !request.allow_update && !request.component_ref.empty() &&
+      request.component_ref != found->second.image_ref)
+    ack.message = fmt::format(
+        "component \"{}\" runs {} and is scaled as it is; to run {} instead, update it, or allow it with "
+        "allow_update",
+        request.component_id, found->second.image_ref, request.component_ref);
+  WATTLE_CHECK(jobs_.add(
+      component_job(request.component_id), [this, request] { do_scale(request); }, options_.work_time_max));
+  return ack;
+}
+
+void HostControl::do_scale(const lattice::ScaleComponent& request) {
+  const auto scaled = scale(request);
+  const auto found = components_.find(request.component_id);
+  lattice::ComponentScale event{.annotations = request.annotations.value_or(lattice::StringMap{}),
+                                .host_id = options_.host_id,
+                                .image_ref = request.component_ref,
+                                .max_instances = request.count,
+                                .component_id = request.component_id};
+  if (found != components_.end()) {
+    event.annotations = found->second.annotations;
+    if (scaled) event.image_ref = found->second.image_ref;
+  }
+  if (scaled) return tell(lattice::component_scaled(event));
+  parts_.log.error(
+      scaled.error().with_context(fmt::format("component {} was not scaled", request.component_id)));
+  tell(lattice::component_scale_failed(event, scaled.error().full_message()));
+}
+
+Result<void> HostControl::scale(const lattice::ScaleComponent& request) {
+  const auto found = components_.find(request.component_id);
+  if (request.count == 0) {
+    if (found == components_.end()) return {};
+    WATTLE_CHECK(with_data([&]() -> Result<void> {
+      parts_.data.remove_component(request.component_id);
+      return {};
+    }));
+    components_.erase(request.component_id);
+    announce();
+    return {};
+  }
+  // Changed in a copy, which is kept once the data side has it.
+  Component next = found == components_.end() ? Component{} : found->second;
+  const bool runs = found != components_.end();
+  if (!runs && request.component_ref.empty())
+    return failure(ErrorCode::invalid_argument, "component_ref does not say what to run");
+  const bool other_image =
+      request.allow_update && !request.component_ref.empty() && request.component_ref != next.image_ref;
+  WATTLE_CHECK(parts_.state.wait_for_configs(request.config, kConfigPatience));
+  next.spec.id = request.component_id;
+  next.spec.max_instances = request.count;
+  next.spec.config = request.config;
+  if (request.component_limits || !runs) {
+    WATTLE_TRY(next.spec.limits, parse_limits(request.component_limits));
+    next.limits = request.component_limits;
+  }
+  if (request.annotations) next.annotations = *request.annotations;
+  return put_component(next, !runs || other_image ? request.component_ref : "");
+}
+
+// `image_ref`: what it shall run from now on; empty: what it runs. What ran before goes on when this fails.
+Result<void> HostControl::put_component(Component& next, const std::string& image_ref) {
+  if (!image_ref.empty()) {
+    WATTLE_TRY(const Image image, parts_.images.fetch(image_ref));
+    if (image.digest != next.spec.digest) {
+      WATTLE_TRY(next.spec.component, parts_.compile(image, next.spec.limits));
+      ++next.revision;
+    }
+    next.image_ref = image_ref;
+    next.spec.digest = image.digest;
+  }
+  WATTLE_CHECK(with_data([&] { return parts_.data.put_component(next.spec); }));
+  components_.insert_or_assign(next.spec.id, next);
+  announce();
+  return {};
+}
+
+Result<Ack> HostControl::update_component(const lattice::UpdateComponent& request) {
+  const auto found = components_.find(request.component_id);
+  if (found == components_.end())
+    return failure(ErrorCode::not_found, "component \"{}\" does not run on this host", request.component_id);
+  if (request.new_component_ref.empty())
+    return failure(ErrorCode::invalid_argument, "new_component_ref does not say what to run");
+  if (request.new_component_ref == found->second.image_ref)
+    return Ack{
+        fmt::format("component \"{}\" runs {} already", request.component_id, request.new_component_ref)};
+  WATTLE_CHECK(jobs_.add(
+      component_job(request.component_id), [this, request] { do_update(request); }, options_.work_time_max));
+  return Ack{};
+}
+
+void HostControl::do_update(const lattice::UpdateComponent& request) {
+  const auto updated = update(request);
+  const auto found = components_.find(request.component_id);
+  const bool runs = found != components_.end();
+  const lattice::ComponentScale event{.annotations = runs ? found->second.annotations : lattice::StringMap{},
+                                      .host_id = options_.host_id,
+                                      .image_ref = request.new_component_ref,
+                                      .max_instances = runs ? found->second.spec.max_instances : 0,
+                                      .component_id = request.component_id};
+  if (updated) return tell(lattice::component_scaled(event));
+  parts_.log.error(
+      updated.error().with_context(fmt::format("component {} was not updated", request.component_id)));
+  tell(lattice::component_scale_failed(event, updated.error().full_message()));
+}
+
+Result<void> HostControl::update(const lattice::UpdateComponent& request) {
+  const auto found = components_.find(request.component_id);
+  if (found == components_.end())
+    return failure(ErrorCode::not_found, "component \"{}\" was stopped before it could be updated",
+                   request.component_id);
+  Component next = found->second;
+  if (request.annotations) next.annotations = *request.annotations;
+  return put_component(next, request.new_component_ref);
+}
+
+// ---- providers
+
+Result<Ack> HostControl::start_provider(const lattice::StartProvider& request) {
+  WATTLE_CHECK(lattice::check_id(request.provider_id, "the provider's id"));
+  const bool builtin = builtin_name(request.provider_ref).has_value();
+  if (!builtin && (parts_.processes == nullptr || !ProviderProcesses::is_program(request.provider_ref)))
+    return failure(ErrorCode::invalid_argument,
+                   "\"{}\" is no provider that this host can start: builtin://NAME is one of its own",
+                   request.provider_ref);
+  if (const auto found = providers_.find(request.provider_id); found != providers_.end())
+    return failure(Error(ErrorCode::already_exists,
+                         fmt::format("provider \"{}\" {} on this host already, from {}", request.provider_id,
+                                     found->second.running ? "runs" : "is starting", found->second.image_ref))
+                       .with_remedy(fmt::format("wattle stop provider {}", request.provider_id)));
+  WATTLE_CHECK(jobs_.add(
+      provider_job(request.provider_id), [this, request] { do_start(request); }, options_.work_time_max));
+  providers_.emplace(request.provider_id,
+                     Provider{.image_ref = request.provider_ref,
+                              .builtin = builtin_name(request.provider_ref).value_or(""),
+                              .config = request.config,
+                              .annotations = request.annotations.value_or(lattice::StringMap{}),
+                              .running = false});
+  return Ack{};
+}
+
+void HostControl::do_start(const lattice::StartProvider& request) {
+  const auto started = start(request);
+  const lattice::ProviderEvent event{.annotations = request.annotations.value_or(lattice::StringMap{}),
+                                     .host_id = options_.host_id,
+                                     .image_ref = request.provider_ref,
+                                     .provider_id = request.provider_id};
+  if (started) {
+    providers_.at(request.provider_id).running = true;
+    announce();
+    return tell(lattice::provider_started(event));
+  }
+  providers_.erase(request.provider_id);
+  parts_.log.error(
+      started.error().with_context(fmt::format("provider {} was not started", request.provider_id)));
+  tell(lattice::provider_start_failed(event, started.error().full_message()));
+}
+
+Result<void> HostControl::start(const lattice::StartProvider& request) {
+  WATTLE_CHECK(parts_.state.wait_for_configs(request.config, kConfigPatience));
+  if (const auto name = builtin_name(request.provider_ref))
+    return with_data([&] {
+      return parts_.data.put_provider({.id = request.provider_id, .name = *name, .config = request.config});
+    });
+  return parts_.processes->start(request);
+}
+
+Result<Ack> HostControl::stop_provider(const lattice::StopProvider& request) {
+  if (!providers_.contains(request.provider_id))
+    return failure(ErrorCode::not_found, "provider \"{}\" does not run on this host", request.provider_id);
+  WATTLE_CHECK(jobs_.add(
+      provider_job(request.provider_id), [this, id = request.provider_id] { do_stop(id); },
+      options_.work_time_max));
+  return Ack{};
+}
+
+void HostControl::do_stop(const std::string& provider_id) {
+  const auto found = providers_.find(provider_id);
+  if (found == providers_.end()) return;  // it never started, or was stopped twice
+  const Provider provider = found->second;
+  if (provider.builtin.empty())
+    parts_.processes->stop(provider_id);
+  else
+    (void)with_data([&]() -> Result<void> {
+      parts_.data.remove_provider(provider_id);
+      return {};
+    });
+  providers_.erase(provider_id);
+  announce();
+  tell(lattice::provider_stopped({.annotations = provider.annotations,
+                                  .host_id = options_.host_id,
+                                  .image_ref = provider.image_ref,
+                                  .provider_id = provider_id},
+                                 "stopped"));
+}
+
+// ---- what the lattice shares
+
+Result<Ack> HostControl::put_link(const lattice::Link& link) {
+  if (auto put = parts_.state.put_link(link); !put) {
+    tell(lattice::linkdef_set_failed(link, put.error().full_message()));
+    return failure(std::move(put).error());
+  }
+  tell(lattice::linkdef_set(link));
+  return Ack{};
+}
+
+Result<Ack> HostControl::delete_link(const lattice::LinkKey& key) {
+  WATTLE_TRY(const auto gone, parts_.state.delete_links(key));
+  if (gone.empty()) tell(lattice::linkdef_deleted(key, nullptr));
+  for (const lattice::Link& link : gone) tell(lattice::linkdef_deleted(key, &link));
+  return Ack{};
+}
+
+Result<std::vector<lattice::Link>> HostControl::links() {
+  std::vector<lattice::Link> links;
+  for (const auto& entry : parts_.state.links()->entries()) links.push_back(entry.link);
+  return links;
+}
+
+Result<Ack> HostControl::put_config(const std::string& name, const lattice::StringMap& values) {
+  WATTLE_CHECK(parts_.state.put_config(name, values));
+  tell(lattice::config_set(name));
+  return Ack{};
+}
+
+Result<Ack> HostControl::delete_config(const std::string& name) {
+  WATTLE_CHECK(parts_.state.delete_config(name));
+  tell(lattice::config_deleted(name));
+  return Ack{};
+}
+
+Result<std::optional<lattice::StringMap>> HostControl::config(const std::string& name) {
+  const auto configs = parts_.state.configs();
+  const auto found = configs->find(name);
+  return found == configs->end() ? std::optional<lattice::StringMap>() : found->second;
+}
+
+Result<std::vector<lattice::StringMap>> HostControl::claims() {
+  return std::vector<lattice::StringMap>();
+}
+
+Result<Ack> HostControl::put_registries(const lattice::RegistryCredentials& credentials) {
+  if (parts_.on_registries) parts_.on_registries(credentials);
+  return Ack{};
+}
+
+}  // namespace wattle::host

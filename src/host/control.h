@@ -1,0 +1,168 @@
+// The control side of a host: answers the control protocol, keeps what runs here, tells the data side what
+// shall run, and tells the lattice what happened. It lives on the control worker.
+//
+//   WATTLE_TRY(auto state, LatticeState::open(bus, "default"));
+//   WATTLE_TRY(auto control, HostControl::start({.bus = bus, .state = *state, .data = *data, ...}, options));
+//   ...
+//   control->stop();
+//
+// Scaling, updating and starting are acknowledged when they have been understood, done one after the other
+// for each component or provider, and end in an event that says how.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/bucket_mirror.h"
+#include "host/data_plane.h"
+#include "host/images.h"
+#include "host/job_queues.h"
+#include "host/lattice_state.h"
+#include "host/provider_processes.h"
+#include "lattice/control_server.h"
+#include "lattice/directory.h"
+#include "lattice/events.h"
+#include "telemetry/log.h"
+
+namespace wattle::host {
+
+struct HostOptions {
+  std::string lattice = std::string("default");
+  std::string host_id{};  // "N..."; empty: a new one
+  lattice::StringMap labels{};
+  std::string version{};
+  Duration heartbeat_interval = std::chrono::seconds(30);
+  Duration drain_time = std::chrono::seconds(10);    // when host.stop does not say
+  Duration work_time_max = std::chrono::minutes(2);  // fetching and readying one component
+  bool component_auctions = true;
+  bool provider_auctions = true;
+  // Whether this host may be the one that writes the buckets that v1's clients read; and wadm_state too,
+  // which a manager writes where there is one.
+  bool mirrors = true;
+  bool mirrors_observed_state = true;
+};
+
+// All of these outlive the HostControl. `processes` may be null: programs are refused then.
+struct HostParts {
+  lattice::Bus& bus;
+  LatticeState& state;
+  DataPlane& data;
+  Images& images;
+  const telemetry::Log& log;
+  // Makes the component of an image; blocks only this fiber (see async::offload).
+  std::function<Result<std::shared_ptr<const runtime::Component>>(const Image&, const ComponentLimits&)>
+      compile;
+  ProviderProcesses* processes = nullptr;
+  // host.stop was asked; called once, must not wait. The host's owner then calls stop().
+  std::function<void(Duration drain_time)> on_stop{};
+  // Credentials of registries, as they are put.
+  std::function<void(const lattice::RegistryCredentials&)> on_registries{};
+};
+
+class HostControl final : public lattice::ControlHandler {
+ public:
+  // Listens, tells host_started, and begins to beat. On a fiber of the bus's worker. Refused:
+  // invalid_argument (id, labels), and as ControlServer::start.
+  static Result<std::unique_ptr<HostControl>> start(HostParts parts, HostOptions options);
+  // Precondition: stopped.
+  ~HostControl() override;
+
+  const std::string& host_id() const { return options_.host_id; }
+  // Takes no more requests, lets accepted work and calls in flight finish within the fiber's deadline, stops
+  // providers, and tells host_stopped.
+  void stop();
+
+  lattice::HostInventory inventory_now() const;
+  // Who else lives in the lattice, and what runs there.
+  lattice::Directory& directory() { return *directory_; }
+  // Something that the lease tells has changed: a provider's health.
+  void announce();
+
+  Result<lattice::Host> describe_host() override;
+  Result<lattice::HostInventory> inventory() override { return inventory_now(); }
+  Result<lattice::Ack> stop_host(const lattice::StopHost& request) override;
+  Result<lattice::Ack> put_label(const lattice::Label& label) override;
+  Result<lattice::Ack> delete_label(const lattice::LabelKey& label) override;
+  Result<std::optional<lattice::ComponentAuctionAck>> bid(const lattice::ComponentAuction& auction) override;
+  Result<std::optional<lattice::ProviderAuctionAck>> bid(const lattice::ProviderAuction& auction) override;
+  Result<lattice::Ack> scale_component(const lattice::ScaleComponent& request) override;
+  Result<lattice::Ack> update_component(const lattice::UpdateComponent& request) override;
+  Result<lattice::Ack> start_provider(const lattice::StartProvider& request) override;
+  Result<lattice::Ack> stop_provider(const lattice::StopProvider& request) override;
+  Result<lattice::Ack> put_link(const lattice::Link& link) override;
+  Result<lattice::Ack> delete_link(const lattice::LinkKey& key) override;
+  Result<std::vector<lattice::Link>> links() override;
+  Result<lattice::Ack> put_config(const std::string& name, const lattice::StringMap& values) override;
+  Result<lattice::Ack> delete_config(const std::string& name) override;
+  Result<std::optional<lattice::StringMap>> config(const std::string& name) override;
+  Result<std::vector<lattice::StringMap>> claims() override;
+  Result<lattice::Ack> put_registries(const lattice::RegistryCredentials& credentials) override;
+
+ private:
+  struct Component {
+    ComponentSpec spec;  // as the data side has it
+    std::string image_ref;
+    lattice::StringMap annotations;
+    std::optional<lattice::StringMap> limits;
+    int32_t revision = 0;  // counts the binaries that it has had here
+  };
+  struct Provider {
+    std::string image_ref;
+    std::string builtin;  // the factory's name; empty: a process
+    std::vector<std::string> config;
+    lattice::StringMap annotations;
+    bool running = false;  // else starting
+  };
+
+  HostControl(HostParts parts, HostOptions options)
+      : parts_(std::move(parts)), options_(std::move(options)), jobs_(parts_.bus.worker()) {}
+  Result<void> begin();
+  void beat();
+  void follow_state();
+  void tell_data();
+
+  // Jobs, each on a fiber of its own.
+  void do_scale(const lattice::ScaleComponent& request);
+  Result<void> scale(const lattice::ScaleComponent& request);
+  void do_update(const lattice::UpdateComponent& request);
+  Result<void> update(const lattice::UpdateComponent& request);
+  void do_start(const lattice::StartProvider& request);
+  Result<void> start(const lattice::StartProvider& request);
+  void do_stop(const std::string& provider_id);
+
+  Result<void> put_component(Component& next, const std::string& image_ref);
+  // Runs `work` when nobody else speaks to the data side, which is told one thing at a time.
+  Result<void> with_data(const std::function<Result<void>()>& work);
+  lattice::HostLease describe_lease() const;
+  BucketMirror::Hosts live_hosts() const;
+  uint64_t uptime_seconds() const;
+
+  bool satisfies(const lattice::StringMap& constraints) const;
+  void tell(const lattice::Event& event);
+
+  HostParts parts_;
+  HostOptions options_;
+  JobQueues jobs_;
+  lattice::StringMap labels_;
+  std::string friendly_name_;
+  std::map<std::string, Component> components_;
+  std::map<std::string, Provider> providers_;
+  std::unique_ptr<lattice::ControlServer> server_;
+  std::unique_ptr<lattice::Directory> directory_;
+  std::unique_ptr<lattice::LeasePublisher> lease_;
+  std::unique_ptr<BucketMirror> mirror_;
+  std::shared_ptr<const lattice::ConfigTable> told_configs_;
+  std::shared_ptr<const lattice::LinkTable> told_links_;
+  bool data_busy_ = false;
+  async::Signal data_free_;
+  std::shared_ptr<async::Fiber> heart_;
+  std::shared_ptr<async::Fiber> follower_;
+  TimePoint started_ = Clock::now();
+  bool stop_asked_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace wattle::host

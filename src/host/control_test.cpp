@@ -1,0 +1,404 @@
+#include "host/control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <fstream>
+
+#include "host/identity.h"
+#include "lattice/bus_test_support.h"
+
+namespace wattle::host {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kHost = "NHOST";
+
+// A data side that runs nothing, and keeps what it is told.
+class KeepingData final : public DataPlane {
+ public:
+  Result<void> put_component(const ComponentSpec& spec) override {
+    if (slow) (void)async::sleep_for(20ms);
+    components[spec.id] = spec;
+    return {};
+  }
+  bool serves_http(const std::string&) override { return false; }
+  void remove_component(const std::string& id) override { components.erase(id); }
+  Result<void> put_provider(const BuiltinProviderSpec& spec) override {
+    if (spec.name != "keyvalue-memory") return failure(ErrorCode::not_found, "no provider \"{}\"", spec.name);
+    providers[spec.id] = spec;
+    return {};
+  }
+  void remove_provider(const std::string& id) override { providers.erase(id); }
+  std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
+    links = std::move(table);
+    return {};
+  }
+  std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
+    configs = std::move(table);
+    return {};
+  }
+  std::map<std::string, ComponentLoad> loads() const override { return {}; }
+  void drain() override { drained = true; }
+
+  std::map<std::string, ComponentSpec> components;
+  std::map<std::string, BuiltinProviderSpec> providers;
+  std::shared_ptr<const lattice::LinkTable> links;
+  std::shared_ptr<const lattice::ConfigTable> configs;
+  bool drained = false;
+  bool slow = false;
+};
+
+// Nothing is run here, so nothing is compiled: what begins as WebAssembly does is taken for it.
+Result<std::shared_ptr<const runtime::Component>> compile(const Image& image, const ComponentLimits&) {
+  if (image.bytes->size() < 4 || (*image.bytes)[0] != 0)
+    return failure(ErrorCode::malformed, "{} is no WebAssembly component", image.digest);
+  return std::shared_ptr<const runtime::Component>();
+}
+
+// A host, and beside it a client that was written for wasmCloud v1: subjects, JSON, and the events it hears.
+class HostControlTest : public testing::Test {
+ protected:
+  template <class Test>
+  void with_host(Test test, HostOptions options = {}) {
+    std::ofstream(folder_.path() + "/one.wasm") << std::string("\0asm-one", 8);
+    std::ofstream(folder_.path() + "/two.wasm") << std::string("\0asm-two", 8);
+    std::ofstream(folder_.path() + "/text.txt") << "text";
+    nats::run_test([&](async::Worker& worker) {
+      lattice::MemoryBroker broker;
+      lattice::MemoryBus bus(worker, broker);
+      bus_ = &bus;
+      auto heard = bus.subscribe("wasmbus.evt.default.>", {}, [&](const lattice::Message& message) {
+        events_.push_back(message.payload);
+      });
+      async::OffloadPool pool(1);
+      telemetry::Log log(
+          {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
+      auto state = LatticeState::open(bus, "default");
+      ASSERT_TRUE(state) << state.error().full_message();
+      Images images(bus, pool, {.lattice = "default", .allow_file_load = true});
+      options.host_id = kHost;
+      options.version = "0.1.0";
+      auto host = HostControl::start({.bus = bus,
+                                      .state = **state,
+                                      .data = data_,
+                                      .images = images,
+                                      .log = log,
+                                      .compile = compile,
+                                      .processes = nullptr,
+                                      .on_stop = [&](Duration time) { asked_to_stop_ = time; },
+                                      .on_registries = {}},
+                                     options);
+      ASSERT_TRUE(host) << host.error().full_message();
+      host_ = host->get();
+      test();
+      (*host)->stop();
+      host->reset();
+      state->reset();
+      EXPECT_TRUE(data_.drained);
+      expect_event("host_stopped", R"({"labels":{)");
+      heard->reset();
+      EXPECT_TRUE(bus.drain());
+    });
+  }
+  std::string ask(std::string_view subject, std::string_view payload = "") {
+    const auto reply = bus_->request(fmt::format("wasmbus.ctl.v1.default.{}", subject), payload);
+    return reply ? reply->payload : reply.error().full_message();
+  }
+  std::string scale(std::string_view image, int count, std::string_view more = "") {
+    return ask("component.scale.NHOST",
+               fmt::format(R"({{"component_ref":"{}","component_id":"shop","count":{},"host_id":"NHOST"{}}})",
+                           image.empty() ? "" : file(image), count, more));
+  }
+  std::string file(std::string_view name) { return fmt::format("file://{}/{}", folder_.path(), name); }
+  // Waits for the next event of this name, and looks for `part` in its data.
+  void expect_event(std::string_view name, std::string_view part) {
+    const std::string type = fmt::format(R"("type":"com.wasmcloud.lattice.{}")", name);
+    const auto next = [&] {
+      return std::find_if(events_.begin(), events_.end(),
+                          [&](const std::string& event) { return event.find(type) != std::string::npos; });
+    };
+    ASSERT_TRUE(nats::eventually([&] { return next() != events_.end(); })) << name;
+    const std::string event = *next();
+    EXPECT_THAT(event, HasSubstr(R"("specversion":"1.0")"));
+    EXPECT_THAT(event, HasSubstr(std::string(part)));
+    events_.erase(events_.begin(), next() + 1);
+  }
+
+  nats::TestFolder folder_;
+  KeepingData data_;
+  lattice::Bus* bus_ = nullptr;
+  HostControl* host_ = nullptr;
+  std::deque<std::string> events_;
+  std::optional<Duration> asked_to_stop_;
+};
+
+constexpr std::string_view kDone = R"({"success":true,"message":""})";
+constexpr std::string_view kRefused = R"({"success":false,"message":")";
+
+TEST_F(HostControlTest, TellsItsStartAndBeats) {
+  with_host(
+      [&] {
+        expect_event("host_started", R"("uptime_seconds":0,"version":"0.1.0")");
+        expect_event("host_heartbeat", R"("components":[],"providers":[],"host_id":"NHOST")");
+        expect_event("host_heartbeat", R"("hostcore.os":"linux")");
+        EXPECT_THAT(ask("host.ping"), HasSubstr(R"("id":"NHOST")"));
+        EXPECT_THAT(ask("host.ping"), HasSubstr(R"("lattice":"default")"));
+      },
+      {.heartbeat_interval = 30ms});
+}
+
+TEST_F(HostControlTest, ScalesAComponentUpAndDown) {
+  with_host([&] {
+    EXPECT_EQ(scale("one.wasm", 4, R"(,"annotations":{"k":"v"})"), kDone);
+    expect_event("component_scaled", R"("annotations":{"k":"v"},"host_id":"NHOST")");
+    EXPECT_EQ(data_.components.at("shop").max_instances, 4u);
+    EXPECT_THAT(data_.components.at("shop").digest, StartsWith("sha256:"));
+    EXPECT_THAT(
+        ask("host.get.NHOST"),
+        HasSubstr(fmt::format(R"({{"id":"shop","image_ref":"{}","annotations":{{"k":"v"}},"revision":1,)"
+                              R"("max_instances":4}})",
+                              file("one.wasm"))));
+    EXPECT_EQ(scale("one.wasm", 9), kDone);
+    expect_event("component_scaled", R"("max_instances":9)");
+    EXPECT_EQ(scale("one.wasm", 0), kDone);
+    expect_event("component_scaled", R"("max_instances":0)");
+    EXPECT_TRUE(data_.components.empty());
+    EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(R"("components":[])"));
+  });
+}
+
+TEST_F(HostControlTest, TellsHowAScaleFailed) {
+  with_host([&] {
+    EXPECT_EQ(scale("missing.wasm", 1), kDone);
+    expect_event("component_scale_failed", "missing.wasm cannot be opened");
+    EXPECT_EQ(scale("text.txt", 1), kDone);
+    expect_event("component_scale_failed", "is no WebAssembly component");
+    EXPECT_TRUE(data_.components.empty());
+    EXPECT_THAT(scale("", 1), StartsWith(kRefused));
+    EXPECT_THAT(scale("one.wasm", 1, R"(,"component_limits":{"max_memory_limit":"much"})"),
+                StartsWith(kRefused));
+  });
+}
+
+TEST_F(HostControlTest, KeepsLimitsInItsInventory) {
+  with_host([&] {
+    EXPECT_EQ(scale("one.wasm", 1,
+                    R"(,"component_limits":{"max_memory_limit":"1048576","max_execution_time":"1500"})"),
+              kDone);
+    expect_event("component_scaled", "");
+    EXPECT_EQ(data_.components.at("shop").limits.max_memory_bytes, 1048576u);
+    EXPECT_EQ(data_.components.at("shop").limits.max_execution_time, 1500ms);
+    EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(R"("limits":{"max_execution_time":"1500")"));
+  });
+}
+
+TEST_F(HostControlTest, AnotherImageNeedsLeave) {
+  with_host([&] {
+    EXPECT_EQ(scale("one.wasm", 1), kDone);
+    expect_event("component_scaled", "one.wasm");
+    EXPECT_THAT(scale("two.wasm", 2), HasSubstr(R"("success":true,"message":"component \"shop\" runs)"));
+    expect_event("component_scaled", "one.wasm");
+    EXPECT_EQ(scale("two.wasm", 2, R"(,"allow_update":true)"), kDone);
+    expect_event("component_scaled", "two.wasm");
+    EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(R"("revision":2)"));
+  });
+}
+
+TEST_F(HostControlTest, UpdatesWhatRuns) {
+  with_host([&] {
+    const auto update = [&](std::string_view image) {
+      return ask("component.update.NHOST",
+                 fmt::format(R"({{"component_id":"shop","host_id":"NHOST","new_component_ref":"{}"}})",
+                             file(image)));
+    };
+    EXPECT_THAT(update("two.wasm"), StartsWith(kRefused));
+    (void)scale("one.wasm", 3);
+    expect_event("component_scaled", "one.wasm");
+    EXPECT_EQ(update("two.wasm"), kDone);
+    expect_event("component_scaled", "two.wasm");
+    EXPECT_EQ(data_.components.at("shop").max_instances, 3u);
+    EXPECT_EQ(update("text.txt"), kDone);
+    expect_event("component_scale_failed", "text.txt");
+    EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(file("two.wasm")));
+  });
+}
+
+TEST_F(HostControlTest, DoesWhatIsAskedOfAComponentInOrder) {
+  with_host([&] {
+    data_.slow = true;
+    for (int count = 1; count <= 5; ++count) EXPECT_EQ(scale("one.wasm", count), kDone);
+    EXPECT_EQ(scale("one.wasm", 0), kDone);
+    for (int count = 1; count <= 5; ++count)
+      expect_event("component_scaled", fmt::format(R"("max_instances":{},)", count));
+    expect_event("component_scaled", R"("max_instances":0,)");
+  });
+}
+
+TEST_F(HostControlTest, RefusesMoreThanItCanQueue) {
+  with_host([&] {
+    data_.slow = true;
+    std::string last;
+    for (int i = 0; i < 65; ++i) last = scale("one.wasm", 1);
+    EXPECT_THAT(last, HasSubstr(R"("code":"overloaded")"));
+  });
+}
+
+TEST_F(HostControlTest, BidsForWhatItCanRun) {
+  with_host(
+      [&] {
+        const auto auction = [&](std::string_view constraints) {
+          lattice::GatherOptions options;
+          options.timeout = 100ms;
+          const auto bids = bus_->request_many(
+              "wasmbus.ctl.v1.default.component.auction",
+              fmt::format(R"({{"component_ref":"x","component_id":"shop","constraints":{}}})", constraints),
+              options);
+          return bids ? bids->size() : 99;
+        };
+        EXPECT_EQ(auction("{}"), 1u);
+        EXPECT_EQ(auction(R"({"zone":"a","hostcore.os":"linux"})"), 1u);
+        EXPECT_EQ(auction(R"({"zone":"b"})"), 0u);
+        (void)scale("one.wasm", 1);
+        expect_event("component_scaled", "");
+        EXPECT_EQ(auction("{}"), 0u);
+      },
+      {.labels = {{"zone", "a"}}});
+}
+
+TEST_F(HostControlTest, StartsAndStopsProviders) {
+  with_host([&] {
+    const auto start = [&](std::string_view reference) {
+      return ask("provider.start.NHOST",
+                 fmt::format(R"({{"provider_id":"kv","provider_ref":"{}","host_id":"NHOST","config":[]}})",
+                             reference));
+    };
+    EXPECT_EQ(start("wasmcloud+builtin://keyvalue-memory"), kDone);
+    expect_event("provider_started", R"("provider_id":"kv")");
+    EXPECT_EQ(data_.providers.at("kv").name, "keyvalue-memory");
+    EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(R"("providers":[{"id":"kv")"));
+    EXPECT_THAT(start("builtin://keyvalue-memory"), HasSubstr(R"("code":"already-exists")"));
+    EXPECT_EQ(ask("provider.stop.NHOST", R"({"host_id":"NHOST","provider_id":"kv"})"), kDone);
+    expect_event("provider_stopped", R"("reason":"stopped")");
+    EXPECT_TRUE(data_.providers.empty());
+    EXPECT_THAT(ask("provider.stop.NHOST", R"({"host_id":"NHOST","provider_id":"kv"})"),
+                StartsWith(kRefused));
+    EXPECT_EQ(start("builtin://other"), kDone);
+    expect_event("provider_start_failed", R"(no provider \"other\")");
+    EXPECT_THAT(start("ghcr.io/x:1"), StartsWith(kRefused));
+  });
+}
+
+constexpr std::string_view kLink =
+    R"({"source_id":"shop","target":"kv","name":"default","wit_namespace":"wasi","wit_package":"keyvalue",)"
+    R"("interfaces":["store"],"source_config":[],"target_config":["redis"]})";
+
+TEST_F(HostControlTest, LinksNeedTheirConfigs) {
+  with_host([&] {
+    EXPECT_THAT(ask("link.put", kLink), HasSubstr(R"(there is no config \"redis\")"));
+    expect_event("linkdef_set_failed", R"(there is no config \"redis\")");
+    EXPECT_EQ(ask("config.put.redis", R"({"url":"redis://127.0.0.1"})"), kDone);
+    expect_event("config_set", R"("data":{"config_name":"redis"})");
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    expect_event("linkdef_set", R"("target":"kv")");
+    EXPECT_EQ(ask("link.get"), fmt::format(R"({{"success":true,"message":"","response":[{}]}})", kLink));
+    ASSERT_TRUE(nats::eventually([&] { return data_.links->entries().size() == 1; }));
+    EXPECT_EQ(data_.links->entries()[0].target_config.at("url"), "redis://127.0.0.1");
+  });
+}
+
+TEST_F(HostControlTest, ConflictingLinksAreRefusedAndDeletionsRepeated) {
+  with_host([&] {
+    (void)ask("config.put.redis", "{}");
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    std::string other(kLink);
+    other.replace(other.find("\"kv\""), 4, "\"pg\"");
+    EXPECT_THAT(ask("link.put", other), HasSubstr(R"("code":"already-exists")"));
+    const std::string_view key =
+        R"({"source_id":"shop","name":"default","wit_namespace":"wasi","wit_package":"keyvalue"})";
+    EXPECT_EQ(ask("link.del", key), kDone);
+    expect_event("linkdef_deleted", R"("target":"kv","interfaces":["store"])");
+    EXPECT_EQ(ask("link.del", key), kDone);
+    expect_event("linkdef_deleted", R"("wit_package":"keyvalue"}})");
+    EXPECT_EQ(ask("link.get"), R"({"success":true,"message":"","response":[]})");
+    EXPECT_EQ(ask("link.put", other), kDone);
+  });
+}
+
+TEST_F(HostControlTest, KeepsConfigs) {
+  with_host([&] {
+    EXPECT_EQ(ask("config.get.redis"), R"({"success":true,"message":"Configuration not found"})");
+    EXPECT_EQ(ask("config.put.redis", R"({"a":"1","b":"2"})"), kDone);
+    EXPECT_EQ(ask("config.get.redis"), R"({"success":true,"message":"","response":{"a":"1","b":"2"}})");
+    ASSERT_TRUE(nats::eventually([&] { return data_.configs->contains("redis"); }));
+    EXPECT_THAT(ask("config.put.bad", R"({"wattle-timeout":"soon"})"), StartsWith(kRefused));
+    EXPECT_EQ(ask("config.del.redis"), kDone);
+    expect_event("config_deleted", R"("config_name":"redis")");
+    EXPECT_EQ(ask("config.get.redis"), R"({"success":true,"message":"Configuration not found"})");
+  });
+}
+
+TEST_F(HostControlTest, ConfigsOnTheirWayAreWaitedFor) {
+  with_host([&] {
+    EXPECT_EQ(scale("one.wasm", 1, R"(,"config":["late"])"), kDone);
+    EXPECT_EQ(ask("config.put.late", R"({"a":"1"})"), kDone);
+    expect_event("component_scaled", R"("component_id":"shop")");
+    EXPECT_EQ(data_.components.at("shop").config, std::vector<std::string>{"late"});
+  });
+}
+
+TEST_F(HostControlTest, LabelsCanBeChangedButNotTheHostsOwn) {
+  with_host([&] {
+    EXPECT_EQ(ask("label.put.NHOST", R"({"key":"zone","value":"a"})"), kDone);
+    expect_event("labels_changed", R"("zone":"a")");
+    EXPECT_THAT(ask("label.put.NHOST", R"({"key":"hostcore.os","value":"x"})"), StartsWith(kRefused));
+    EXPECT_EQ(ask("label.del.NHOST", R"({"key":"zone"})"), kDone);
+    expect_event("labels_changed", R"("host_id":"NHOST")");
+    EXPECT_THAT(ask("host.ping"), testing::Not(HasSubstr("zone")));
+  });
+}
+
+TEST_F(HostControlTest, IsAskedToStop) {
+  with_host([&] {
+    EXPECT_EQ(ask("host.stop.NHOST", R"({"host_id":"NHOST","timeout":2500})"), kDone);
+    EXPECT_EQ(asked_to_stop_, Duration(2500ms));
+    EXPECT_THAT(ask("host.stop.NHOST", "{}"), HasSubstr("stopping already"));
+  });
+}
+
+TEST(Identity, IsAnNkeyWithAName) {
+  const std::string id = new_host_id();
+  EXPECT_EQ(id.size(), 56u);
+  EXPECT_EQ(id[0], 'N');
+  EXPECT_EQ(friendly_name(id), friendly_name(id));
+  EXPECT_EQ(describe_uptime(90061s), "1d 1h 1m 1s");
+  EXPECT_EQ(describe_uptime(5s), "5s");
+  EXPECT_EQ(core_labels().at("hostcore.osfamily"), "unix");
+}
+
+TEST(Images, ArePublishedForEveryHost) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker);
+    async::OffloadPool pool(1);
+    Images images(bus, pool, {});
+    const auto reference = images.publish("bytes");
+    ASSERT_TRUE(reference) << reference.error().full_message();
+    EXPECT_EQ(*reference, "wattle://sha256:277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9");
+    const auto image = images.fetch(*reference);
+    ASSERT_TRUE(image) << image.error().full_message();
+    EXPECT_EQ(std::string(image->bytes->begin(), image->bytes->end()), "bytes");
+    EXPECT_EQ(images.fetch("file:///etc/hostname").error().code(), ErrorCode::permission_denied);
+    EXPECT_EQ(images.fetch("wattle://sha256:00").error().code(), ErrorCode::not_found);
+    EXPECT_EQ(images.fetch("ghcr.io/x").error().code(), ErrorCode::invalid_argument);
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+}  // namespace
+}  // namespace wattle::host

@@ -1,0 +1,81 @@
+// The links and configs of the lattice, as this host knows them: kept in lattice::Store, told to whoever
+// needs them as whole, immutable tables.
+//
+//   WATTLE_CHECK(state->put_config("redis-url", {{"url", "redis://127.0.0.1:6379"}}));
+//   WATTLE_CHECK(state->put_link(link));
+//   state->links()->find(...);
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/signal.h"
+#include "base/result.h"
+#include "lattice/bus.h"
+#include "lattice/links.h"
+
+namespace wattle::host {
+
+class LatticeState {
+ public:
+  using LinkTable = lattice::LinkTable;
+  using ConfigTable = lattice::ConfigTable;
+
+  // Knows everything that is there when it returns. `bus` outlives it. Refused as Bus::bucket is.
+  static Result<std::unique_ptr<LatticeState>> open(lattice::Bus& bus, std::string_view lattice);
+  ~LatticeState();
+  LatticeState(const LatticeState&) = delete;
+  LatticeState& operator=(const LatticeState&) = delete;
+
+  // Never null.
+  std::shared_ptr<const LinkTable> links() const { return links_; }
+  std::shared_ptr<const ConfigTable> configs() const { return configs_; }
+  // Notified after each change of either.
+  async::Signal& changed() { return changed_; }
+
+  // Returns when it is durable. Replaces a link of the same source, target, name and package. Refused:
+  // invalid_argument (a field; a reserved key of its configs that does not parse), not_found (a config, after
+  // waiting for it a moment: it may be on its way from another host), already_exists (v1's rule: another link
+  // leads there), and what the bucket refuses.
+  Result<void> put_link(const lattice::Link& link);
+  // What went; nothing when there was none.
+  Result<std::vector<lattice::Link>> delete_links(const lattice::LinkKey& key);
+  // Refused (invalid_argument): a name that is none, reserved keys that do not parse.
+  Result<void> put_config(const std::string& name, const lattice::StringMap& values);
+  Result<void> delete_config(const std::string& name);
+
+  // Waits until every one of `names` is there, at most for `patience`. Refused: not_found, naming the config.
+  Result<void> wait_for_configs(const std::vector<std::string>& names, Duration patience);
+
+ private:
+  explicit LatticeState(std::unique_ptr<lattice::Bucket> bucket);
+  Result<void> read_all();
+  void follow();
+  void take(const lattice::WatchEvent& event);
+  Result<void> write(const std::string& key, const std::string& value);
+  Result<void> erase(const std::string& key);
+  // Makes the tables anew from the entries.
+  void rebuild();
+  std::optional<std::string> missing_config(const std::vector<std::string>& names) const;
+
+  std::unique_ptr<lattice::Bucket> bucket_;
+  std::unique_ptr<lattice::BucketWatch> watch_;
+  struct Entry {
+    std::string value;
+    uint64_t revision = 0;
+  };
+  std::map<std::string, Entry> entries_;
+  // Removed here, and not seen in the watch yet: what it tells until then is older.
+  std::set<std::string> removing_;
+  std::shared_ptr<async::Fiber> fiber_;
+  std::shared_ptr<const LinkTable> links_;
+  std::shared_ptr<const ConfigTable> configs_;
+  async::Signal changed_;
+};
+
+}  // namespace wattle::host
