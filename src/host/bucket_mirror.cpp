@@ -75,6 +75,11 @@ void BucketMirror::stop() {
   while (!fiber_->finished()) async::Fiber::current().yield();
 }
 
+void BucketMirror::hosts_changed() {
+  dirty_ = true;
+  changed_.notify();
+}
+
 void BucketMirror::run() {
   async::Signal* const signals[] = {&changed_, &state_.changed()};
   TimePoint next = Clock::now();
@@ -93,6 +98,7 @@ void BucketMirror::run() {
     configs = state_.configs();
     next = Clock::now() + options_.interval;
     const Hosts hosts = hosts_();
+    if (hosts.writer.empty()) next = Clock::now() + kRetry;
     if (hosts.writer != host_id_) continue;
     const async::DeadlineScope deadline(Clock::now() + kRoundTimeMax);
     if (auto written = round(hosts); !written) {

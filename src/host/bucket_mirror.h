@@ -31,10 +31,11 @@ struct BucketMirrorOptions {
 
 class BucketMirror {
  public:
-  // The ids of live hosts, and the one that writes.
+  // The ids of live hosts, and the one that writes; empty while that is not known yet.
   struct Hosts {
     std::vector<std::string> ids;
     std::string writer;
+    bool operator==(const Hosts&) const = default;
   };
 
   // All of these outlive it. `hosts` is asked in each round.
@@ -46,6 +47,8 @@ class BucketMirror {
   ~BucketMirror();
   // Within a round at most.
   void stop();
+  // Other hosts live now, or another one writes.
+  void hosts_changed();
 
  private:
   // One bucket, and what is known to be in it.

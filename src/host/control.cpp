@@ -96,6 +96,7 @@ Result<void> HostControl::begin() {
   tell(lattice::host_started(labels_, friendly_name_, options_.version));
   heart_ = bus.worker().spawn([this] { beat(); });
   follower_ = bus.worker().spawn([this] { follow_state(); });
+  directory_follower_ = bus.worker().spawn([this] { follow_directory(); });
   if (!options_.mirrors) return {};
   BucketMirrorOptions mirror;
   mirror.lattice = options_.lattice;
@@ -121,6 +122,26 @@ void HostControl::follow_state() {
     } else {
       tell_data();
     }
+  }
+}
+
+// And who else lives: at once when a host joins, goes or runs something else, and as their load changes.
+void HostControl::follow_directory() {
+  std::shared_ptr<const lattice::DirectorySnapshot> told;
+  while (!async::Fiber::current().cancellation()) {
+    if (told == directory_->snapshot()) {
+      if (!directory_->changed().wait()) return;
+      continue;
+    }
+    told = directory_->snapshot();
+    if (BucketMirror::Hosts hosts = live_hosts(); mirror_ && hosts != told_hosts_) {
+      told_hosts_ = std::move(hosts);
+      mirror_->hosts_changed();
+    }
+    (void)with_data([&]() -> Result<void> {
+      parts_.data.set_directory(told);
+      return {};
+    });
   }
 }
 
@@ -154,12 +175,12 @@ void HostControl::stop() {
     if (auto drained = server_->drain(); !drained) parts_.log.warn(drained.error().full_message());
   if (mirror_) mirror_->stop();
   jobs_.drain();
-  for (const auto& fiber : {heart_, follower_})
+  for (const auto& fiber : {heart_, follower_, directory_follower_})
     if (fiber) fiber->cancel();
   {
     // They use this object until they have returned.
     const async::MaskScope mask;
-    for (const auto& fiber : {heart_, follower_})
+    for (const auto& fiber : {heart_, follower_, directory_follower_})
       while (fiber && !fiber->finished()) async::Fiber::current().yield();
   }
   parts_.data.drain();

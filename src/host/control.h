@@ -122,6 +122,7 @@ class HostControl final : public lattice::ControlHandler {
   Result<void> begin();
   void beat();
   void follow_state();
+  void follow_directory();
   void tell_data();
 
   // Jobs, each on a fiber of its own.
@@ -156,10 +157,12 @@ class HostControl final : public lattice::ControlHandler {
   std::unique_ptr<BucketMirror> mirror_;
   std::shared_ptr<const lattice::ConfigTable> told_configs_;
   std::shared_ptr<const lattice::LinkTable> told_links_;
+  BucketMirror::Hosts told_hosts_;
   bool data_busy_ = false;
   async::Signal data_free_;
   std::shared_ptr<async::Fiber> heart_;
   std::shared_ptr<async::Fiber> follower_;
+  std::shared_ptr<async::Fiber> directory_follower_;
   TimePoint started_ = Clock::now();
   bool stop_asked_ = false;
   bool stopped_ = false;

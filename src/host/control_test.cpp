@@ -42,6 +42,9 @@ class KeepingData final : public DataPlane {
     configs = std::move(table);
     return {};
   }
+  void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
+    directory = std::move(hosts);
+  }
   std::map<std::string, ComponentLoad> loads() const override { return {}; }
   void drain() override { drained = true; }
 
@@ -49,6 +52,7 @@ class KeepingData final : public DataPlane {
   std::map<std::string, BuiltinProviderSpec> providers;
   std::shared_ptr<const lattice::LinkTable> links;
   std::shared_ptr<const lattice::ConfigTable> configs;
+  std::shared_ptr<const lattice::DirectorySnapshot> directory;
   bool drained = false;
   bool slow = false;
 };
@@ -360,6 +364,38 @@ TEST_F(HostControlTest, LabelsCanBeChangedButNotTheHostsOwn) {
     EXPECT_EQ(ask("label.del.NHOST", R"({"key":"zone"})"), kDone);
     expect_event("labels_changed", R"("host_id":"NHOST")");
     EXPECT_THAT(ask("host.ping"), testing::Not(HasSubstr("zone")));
+  });
+}
+
+TEST_F(HostControlTest, TheDataSideKnowsWhoLivesAndWhatRuns) {
+  with_host([&] {
+    EXPECT_EQ(scale("one.wasm", 3), kDone);
+    ASSERT_TRUE(
+        nats::eventually([&] { return data_.directory && !data_.directory->places("shop").empty(); }));
+    const auto place = data_.directory->places("shop")[0];
+    EXPECT_EQ(place.host->host_id, kHost);
+    EXPECT_EQ(place.component->capacity, 3u);
+    EXPECT_EQ(place.component->digest, data_.components.at("shop").digest);
+    EXPECT_EQ(scale("one.wasm", 0), kDone);
+    EXPECT_TRUE(nats::eventually([&] { return data_.directory->places("shop").empty(); }));
+  });
+}
+
+TEST_F(HostControlTest, MirrorsItsStateForClientsOfVersion1) {
+  with_host([&] {
+    (void)ask("config.put.redis", R"({"url":"x"})");
+    (void)scale("one.wasm", 2);
+    const auto read = [&](const std::string& bucket, const std::string& key) {
+      lattice::BucketConfig config;
+      config.bucket = bucket;
+      const auto opened = bus_->bucket(config);
+      const auto entry = opened ? (*opened)->get(key) : failure(opened.error());
+      return entry ? entry->value : std::string();
+    };
+    EXPECT_TRUE(nats::eventually([&] { return read("CONFIGDATA_default", "redis") == R"({"url":"x"})"; }));
+    EXPECT_TRUE(nats::eventually([&] {
+      return read("wadm_state", "host_default").find(R"("components":{"shop":2})") != std::string::npos;
+    }));
   });
 }
 
