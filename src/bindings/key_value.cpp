@@ -1,16 +1,13 @@
 #include "bindings/key_value.h"
 
-#include <variant>
-
 #include "bindings/add_to.h"
-#include "bindings/byte_string.h"
 #include "bindings/invocation.h"
+#include "bindings/key_value_wire.h"
 #include "runtime/error_mapping.h"
 
 namespace wattle::bindings {
 namespace {
 
-using capability::KeyValueError;
 using runtime::Host;
 using Store = capability::KeyValue;
 using Caller = capability::Caller;
@@ -23,24 +20,10 @@ constexpr std::string_view kStoreLink = "wasi:keyvalue/store";
 constexpr std::string_view kAtomicsLink = "wasi:keyvalue/atomics";
 constexpr std::string_view kBatchLink = "wasi:keyvalue/batch";
 
-// no-such-store, access-denied, other
-using WitError = std::variant<std::monostate, std::monostate, std::string>;
-template <class T>
-using Answer = tl::expected<T, WitError>;
-using Response = std::tuple<std::vector<std::string>, std::optional<uint64_t>>;
-using Entry = std::tuple<std::string, ByteString>;
-
-WitError error_of(KeyValueError error) {
-  switch (error.kind) {
-    case KeyValueError::Kind::no_such_store:
-      return WitError(std::in_place_index<0>);
-    case KeyValueError::Kind::access_denied:
-      return WitError(std::in_place_index<1>);
-    case KeyValueError::Kind::other:
-      break;
-  }
-  return WitError(std::in_place_index<2>, std::move(error.message));
-}
+using key_value_wire::Answer;
+using key_value_wire::Entry;
+using key_value_wire::error_to_wire;
+using key_value_wire::other;
 
 // Calls what the link leads to; `convert` makes the WIT's value of its.
 template <class Call, class Convert>
@@ -49,11 +32,9 @@ auto call_store(Host& host, std::string_view interface, std::string_view link_na
   using Given = std::invoke_result_t<Call, Store&, const Caller&>;
   using Made = std::invoke_result_t<Convert, typename Given::value_type&&>;
   auto target = invocation_of(host).resolver().key_value(interface, link_name);
-  if (!target)
-    return Answer<Made>(
-        tl::make_unexpected(WitError(std::in_place_index<2>, runtime::error_text(target.error()))));
+  if (!target) return Answer<Made>(tl::make_unexpected(other(runtime::error_text(target.error()))));
   Given given = call(*target->capability, target->caller());
-  if (!given) return Answer<Made>(tl::make_unexpected(error_of(std::move(given.error()))));
+  if (!given) return Answer<Made>(tl::make_unexpected(error_to_wire(std::move(given.error()))));
   return Answer<Made>(convert(std::move(*given)));
 }
 
@@ -61,19 +42,13 @@ template <class Call>
 Answer<void> call_store_plainly(Host& host, std::string_view interface, std::string_view link_name,
                                 Call call) {
   auto target = invocation_of(host).resolver().key_value(interface, link_name);
-  if (!target)
-    return tl::make_unexpected(WitError(std::in_place_index<2>, runtime::error_text(target.error())));
+  if (!target) return tl::make_unexpected(other(runtime::error_text(target.error())));
   auto done = call(*target->capability, target->caller());
-  if (!done) return tl::make_unexpected(error_of(std::move(done.error())));
+  if (!done) return tl::make_unexpected(error_to_wire(std::move(done.error())));
   return {};
 }
 
 constexpr auto kAsItIs = [](auto&& value) { return std::move(value); };
-
-std::optional<ByteString> bytes_of(std::optional<std::string>&& value) {
-  if (!value) return std::nullopt;
-  return ByteString{std::move(*value)};
-}
 
 Answer<std::unique_ptr<Bucket>> open(Host& host, std::string name) {
   const std::string& link_name = invocation_of(host).link_name(kStoreLink);
@@ -90,7 +65,8 @@ void add_store(runtime::Linker& linker) {
   linker.function(kStore, "[method]bucket.get", [](Host& host, Bucket& bucket, std::string_view key) {
     return call_store(
         host, kStoreLink, bucket.link_name(),
-        [&](Store& store, const Caller& caller) { return store.get(caller, bucket.name(), key); }, bytes_of);
+        [&](Store& store, const Caller& caller) { return store.get(caller, bucket.name(), key); },
+        key_value_wire::value_to_wire);
   });
   linker.function(kStore, "[method]bucket.set",
                   [](Host& host, Bucket& bucket, std::string_view key, ByteView value) {
@@ -110,15 +86,17 @@ void add_store(runtime::Linker& linker) {
         [&](Store& store, const Caller& caller) { return store.exists(caller, bucket.name(), key); },
         kAsItIs);
   });
-  linker.function(
-      kStore, "[method]bucket.list-keys", [](Host& host, Bucket& bucket, std::optional<uint64_t> cursor) {
-        return call_store(
-            host, kStoreLink, bucket.link_name(),
-            [&](Store& store, const Caller& caller) {
-              return store.list_keys(caller, bucket.name(), cursor);
-            },
-            [](capability::KeyPage&& page) { return Response(std::move(page.keys), page.cursor); });
-      });
+  linker.function(kStore, "[method]bucket.list-keys",
+                  [](Host& host, Bucket& bucket, std::optional<uint64_t> cursor) {
+                    return call_store(
+                        host, kStoreLink, bucket.link_name(),
+                        [&](Store& store, const Caller& caller) {
+                          return store.list_keys(caller, bucket.name(), cursor);
+                        },
+                        [](capability::KeyPage&& page) {
+                          return key_value_wire::Page(std::move(page.keys), page.cursor);
+                        });
+                  });
 }
 
 void add_atomics(runtime::Linker& linker) {
@@ -139,17 +117,12 @@ Answer<std::vector<std::optional<Entry>>> get_many(Host& host, Bucket& bucket,
       host, kBatchLink, bucket.link_name(),
       [&](Store& store, const Caller& caller) { return store.get_many(caller, bucket.name(), keys); },
       [&](std::vector<std::optional<std::string>>&& values) {
-        std::vector<std::optional<Entry>> entries(values.size());
-        for (size_t index = 0; index < values.size() && index < keys.size(); ++index)
-          if (values[index]) entries[index].emplace(keys[index], ByteString{std::move(*values[index])});
-        return entries;
+        return key_value_wire::entries_of(keys, std::move(values));
       });
 }
 
 Answer<void> set_many(Host& host, Bucket& bucket, std::vector<Entry> entries) {
-  std::vector<std::pair<std::string, std::string>> values;
-  values.reserve(entries.size());
-  for (auto& [key, value] : entries) values.emplace_back(std::move(key), std::move(value.bytes));
+  const auto values = key_value_wire::pairs_of(std::move(entries));
   return call_store_plainly(host, kBatchLink, bucket.link_name(), [&](Store& store, const Caller& caller) {
     return store.set_many(caller, bucket.name(), values);
   });

@@ -1,8 +1,8 @@
 #include "bindings/messaging.h"
 
 #include "bindings/add_to.h"
-#include "bindings/byte_string.h"
 #include "bindings/invocation.h"
+#include "bindings/messaging_wire.h"
 #include "runtime/error_mapping.h"
 
 namespace wattle::bindings {
@@ -10,37 +10,27 @@ namespace {
 
 using capability::BrokerMessage;
 using runtime::Host;
+using namespace messaging_wire;
 
-constexpr std::string_view kConsumer = "wasmcloud:messaging/consumer@0.2.0";
 constexpr std::string_view kInterface = "wasmcloud:messaging/consumer";
-
-template <class T>
-using Answer = tl::expected<T, std::string>;
-using WitMessage = std::tuple<std::string, ByteString, std::optional<std::string>>;
-
-WitMessage wit_message(BrokerMessage&& message) {
-  return {std::move(message.subject), ByteString{std::move(message.body)}, std::move(message.reply_to)};
-}
 
 Result<Target<capability::Messaging>> resolve(Host& host) {
   Invocation& invocation = invocation_of(host);
   return invocation.resolver().messaging(kInterface, invocation.link_name(kInterface));
 }
 
-Answer<WitMessage> request(Host& host, std::string_view subject, ByteView body, uint32_t timeout_ms) {
+Answer<Message> request(Host& host, std::string_view subject, ByteView body, uint32_t timeout_ms) {
   auto target = resolve(host);
   if (!target) return tl::make_unexpected(runtime::error_text(target.error()));
   auto reply = target->capability->request(target->caller(), subject, text_of(body), timeout_ms);
   if (!reply) return tl::make_unexpected(std::move(reply.error()));
-  return wit_message(std::move(*reply));
+  return message_to_wire(std::move(*reply));
 }
 
-Answer<void> publish(Host& host, WitMessage message) {
+Answer<void> publish(Host& host, Message message) {
   auto target = resolve(host);
   if (!target) return tl::make_unexpected(runtime::error_text(target.error()));
-  auto& [subject, body, reply_to] = message;
-  return target->capability->publish(target->caller(),
-                                     {std::move(subject), std::move(body.bytes), std::move(reply_to)});
+  return target->capability->publish(target->caller(), message_from_wire(std::move(message)));
 }
 
 }  // namespace
@@ -51,19 +41,20 @@ void add_messaging(runtime::Linker& linker) {
                     return request(host, subject, body, timeout_ms);
                   });
   linker.function(kConsumer, "publish",
-                  [](Host& host, WitMessage message) { return publish(host, std::move(message)); });
+                  [](Host& host, Message message) { return publish(host, std::move(message)); });
 }
 
 Result<std::shared_ptr<const runtime::ExportedFunction>> find_message_handler(
     const runtime::LinkedComponent& component) {
-  return component.find_function("wasmcloud:messaging/handler@0.2.0", "handle-message");
+  return component.find_function(messaging_wire::kHandler, "handle-message");
 }
 
 Result<tl::expected<void, std::string>> call_message_handler(runtime::Instance& instance,
                                                              const runtime::ExportedFunction& handler,
                                                              const engine::CallLimits& limits,
                                                              BrokerMessage message) {
-  return instance.call<tl::expected<void, std::string>>(handler, limits, wit_message(std::move(message)));
+  return instance.call<tl::expected<void, std::string>>(handler, limits,
+                                                        messaging_wire::message_to_wire(std::move(message)));
 }
 
 }  // namespace wattle::bindings

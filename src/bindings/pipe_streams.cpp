@@ -1,6 +1,7 @@
 #include "bindings/pipe_streams.h"
 
 #include <algorithm>
+#include <array>
 
 namespace wattle::bindings {
 
@@ -34,6 +35,29 @@ Result<Streamed<void>> PipeSink::write(std::span<const uint8_t> bytes) {
   if (is_over()) return wasi::stream_closed();
   pipe_->try_write(bytes);  // no more than check_write() permitted
   return Streamed<void>{};
+}
+
+void pour(async::Pipe& from, async::Pipe& to) {
+  std::array<uint8_t, 16 * 1024> piece;
+  while (true) {
+    const size_t bytes = from.try_read(piece);
+    if (bytes > 0) {
+      if (auto written = to.write_all({piece.data(), bytes}); !written) {
+        to.abort(std::move(written).error());
+        return from.stop_reading();
+      }
+    } else if (from.closed()) {
+      return from.error() ? to.abort(*from.error()) : to.close();
+    } else if (to.reader_gone()) {
+      return from.stop_reading();
+    } else {
+      async::Signal* const signals[] = {&from.readable(), &to.writable()};
+      if (auto waited = async::Signal::wait_any(signals); !waited) {
+        to.abort(std::move(waited).error());
+        return from.stop_reading();
+      }
+    }
+  }
 }
 
 Result<std::string> read_all(async::Pipe& pipe, size_t bytes_max) {

@@ -9,8 +9,8 @@ namespace {
 
 using runtime::Host;
 
-constexpr std::string_view kQuery = "wasmcloud:postgres/query@0.1.1-draft";
-constexpr std::string_view kPrepared = "wasmcloud:postgres/prepared@0.1.1-draft";
+using pg_wire::kPrepared;
+using pg_wire::kQuery;
 
 template <class T>
 using Queried = tl::expected<T, pg_wire::QueryError>;

@@ -12,6 +12,9 @@
 
 namespace wattle::bindings::pg_wire {
 
+inline constexpr std::string_view kQuery = "wasmcloud:postgres/query@0.1.1-draft";
+inline constexpr std::string_view kPrepared = "wasmcloud:postgres/prepared@0.1.1-draft";
+
 // Wire<T>::Type is what T is on the wire; to() and from() convert.
 template <class T>
 struct Wire {

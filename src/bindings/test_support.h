@@ -257,18 +257,18 @@ class TwoSecrets final : public capability::Secrets {
 class TestResolver final : public CapabilityResolver {
  public:
   Result<Target<capability::KeyValue>> key_value(std::string_view interface, std::string_view name) override {
-    return lead_to<capability::KeyValue>(key_values, interface, name);
+    return lead_to<capability::KeyValue>(key_values, remote_key_values, interface, name);
   }
   Result<Target<capability::Blobstore>> blobstore(std::string_view interface,
                                                   std::string_view name) override {
-    return lead_to<capability::Blobstore>(blobs, interface, name);
+    return lead_to<capability::Blobstore>(blobs, remote_blobs, interface, name);
   }
   Result<Target<capability::Messaging>> messaging(std::string_view interface,
                                                   std::string_view name) override {
-    return lead_to<capability::Messaging>(messages, interface, name);
+    return lead_to<capability::Messaging>(messages, remote_messages, interface, name);
   }
   Result<Target<capability::Postgres>> postgres(std::string_view interface, std::string_view name) override {
-    return lead_to<capability::Postgres>(databases, interface, name);
+    return lead_to<capability::Postgres>(databases, remote_databases, interface, name);
   }
   Result<Target<capability::Secrets>> secrets() override {
     return Target<capability::Secrets>{known_secrets, "checks", "default"};
@@ -283,15 +283,22 @@ class TestResolver final : public CapabilityResolver {
   std::shared_ptr<EchoMessaging> messages = std::make_shared<EchoMessaging>();
   std::shared_ptr<EchoPostgres> databases = std::make_shared<EchoPostgres>();
   std::shared_ptr<TwoSecrets> known_secrets = std::make_shared<TwoSecrets>();
+  // Instead of those above, where they are set.
+  std::shared_ptr<capability::KeyValue> remote_key_values;
+  std::shared_ptr<capability::Blobstore> remote_blobs;
+  std::shared_ptr<capability::Messaging> remote_messages;
+  std::shared_ptr<capability::Postgres> remote_databases;
   std::shared_ptr<const Config> settings =
       std::make_shared<const Config>(Config{{"colour", "green"}, {"size", "large"}});
   std::vector<std::string> lines;
 
  private:
   template <class Capability, class Held>
-  static Result<Target<Capability>> lead_to(const std::shared_ptr<Held>& held, std::string_view interface,
-                                            std::string_view name) {
+  static Result<Target<Capability>> lead_to(const std::shared_ptr<Held>& held,
+                                            const std::shared_ptr<Capability>& remote,
+                                            std::string_view interface, std::string_view name) {
     if (name != "default") return failure(missing_link("checks", name, interface));
+    if (remote != nullptr) return Target<Capability>{remote, "checks", std::string(name)};
     return Target<Capability>{held, "checks", std::string(name)};
   }
 };
@@ -324,17 +331,25 @@ class GuestTest : public ::testing::Test {
     async::Worker worker;
     worker.spawn([&] {
       async::DeadlineScope deadline(Clock::now() + std::chrono::seconds(30));
+      set_up(worker);
       wasi::Context context(pool);
       Invocation invocation(resolver);
       runtime::Host host;
       host.attach(context);
       host.attach(invocation);
-      auto instance = runtime::Instance::create(linked, std::move(host), {});
-      ASSERT_TRUE(instance) << instance.error().full_message();
-      body(**instance);
+      {
+        auto instance = runtime::Instance::create(linked, std::move(host), {});
+        ASSERT_TRUE(instance) << instance.error().full_message();
+        body(**instance);
+      }
+      tear_down();
     });
     worker.run();
   }
+
+  // On the fiber, before and after.
+  virtual void set_up(async::Worker&) {}
+  virtual void tear_down() {}
 
   TestResolver resolver;
   async::OffloadPool pool{2};
