@@ -204,7 +204,7 @@ Result<PGresult*> Connection::next_result() {
   return PQgetResult(connection_);
 }
 
-Result<Rows> Connection::finish() {
+Result<Rows> Connection::finish(const std::function<Result<void>(const Rows&)>* each) {
   WATTLE_CHECK(flush());
   Rows rows;
   std::optional<Error> problem;
@@ -213,6 +213,12 @@ Result<Rows> Connection::finish() {
     if (result == nullptr) break;
     Rows one(result);
     const auto status = PQresultStatus(result);
+    if (status == PGRES_SINGLE_TUPLE && each != nullptr) {
+      auto taken = (*each)(one);
+      if (taken) continue;
+      broken_ = true;  // the rest is on its way
+      return failure(taken.error());
+    }
     if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
       const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
       const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -232,8 +238,8 @@ Result<Rows> Connection::finish() {
   return failure(std::move(*problem));
 }
 
-Result<Rows> Connection::query(const std::string& statement, std::span<const Parameter> parameters,
-                               bool binary) {
+Result<void> Connection::send(const std::string& statement, std::span<const Parameter> parameters,
+                              bool binary) {
   std::vector<Oid> types;
   std::vector<const char*> values;
   std::vector<int> lengths;
@@ -247,22 +253,40 @@ Result<Rows> Connection::query(const std::string& statement, std::span<const Par
   if (PQsendQueryParams(connection_, statement.c_str(), static_cast<int>(parameters.size()), types.data(),
                         values.data(), lengths.data(), formats.data(), binary ? 1 : 0) == 0)
     return failure(broken_error(Error(ErrorCode::unavailable, trimmed(PQerrorMessage(connection_)))));
+  return {};
+}
+
+Result<Rows> Connection::query(const std::string& statement, std::span<const Parameter> parameters,
+                               bool binary) {
+  WATTLE_CHECK(send(statement, parameters, binary));
   return finish();
+}
+
+Result<void> Connection::query_each(const std::string& statement, std::span<const Parameter> parameters,
+                                    const std::function<Result<void>(const Rows&)>& each) {
+  WATTLE_CHECK(send(statement, parameters, false));
+  PQsetSingleRowMode(connection_);
+  WATTLE_CHECK(finish(&each));
+  return {};
 }
 
 Result<Rows> Connection::query_prepared(const std::string& statement, std::span<const Parameter> parameters,
                                         bool binary) {
-  auto found = prepared_.find(statement);
+  std::vector<Oid> types;
+  std::string key = statement;
+  for (const Parameter& parameter : parameters) {
+    types.push_back(parameter.type);
+    key.append(1, '\0').append(std::to_string(parameter.type));
+  }
+  auto found = prepared_.find(key);
   if (found == prepared_.end()) {
     if (prepared_.size() >= kPreparedMax) return query(statement, parameters, binary);
-    std::vector<Oid> types;
-    for (const Parameter& parameter : parameters) types.push_back(parameter.type);
     const std::string name = "w" + std::to_string(prepared_.size());
     if (PQsendPrepare(connection_, name.c_str(), statement.c_str(), static_cast<int>(types.size()),
                       types.data()) == 0)
       return failure(broken_error(Error(ErrorCode::unavailable, trimmed(PQerrorMessage(connection_)))));
     WATTLE_CHECK(finish());
-    found = prepared_.emplace(statement, name).first;
+    found = prepared_.emplace(std::move(key), name).first;
   }
   std::vector<const char*> values;
   std::vector<int> lengths;

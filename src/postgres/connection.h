@@ -12,6 +12,7 @@
 #include <libpq-fe.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -94,7 +95,11 @@ class Connection {
   // One statement. `binary`: the form of what comes back.
   Result<Rows> query(const std::string& statement, std::span<const Parameter> parameters,
                      bool binary = false);
-  // The same, parsed and planned once a connection.
+  // The same, row by row, so that a large answer need not be in memory: `each` is given one row at a time,
+  // and ends everything with an error.
+  Result<void> query_each(const std::string& statement, std::span<const Parameter> parameters,
+                          const std::function<Result<void>(const Rows&)>& each);
+  // The same as query(), parsed and planned once a connection.
   Result<Rows> query_prepared(const std::string& statement, std::span<const Parameter> parameters,
                               bool binary);
   // Only parses it; what its parameters and columns are is then known to the server.
@@ -119,14 +124,15 @@ class Connection {
   Result<void> wait(bool for_writing);
   Result<void> flush();
   // Reads results until the statement's end; the last one counts, and the first error.
-  Result<Rows> finish();
+  Result<Rows> finish(const std::function<Result<void>(const Rows&)>* each = nullptr);
+  Result<void> send(const std::string& statement, std::span<const Parameter> parameters, bool binary);
   Result<PGresult*> next_result();
   Error broken_error(const Error& cause);
 
   boost::asio::posix::stream_descriptor descriptor_;
   PGconn* connection_ = nullptr;
   std::string where_;
-  std::map<std::string, std::string, std::less<>> prepared_;  // statement to its name
+  std::map<std::string, std::string, std::less<>> prepared_;  // statement and types to its name
   bool broken_ = false;
 };
 

@@ -9,6 +9,7 @@ ErrorCode code_of(std::string_view state) {
   if (state == "42501" || state.starts_with("28")) return ErrorCode::permission_denied;
   if (state == "23505" || state == "42P07" || state == "42710") return ErrorCode::already_exists;
   if (state == "57014") return ErrorCode::cancelled;
+  if (state == "08P01") return ErrorCode::invalid;  // the wrong number of parameters
   if (state.starts_with("08") || state.starts_with("57")) return ErrorCode::unavailable;
   if (state.starts_with("53")) return ErrorCode::overloaded;
   return ErrorCode::invalid;

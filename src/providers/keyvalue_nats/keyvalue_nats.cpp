@@ -1,6 +1,6 @@
 #include "providers/keyvalue_nats/keyvalue_nats.h"
 
-#include "providers/keyvalue_nats/names.h"
+#include "providers/nats_names.h"
 #include "providers/keyvalue_nats/store.h"
 #include "telemetry/log.h"
 

@@ -3,7 +3,7 @@
 // Settings of a link (or, as defaults, of the provider):
 //
 //   bucket                      the JetStream bucket that the bucket "default" stands for; "default". Other
-//                               buckets stand for those of their own names (see names.h)
+//                               buckets stand for those of their own names (see nats_names.h)
 //   enable_bucket_auto_create   whether a bucket that is missing is made; true
 //   num_replicas                of buckets that it makes; 1
 //   storage_type                of buckets that it makes: file or memory; file

@@ -4,7 +4,7 @@
 
 #include "nats/key_value.h"
 #include "providers/key_value_contract.h"
-#include "providers/keyvalue_nats/names.h"
+#include "providers/nats_names.h"
 
 namespace wattle::providers {
 namespace {

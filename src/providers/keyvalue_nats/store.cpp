@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "providers/keyvalue_nats/names.h"
+#include "providers/nats_names.h"
 #include "providers/parallel.h"
 
 namespace wattle::providers {

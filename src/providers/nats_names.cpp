@@ -1,4 +1,4 @@
-#include "providers/keyvalue_nats/names.h"
+#include "providers/nats_names.h"
 
 #include <algorithm>
 #include <charconv>
