@@ -37,27 +37,30 @@ Result<Streamed<void>> PipeSink::write(std::span<const uint8_t> bytes) {
   return Streamed<void>{};
 }
 
-void pour(async::Pipe& from, async::Pipe& to) {
+bool pour_contents(async::Pipe& from, async::Pipe& to) {
+  const auto end = [&](Error error) {
+    to.abort(std::move(error));
+    from.stop_reading();
+    return false;
+  };
   std::array<uint8_t, 16 * 1024> piece;
   while (true) {
     const size_t bytes = from.try_read(piece);
     if (bytes > 0) {
-      if (auto written = to.write_all({piece.data(), bytes}); !written) {
-        to.abort(std::move(written).error());
-        return from.stop_reading();
-      }
+      if (auto written = to.write_all({piece.data(), bytes}); !written) return end(written.error());
     } else if (from.closed()) {
-      return from.error() ? to.abort(*from.error()) : to.close();
+      return from.error() ? end(*from.error()) : true;
     } else if (to.reader_gone()) {
-      return from.stop_reading();
+      return end(Error(ErrorCode::unavailable, "nobody reads any more"));
     } else {
       async::Signal* const signals[] = {&from.readable(), &to.writable()};
-      if (auto waited = async::Signal::wait_any(signals); !waited) {
-        to.abort(std::move(waited).error());
-        return from.stop_reading();
-      }
+      if (auto waited = async::Signal::wait_any(signals); !waited) return end(waited.error());
     }
   }
+}
+
+void pour(async::Pipe& from, async::Pipe& to) {
+  if (pour_contents(from, to)) to.close();
 }
 
 Result<std::string> read_all(async::Pipe& pipe, size_t bytes_max) {

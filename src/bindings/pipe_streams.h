@@ -42,6 +42,8 @@ class PipeSink final : public wasi::OutputSink {
 // Moves what comes out of `from` into `to`, and its end or its error; ends early, and stops reading, when
 // nobody reads `to` any more or the fiber's wait ends.
 void pour(async::Pipe& from, async::Pipe& to);
+// The same, but `to` stays open where `from` ended well: true.
+bool pour_contents(async::Pipe& from, async::Pipe& to);
 
 // All that comes out of `pipe`. Refused: memory_exceeded beyond `bytes_max`, and what aborted the pipe.
 Result<std::string> read_all(async::Pipe& pipe, size_t bytes_max);
