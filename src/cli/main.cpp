@@ -10,10 +10,12 @@ namespace {
 
 // The global options work behind the verb too, so its help names them.
 void mention_global_options(CLI::App& app) {
-  for (auto* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+  for (auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     verb->footer(verb->get_footer() +
                  "\nFor every verb: -o text|json, --log-level LEVEL, --cache-dir FOLDER, --no-cache; see "
                  "\"wattle --help\".");
+    mention_global_options(*verb);
+  }
 }
 
 int run_main(int argc, char** argv) {
@@ -41,6 +43,15 @@ int run_main(int argc, char** argv) {
   add_call(app, session);
   add_inspect(app, session);
   add_validate(app, session);
+  add_get(app, session);
+  add_start(app, session);
+  add_scale(app, session);
+  add_update(app, session);
+  add_stop(app, session);
+  add_link(app, session);
+  add_config(app, session);
+  add_label(app, session);
+  add_watch(app, session);
 
   mention_global_options(app);
   keep_lists_whole(app);

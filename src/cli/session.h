@@ -28,5 +28,16 @@ void add_serve(CLI::App& app, Session& session);
 void add_call(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_validate(CLI::App& app, Session& session);
+// Those of the lattice.
+void add_get(CLI::App& app, Session& session);
+void add_start(CLI::App& app, Session& session);
+void add_scale(CLI::App& app, Session& session);
+void add_update(CLI::App& app, Session& session);
+void add_stop(CLI::App& app, Session& session);
+void add_link(CLI::App& app, Session& session);
+void add_link_query(CLI::App& link, Session& session);  // beside "get links"
+void add_config(CLI::App& app, Session& session);
+void add_label(CLI::App& app, Session& session);
+void add_watch(CLI::App& app, Session& session);
 
 }  // namespace wattle::cli

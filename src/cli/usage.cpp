@@ -60,28 +60,42 @@ Error refused(std::string message, std::string remedy) {
   return Error(ErrorCode::invalid_argument, std::move(message)).with_remedy(std::move(remedy));
 }
 
-Error no_verb(const CLI::App& app) {
-  const auto names = verb_names(app);
-  const std::string see = "\"wattle --help\" lists the verbs";
-  const auto words = app.remaining();
+// "wattle get hosts": what was typed of `verb`, which may stand below others.
+std::string full_name(const CLI::App& verb) {
+  return verb.get_parent() == nullptr ? verb.get_name()
+                                      : fmt::format("{} {}", full_name(*verb.get_parent()), verb.get_name());
+}
+
+// The words that found no place, in `app` or above it.
+std::vector<std::string> words_left(const CLI::App& app) {
+  auto words = app.remaining();
+  return words.empty() && app.get_parent() != nullptr ? words_left(*app.get_parent()) : words;
+}
+
+// `verb`: that one of its own verbs is missing, or the program itself.
+Error no_verb(const CLI::App& app, const CLI::App& verb) {
+  const auto names = verb_names(verb);
+  const bool whole = verb.get_parent() == nullptr;
+  const std::string see = fmt::format("\"{} --help\" lists the verbs", full_name(verb));
+  const std::string behind = whole ? "" : fmt::format(" behind \"{}\"", full_name(verb));
+  const auto words = words_left(verb);
   if (words.empty())
-    return refused("no verb is given", fmt::format("write one of {}; {}", fmt::join(names, ", "), see));
+    return refused(fmt::format("no verb is given{}", behind),
+                   fmt::format("write one of {}; {}", fmt::join(names, ", "), see));
   const std::string& word = words.front();
   if (word.starts_with("-"))
-    return refused(fmt::format("there is no option {}", word), guess_or(word, option_names(app, app), see));
-  return refused(fmt::format("there is no verb \"{}\"", word), guess_or(word, names, see));
+    return refused(fmt::format("there is no option {}", word), guess_or(word, option_names(app, verb), see));
+  return refused(fmt::format("there is no verb \"{}\"{}", word, behind), guess_or(word, names, see));
 }
 
 Error unexpected(const CLI::App& app, const CLI::App& verb, const std::string& see) {
-  auto words = verb.remaining();
-  if (words.empty()) words = app.remaining();
+  const auto words = words_left(verb);
   std::string word = words.empty() ? "" : without_mark(words.front());
   if (word.starts_with("-")) word.resize(std::min(word.size(), word.find('=')));
   if (word.starts_with("-"))
-    return refused(fmt::format("\"wattle {}\" has no option {}", verb.get_name(), word),
+    return refused(fmt::format("\"{}\" has no option {}", full_name(verb), word),
                    guess_or(word, option_names(app, verb), see));
-  return refused(fmt::format("\"{}\" is one argument too many for \"wattle {}\"", word, verb.get_name()),
-                 see);
+  return refused(fmt::format("\"{}\" is one argument too many for \"{}\"", word, full_name(verb)), see);
 }
 
 // "Could not convert: --queue = many" and the like name the option; what was expected is in the help.
@@ -92,6 +106,12 @@ Error not_converted(std::string_view text, const std::string& see) {
   return refused(fmt::format("{}: \"{}\" is not a whole number from 0 up", what.substr(0, split),
                              what.substr(split + 3)),
                  see);
+}
+
+// The verb that was given, as deep as there are verbs below verbs.
+const CLI::App& given_verb(const CLI::App& app) {
+  const auto given = app.get_subcommands();
+  return given.empty() ? app : given_verb(*given.front());
 }
 
 }  // namespace
@@ -117,12 +137,10 @@ void keep_lists_whole(CLI::App& app) {
 }
 
 Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
-  const auto given = app.get_subcommands();
-  const CLI::App& verb = given.empty() ? app : *given.front();
-  const std::string see =
-      given.empty() ? "see \"wattle --help\"" : fmt::format("see \"wattle {} --help\"", verb.get_name());
+  const CLI::App& verb = given_verb(app);
+  const std::string see = fmt::format("see \"{} --help\"", full_name(verb));
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    if (given.empty()) return no_verb(app);
+    if (!verb_names(verb).empty()) return no_verb(app, verb);
     const std::string_view what = error.what();
     return refused(fmt::format("no {} is given", what.substr(0, what.find(' '))), see);
   }

@@ -16,6 +16,11 @@ class UsageTest : public testing::Test {
     verb->add_option("arguments", arguments_);
     verb->add_option("--timeout", timeout_);
     verb->add_option("--queue", queue_);
+    auto* get = app_.add_subcommand("get", "");
+    get->require_subcommand(1);
+    auto* hosts = get->add_subcommand("hosts", "");
+    hosts->add_option("--lattice", lattice_);
+    get->add_subcommand("links", "");
     keep_lists_whole(app_);
   }
 
@@ -34,8 +39,8 @@ class UsageTest : public testing::Test {
     return "not refused";
   }
 
-  CLI::App app_;
-  std::string output_, component_, timeout_;
+  CLI::App app_{"", "wattle"};
+  std::string output_, component_, timeout_, lattice_;
   uint32_t queue_ = 0;
   std::vector<std::string> arguments_;
 };
@@ -61,10 +66,30 @@ TEST_F(UsageTest, GuessesNothingFarOff) {
 }
 
 TEST_F(UsageTest, SaysWhatIsMissing) {
-  EXPECT_EQ(refusal({}), "no verb is given; write one of run; \"wattle --help\" lists the verbs");
+  EXPECT_EQ(refusal({}), "no verb is given; write one of run, get; \"wattle --help\" lists the verbs");
   EXPECT_EQ(refusal({"run"}), "no component is given; see \"wattle run --help\"");
   EXPECT_EQ(refusal({"run", "x", "--queue", "many"}),
             "--queue: \"many\" is not a whole number from 0 up; see \"wattle run --help\"");
+}
+
+TEST_F(UsageTest, KnowsVerbsBelowVerbs) {
+  EXPECT_EQ(refusal({"get"}),
+            "no verb is given behind \"wattle get\"; write one of hosts, links; \"wattle get --help\" lists "
+            "the verbs");
+  EXPECT_EQ(refusal({"get", "host"}),
+            "there is no verb \"host\" behind \"wattle get\"; did you mean \"hosts\"? \"wattle get --help\" "
+            "lists the verbs");
+  EXPECT_EQ(refusal({"get", "hosts", "x"}),
+            "\"x\" is one argument too many for \"wattle get hosts\"; see \"wattle get hosts --help\"");
+  EXPECT_EQ(refusal({"get", "hosts", "--latice=x"}),
+            "\"wattle get hosts\" has no option --latice; did you mean \"--lattice\"? see \"wattle get hosts "
+            "--help\"");
+}
+
+TEST_F(UsageTest, AWordOfTheVerbMayBeAVerbsName) {
+  parse({"run", "get", "hosts"});
+  EXPECT_EQ(component_, "get");
+  EXPECT_EQ(arguments_, (std::vector<std::string>{"hosts"}));
 }
 
 TEST(AsksForJson, ReadsTheGlobalOption) {
