@@ -105,6 +105,7 @@ void read_and_write(std::string_view text, Parse parse) {
 
 void read_texts(std::string_view text) {
   read_and_write(text, parse_component_record);
+  read_and_write(text, parse_claims);
   read_and_write(text, parse_observed_hosts);
   read_and_write(text, parse_observed_components);
   read_and_write(text, parse_observed_providers);

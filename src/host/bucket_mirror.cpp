@@ -20,9 +20,9 @@ lattice::BucketConfig bucket_named(std::string name) {
   return config;
 }
 
-// Keys that v1 keeps there besides (CLAIMS_...) are left alone.
+// What else is kept there is left alone.
 bool is_record(const std::string& key) {
-  return key.starts_with("COMPONENT_");
+  return key.starts_with("COMPONENT_") || key.starts_with("CLAIMS_");
 }
 
 bool is_any(const std::string&) {
@@ -86,6 +86,7 @@ void BucketMirror::run() {
   auto links = state_.links();
   auto configs = state_.configs();
   while (!async::Fiber::current().cancellation()) {
+    // Both tables are made anew whenever anything in the lattice's state has changed.
     const bool news = dirty_ || links != state_.links() || configs != state_.configs();
     if (!news && Clock::now() < next) {
       if (!async::Signal::wait_any(signals, next)) return;
@@ -200,6 +201,8 @@ std::map<std::string, std::string> BucketMirror::wanted_records(
   std::map<std::string, std::string> wanted;
   for (const auto& [id, record] : records)
     wanted.emplace(lattice::component_key(id), lattice::to_json(record));
+  for (const auto& claims : state_.claims())
+    wanted.emplace(lattice::claims_key(claims.subject), lattice::to_json(claims));
   return wanted;
 }
 

@@ -103,6 +103,10 @@ TEST_P(BucketMirrorTest, WritesWhatVersion1KeepsThere) {
             R"("target_config":[]}]})");
         EXPECT_EQ(read("LATTICEDATA_one", "COMPONENT_kv", "builtin"), R"({"url":"builtin://m","links":[]})");
         EXPECT_EQ(read("CONFIGDATA_one", "redis", "url"), R"({"url":"x"})");
+        ASSERT_TRUE(state_->put_claims({.issuer = "AI", .subject = "MS", .name = "Shop", .revision = 3}));
+        EXPECT_EQ(read("LATTICEDATA_one", "CLAIMS_MS", "Shop"),
+                  R"({"call_alias":"","issuer":"AI","name":"Shop","revision":"3","subject":"MS","tags":[],)"
+                  R"("version":""})");
         EXPECT_THAT(read("wadm_state", "host_one", "calm-reed"), HasSubstr(R"("components":{"shop":4})"));
         EXPECT_EQ(read("wadm_state", "component_one", "shop"),
                   R"({"shop":{"id":"shop","name":"shop","issuer":"","reference":"file:///a.wasm",)"
@@ -151,12 +155,12 @@ TEST_P(BucketMirrorTest, LeavesAloneWhatIsNotItsOwn) {
         config.bucket = "LATTICEDATA_four";
         auto bucket = bus_->bucket(config);
         ASSERT_TRUE(bucket);
-        ASSERT_TRUE((*bucket)->put("CLAIMS_MA", "claims"));
+        ASSERT_TRUE((*bucket)->put("OTHER_MA", "other"));
         ASSERT_TRUE((*bucket)->put("COMPONENT_gone", "{}"));
         (void)read("LATTICEDATA_four", "COMPONENT_shop", "a.wasm");
         writer_ = "NA";
         tell_scaled();
-        (void)read("LATTICEDATA_four", "CLAIMS_MA", "claims");
+        (void)read("LATTICEDATA_four", "OTHER_MA", "other");
       },
       "four");
 }

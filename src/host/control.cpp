@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/parse.h"
+#include "host/claims.h"
 #include "host/identity.h"
 #include "lattice/names.h"
 
@@ -262,7 +263,9 @@ lattice::HostInventory HostControl::inventory_now() const {
   for (const auto& [id, component] : components_)
     inventory.components.push_back({.id = id,
                                     .image_ref = component.image_ref,
-                                    .name = {},
+                                    .name = component.claims && !component.claims->name.empty()
+                                                ? std::optional(component.claims->name)
+                                                : std::nullopt,
                                     .annotations = component.annotations,
                                     .revision = component.revision,
                                     .max_instances = component.spec.max_instances,
@@ -369,6 +372,7 @@ void HostControl::do_scale(const lattice::ScaleComponent& request) {
                                 .component_id = request.component_id};
   if (found != components_.end()) {
     event.annotations = found->second.annotations;
+    event.claims = found->second.claims;
     if (scaled) event.image_ref = found->second.image_ref;
   }
   if (scaled) return tell(lattice::component_scaled(event));
@@ -414,6 +418,7 @@ Result<void> HostControl::put_component(Component& next, const std::string& imag
     WATTLE_TRY(const Image image, parts_.images.fetch(image_ref));
     if (image.digest != next.spec.digest) {
       WATTLE_TRY(next.spec.component, parts_.compile(image, next.spec.limits));
+      next.claims = claims_of(image, image_ref);
       ++next.revision;
     }
     next.image_ref = image_ref;
@@ -423,6 +428,22 @@ Result<void> HostControl::put_component(Component& next, const std::string& imag
   components_.insert_or_assign(next.spec.id, next);
   announce();
   return {};
+}
+
+// A token that does not hold is as none: signing is not required.
+std::optional<lattice::ComponentClaims> HostControl::claims_of(const Image& image,
+                                                               const std::string& image_ref) {
+  auto claims = read_claims(*image.bytes);
+  if (!claims) {
+    parts_.log.warn("a component's token does not hold, and the component runs as one that is not signed",
+                    {{"image", image_ref}, {"reason", claims.error().full_message()}});
+    return {};
+  }
+  if (*claims)
+    if (auto put = parts_.state.put_claims(**claims); !put)
+      parts_.log.warn("a component's claims could not be kept",
+                      {{"image", image_ref}, {"reason", put.error().full_message()}});
+  return *std::move(claims);
 }
 
 Result<Ack> HostControl::update_component(const lattice::UpdateComponent& request) {
@@ -447,7 +468,8 @@ void HostControl::do_update(const lattice::UpdateComponent& request) {
                                       .host_id = options_.host_id,
                                       .image_ref = request.new_component_ref,
                                       .max_instances = runs ? found->second.spec.max_instances : 0,
-                                      .component_id = request.component_id};
+                                      .component_id = request.component_id,
+                                      .claims = runs ? found->second.claims : std::nullopt};
   if (updated) return tell(lattice::component_scaled(event));
   parts_.log.error(
       updated.error().with_context(fmt::format("component {} was not updated", request.component_id)));
@@ -587,7 +609,10 @@ Result<std::optional<lattice::StringMap>> HostControl::config(const std::string&
 }
 
 Result<std::vector<lattice::StringMap>> HostControl::claims() {
-  return std::vector<lattice::StringMap>();
+  std::vector<lattice::StringMap> told;
+  for (const lattice::ComponentClaims& claims : parts_.state.claims())
+    told.push_back(lattice::describe(claims));
+  return told;
 }
 
 Result<Ack> HostControl::put_registries(const lattice::RegistryCredentials& credentials) {

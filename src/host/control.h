@@ -107,6 +107,7 @@ class HostControl final : public lattice::ControlHandler {
     std::string image_ref;
     lattice::StringMap annotations;
     std::optional<lattice::StringMap> limits;
+    std::optional<lattice::ComponentClaims> claims;
     int32_t revision = 0;  // counts the binaries that it has had here
   };
   struct Provider {
@@ -135,6 +136,7 @@ class HostControl final : public lattice::ControlHandler {
   void do_stop(const std::string& provider_id);
 
   Result<void> put_component(Component& next, const std::string& image_ref);
+  std::optional<lattice::ComponentClaims> claims_of(const Image& image, const std::string& image_ref);
   // Runs `work` when nobody else speaks to the data side, which is told one thing at a time.
   Result<void> with_data(const std::function<Result<void>()>& work);
   lattice::HostLease describe_lease() const;

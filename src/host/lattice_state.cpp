@@ -1,6 +1,7 @@
 #include "host/lattice_state.h"
 
 #include "lattice/names.h"
+#include "lattice/state_buckets.h"
 
 namespace wattle::host {
 namespace {
@@ -9,6 +10,7 @@ using lattice::Link;
 
 constexpr std::string_view kLinks = "link.";
 constexpr std::string_view kConfigs = "config.";
+constexpr std::string_view kClaims = "claims.";
 constexpr Duration kLookAgain = std::chrono::milliseconds(100);
 constexpr Duration kConfigPatience = std::chrono::milliseconds(1000);
 
@@ -118,6 +120,11 @@ void LatticeState::rebuild() {
     if (!key.starts_with(kLinks)) continue;
     if (auto link = lattice::parse_link(value.value)) links.push_back(std::move(*link));
   }
+  claims_.clear();
+  for (const auto& [key, value] : entries_) {
+    if (!key.starts_with(kClaims)) continue;
+    if (auto claims = lattice::parse_claims(value.value)) claims_.push_back(std::move(*claims));
+  }
   links_ = LinkTable::build(std::move(links), *configs);
   configs_ = std::move(configs);
   changed_.notify();
@@ -167,6 +174,15 @@ Result<void> LatticeState::put_config(const std::string& name, const lattice::St
 Result<void> LatticeState::delete_config(const std::string& name) {
   WATTLE_CHECK(lattice::check_id(name, "the config's name"));
   return erase(key_of_config(name));
+}
+
+Result<void> LatticeState::put_claims(const lattice::ComponentClaims& claims) {
+  WATTLE_CHECK(lattice::check_id(claims.subject, "the component's public key"));
+  const std::string key = fmt::format("{}{}", kClaims, claims.subject);
+  const std::string value = lattice::to_json(claims);
+  if (const auto known = entries_.find(key); known != entries_.end() && known->second.value == value)
+    return {};
+  return write(key, value);
 }
 
 }  // namespace wattle::host

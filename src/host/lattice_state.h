@@ -35,7 +35,9 @@ class LatticeState {
   // Never null.
   std::shared_ptr<const LinkTable> links() const { return links_; }
   std::shared_ptr<const ConfigTable> configs() const { return configs_; }
-  // Notified after each change of either.
+  // Of signed components, as long as anybody may ask for them.
+  const std::vector<lattice::ComponentClaims>& claims() const { return claims_; }
+  // Notified after each change of any.
   async::Signal& changed() { return changed_; }
 
   // Returns when it is durable. Replaces a link of the same source, target, name and package. Refused:
@@ -48,6 +50,7 @@ class LatticeState {
   // Refused (invalid_argument): a name that is none, reserved keys that do not parse.
   Result<void> put_config(const std::string& name, const lattice::StringMap& values);
   Result<void> delete_config(const std::string& name);
+  Result<void> put_claims(const lattice::ComponentClaims& claims);
 
   // Waits until every one of `names` is there, at most for `patience`. Refused: not_found, naming the config.
   Result<void> wait_for_configs(const std::vector<std::string>& names, Duration patience);
@@ -75,6 +78,7 @@ class LatticeState {
   std::shared_ptr<async::Fiber> fiber_;
   std::shared_ptr<const LinkTable> links_;
   std::shared_ptr<const ConfigTable> configs_;
+  std::vector<lattice::ComponentClaims> claims_;
   async::Signal changed_;
 };
 

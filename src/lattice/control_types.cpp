@@ -58,6 +58,22 @@ std::string to_json(const Reply& reply) {
   return json + "}";
 }
 
+StringMap describe(const ComponentClaims& claims) {
+  std::string tags;
+  for (const std::string& tag : claims.tags) tags += (tags.empty() ? "" : ",") + tag;
+  const std::string revision = std::to_string(claims.revision);
+  return {{"call_alias", claims.call_alias},
+          {"iss", claims.issuer},
+          {"issuer", claims.issuer},
+          {"name", claims.name},
+          {"rev", revision},
+          {"revision", revision},
+          {"sub", claims.subject},
+          {"subject", claims.subject},
+          {"tags", tags},
+          {"version", claims.version}};
+}
+
 template <class T>
 Result<T> parse_json(std::string_view json) {
   return read_json<T>(json, kRequest);

@@ -139,6 +139,22 @@ struct UpdateComponent {
   std::string new_component_ref{};
 };
 
+// What a signed component's token says of it.
+struct ComponentClaims {
+  std::string issuer{};
+  std::string subject{};  // the component's public key
+  std::string name{};
+  std::string call_alias{};
+  int64_t revision = 0;
+  std::string version{};
+  std::vector<std::string> tags{};
+  std::string not_before_human{};  // seconds since 1970, or "never"
+  std::string expires_human{};
+  bool operator==(const ComponentClaims&) const = default;
+};
+// As claims.get tells them: under their names, and those from before v1.
+StringMap describe(const ComponentClaims& claims);
+
 // ---- providers
 
 struct ProviderAuction {

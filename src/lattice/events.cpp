@@ -33,12 +33,27 @@ Event event(std::string_view name, const object& data) {
       .name = std::string(name), .data = boost::json::serialize(data), .source = {}, .id = {}, .time = {}};
 }
 
+object claims_data(const ComponentClaims& claims) {
+  boost::json::array tags;
+  for (const std::string& tag : claims.tags) tags.emplace_back(text(tag));
+  return {{"call_alias", text(claims.call_alias)},
+          {"issuer", text(claims.issuer)},
+          {"tags", std::move(tags)},
+          {"name", text(claims.name)},
+          {"version", text(claims.version)},
+          {"revision", claims.revision},
+          {"not_before_human", text(claims.not_before_human)},
+          {"expires_human", text(claims.expires_human)}};
+}
+
 object scale_data(const ComponentScale& scale) {
-  return {{"annotations", map_of(scale.annotations)},
-          {"host_id", text(scale.host_id)},
-          {"image_ref", text(scale.image_ref)},
-          {"max_instances", scale.max_instances},
-          {"component_id", text(scale.component_id)}};
+  object data{{"annotations", map_of(scale.annotations)},
+              {"host_id", text(scale.host_id)},
+              {"image_ref", text(scale.image_ref)},
+              {"max_instances", scale.max_instances},
+              {"component_id", text(scale.component_id)}};
+  if (scale.claims) data.emplace("public_key", text(scale.claims->subject));
+  return data;
 }
 
 // What v1 still tells for who is older than it.
@@ -139,7 +154,9 @@ Event host_stopped(const StringMap& labels) {
 }
 
 Event component_scaled(const ComponentScale& scale) {
-  return event("component_scaled", scale_data(scale));
+  object data = scale_data(scale);
+  if (scale.claims) data.emplace("claims", claims_data(*scale.claims));
+  return event("component_scaled", data);
 }
 
 Event component_scale_failed(const ComponentScale& scale, std::string_view error) {

@@ -49,6 +49,7 @@ struct ComponentScale {
   std::string image_ref{};
   uint32_t max_instances = 0;
   std::string component_id{};
+  std::optional<ComponentClaims> claims{};  // of a signed component
 };
 Event component_scaled(const ComponentScale& scale);
 Event component_scale_failed(const ComponentScale& scale, std::string_view error);

@@ -1,5 +1,7 @@
 #include "lattice/state_buckets.h"
 
+#include <charconv>
+
 #include "lattice/json_fields.h"
 #include "lattice/link_fields.h"
 
@@ -90,6 +92,10 @@ std::string component_key(std::string_view id) {
   return fmt::format("COMPONENT_{}", id);
 }
 
+std::string claims_key(std::string_view subject) {
+  return fmt::format("CLAIMS_{}", subject);
+}
+
 std::string observed_hosts_key(std::string_view lattice) {
   return fmt::format("host_{}", lattice);
 }
@@ -139,6 +145,41 @@ Result<ComponentRecord> parse_component_record(std::string_view json) {
 
 std::string to_json(const ComponentRecord& record) {
   return write_json(record);
+}
+
+// v1 writes the revision as text.
+Result<ComponentClaims> parse_claims(std::string_view json) {
+  constexpr std::string_view kWhat = "the component's claims";
+  WATTLE_TRY(const boost::json::object object, parse_object(json, kWhat));
+  ComponentClaims claims;
+  std::string revision;
+  FieldReader fields(object, "");
+  fields.optional("call_alias", claims.call_alias);
+  fields.required("issuer", claims.issuer);
+  fields.optional("name", claims.name);
+  fields.optional("revision", revision);
+  fields.required("subject", claims.subject);
+  fields.optional("tags", claims.tags);
+  fields.optional("version", claims.version);
+  if (auto read = fields.done(); !read)
+    return failure(ErrorCode::malformed, "{}: {}", kWhat, read.error().message());
+  const auto [end, problem] =
+      std::from_chars(revision.data(), revision.data() + revision.size(), claims.revision);
+  if (!revision.empty() && (problem != std::errc() || end != revision.data() + revision.size()))
+    return failure(ErrorCode::malformed, "{}: \"revision\" must be a number", kWhat);
+  return claims;
+}
+
+std::string to_json(const ComponentClaims& claims) {
+  FieldWriter fields;
+  fields.optional("call_alias", claims.call_alias);
+  fields.required("issuer", claims.issuer);
+  fields.optional("name", claims.name);
+  fields.optional("revision", std::to_string(claims.revision));
+  fields.required("subject", claims.subject);
+  fields.optional("tags", claims.tags);
+  fields.optional("version", claims.version);
+  return boost::json::serialize(fields.take());
 }
 
 Result<ObservedHosts> parse_observed_hosts(std::string_view json) {

@@ -2,6 +2,7 @@
 // own truth is lattice::Store; these buckets mirror it.
 //
 //   LATTICEDATA_{lattice}   COMPONENT_{id}   a component's or provider's image and the links from it
+//                           CLAIMS_{key}     what a signed component says of itself
 //   CONFIGDATA_{lattice}    {name}           a config: a map of texts
 //   wadm_state              host_{lattice}, component_{lattice}, provider_{lattice}
 #pragma once
@@ -24,6 +25,7 @@ inline constexpr std::string_view kObservedStateBucket = "wadm_state";
 
 // Keys in them.
 std::string component_key(std::string_view id);
+std::string claims_key(std::string_view subject);
 std::string observed_hosts_key(std::string_view lattice);
 std::string observed_components_key(std::string_view lattice);
 std::string observed_providers_key(std::string_view lattice);
@@ -84,6 +86,9 @@ struct ObservedState {
 
 Result<ComponentRecord> parse_component_record(std::string_view json);
 std::string to_json(const ComponentRecord& record);
+// The value of CLAIMS_{key}: without times.
+Result<ComponentClaims> parse_claims(std::string_view json);
+std::string to_json(const ComponentClaims& claims);
 Result<ObservedHosts> parse_observed_hosts(std::string_view json);
 std::string to_json(const ObservedHosts& hosts);
 Result<ObservedComponents> parse_observed_components(std::string_view json);
