@@ -2,30 +2,10 @@
 
 #include <algorithm>
 
+#include "async/fiber_group.h"
 #include "lattice/names.h"
 
 namespace wattle::lattice {
-namespace {
-
-// The end of a fiber that waits for signals of the bus, which must not go before.
-class End {
- public:
-  void reached() {
-    over_ = true;
-    changed_.notify();
-  }
-  void wait() {
-    const async::MaskScope mask;
-    while (!over_) (void)changed_.wait();
-  }
-
- private:
-  bool over_ = false;
-  async::Signal changed_;
-};
-
-}  // namespace
-
 struct Directory::State : std::enable_shared_from_this<Directory::State> {
   State(Bus& on, DirectoryOptions wanted)
       : bus(on), options(std::move(wanted)), book(options.book), current(book.snapshot()) {}
@@ -41,12 +21,11 @@ struct Directory::State : std::enable_shared_from_this<Directory::State> {
   std::shared_ptr<const DirectorySnapshot> current;
   std::function<void(const LeaseChange&)> listener;
   async::Signal changed;
-  async::Signal stopping;
   std::unique_ptr<BusSubscription> subscription;
-  End end;
   bool stopped = false;
   bool warned = false;
   bool connected = true;
+  async::FiberGroup fibers{bus.worker()};
 };
 
 void Directory::State::hear(const Message& message) {
@@ -79,7 +58,7 @@ void Directory::State::watch() {
     if (stopped) return;
     if (book.news()) take_snapshot();
     if (stopped) return;
-    async::Signal* signals[] = {&stopping, &bus.changed()};
+    async::Signal* signals[] = {&bus.changed()};
     const TimePoint until = Clock::now() + std::min(tick, book.next_death_in());
     if (!async::Signal::wait_any(signals, until)) return;
   }
@@ -96,18 +75,14 @@ Result<std::unique_ptr<Directory>> Directory::start(Bus& bus, std::string_view l
                                                   if (alive != nullptr && !alive->stopped)
                                                     alive->hear(message);
                                                 }));
-  bus.worker().spawn([state] {
-    state->watch();
-    state->end.reached();
-  });
+  state->fibers.spawn([watching = state.get()] { watching->watch(); });
   return std::unique_ptr<Directory>(new Directory(std::move(state)));
 }
 
 Directory::~Directory() {
   state_->stopped = true;
   state_->subscription.reset();
-  state_->stopping.notify();
-  state_->end.wait();
+  state_->fibers.stop();
 }
 
 std::shared_ptr<const DirectorySnapshot> Directory::snapshot() const {
@@ -140,8 +115,7 @@ struct LeasePublisher::State {
   const uint64_t incarnation;
   uint64_t sequence = 0;
   bool stopped = false;
-  async::Signal stopping;
-  End end;
+  async::FiberGroup fibers{bus.worker()};
 };
 
 // Nothing is kept for later while cut off: a lease says what is now.
@@ -166,7 +140,7 @@ void LeasePublisher::State::beat() {
   TimePoint next = Clock::now() + interval;
   bool connected = bus.connected();
   while (!stopped) {
-    async::Signal* signals[] = {&stopping, &bus.changed()};
+    async::Signal* signals[] = {&bus.changed()};
     if (!async::Signal::wait_any(signals, next) || stopped) return;
     const bool back = bus.connected() && !connected;
     connected = bus.connected();
@@ -184,17 +158,13 @@ std::unique_ptr<LeasePublisher> LeasePublisher::start(Bus& bus, std::string_view
   auto state = std::make_shared<State>(bus, std::string(lattice), std::move(describe), interval,
                                        static_cast<uint64_t>(since_1970_ms));
   state->send(false);
-  bus.worker().spawn([state] {
-    state->beat();
-    state->end.reached();
-  });
+  state->fibers.spawn([beating = state.get()] { beating->beat(); });
   return std::unique_ptr<LeasePublisher>(new LeasePublisher(std::move(state)));
 }
 
 LeasePublisher::~LeasePublisher() {
   state_->stopped = true;
-  state_->stopping.notify();
-  state_->end.wait();
+  state_->fibers.stop();
 }
 
 void LeasePublisher::announce() {
@@ -204,7 +174,6 @@ void LeasePublisher::announce() {
 void LeasePublisher::stop() {
   if (std::exchange(state_->stopped, true)) return;
   state_->send(true);
-  state_->stopping.notify();
 }
 
 }  // namespace wattle::lattice
