@@ -178,9 +178,9 @@ TEST(Directory, AProcessThatWasStoppedDeclaresNobodyDead) {
       return said == "jjj";
     })) << said;
     ::kill(child, SIGSTOP);
-    (void)async::sleep_for(2500ms);
+    (void)async::sleep_for(2s);
     ::kill(child, SIGCONT);
-    (void)async::sleep_for(500ms);
+    (void)async::sleep_for(300ms);
     // One that dies from here on is known in time, and the two others have lived on.
     const TimePoint killed = Clock::now();
     one.reset();
@@ -227,7 +227,7 @@ TEST(Directory, NobodyDiesOnABusyMachine) {
     auto directory = Directory::start(*bus, "default").value();
     const Tally tally(*directory);
     EXPECT_TRUE(eventually([&] { return directory->snapshot()->hosts().size() == 3; }));
-    (void)async::sleep_for(3s);
+    (void)async::sleep_for(2s);
     EXPECT_EQ(tally.of(LeaseChange::Kind::died), 0);
     EXPECT_EQ(tally.of(LeaseChange::Kind::joined), 3);
     EXPECT_EQ(ready, 3);

@@ -39,6 +39,7 @@ StoreCopies::StoreCopies(Bus& bus, std::string subject, bool durable, const Leas
       durable_(durable),
       tick_(std::max<Duration>(std::chrono::milliseconds(1),
                                std::min(options.gap_max, options.dead_after) / 2)),
+      report_interval_(std::max<Duration>(std::chrono::milliseconds(10), options.dead_after / 4)),
       behind_(std::move(behind)),
       book_(options) {}
 
@@ -114,7 +115,7 @@ void StoreCopies::watch() {
     }
     if (Clock::now() >= next_report) {
       tell(false);
-      next_report = Clock::now() + kLeaseInterval;
+      next_report = Clock::now() + report_interval_;
     }
     forget(book_.step(Clock::now()));
     if (!settled && book_.settled()) {

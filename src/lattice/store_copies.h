@@ -1,5 +1,6 @@
 // The other copies of a lattice::Store: who lives, and up to where each has synced. Every copy says so itself
-// every 300 ms, and at once when it has synced more. Internal to src/lattice.
+// four times in the time of silence that makes it dead, and at once when it has synced more. Internal to
+// src/lattice.
 #pragma once
 
 #include <map>
@@ -61,6 +62,7 @@ class StoreCopies {
   const std::string id_;
   const bool durable_;
   const Duration tick_;
+  const Duration report_interval_;
   const std::function<void()> behind_;
   LeaseBook book_;
   std::map<std::string, Copy> copies_;

@@ -30,8 +30,8 @@ Content content_of(Store& store) {
 StoreOptions options_for(const TestFolder& folder, std::string_view file) {
   StoreOptions options;
   options.path = fmt::format("{}/{}", folder.path(), file);
-  options.copies.dead_after = 400ms;
-  options.copies.grace_after_cut = 400ms;
+  options.copies.dead_after = 200ms;
+  options.copies.grace_after_cut = 200ms;
   return options;
 }
 
@@ -138,7 +138,7 @@ TEST_P(StoreTest, CopiesAgree) {
     for (Store* store : {one.get(), two.get(), memory_only.get()})
       EXPECT_TRUE(eventually([&] { return content_of(*store) == wanted; }))
           << store->snapshot()->values().size();
-    EXPECT_EQ(one->other_copies(), 1U);
+    EXPECT_TRUE(eventually([&] { return one->other_copies() == 1; }));
     two.reset();
     EXPECT_TRUE(eventually([&] { return one->other_copies() == 0; }));
     EXPECT_TRUE(one->put("alone", "1"));
@@ -251,7 +251,7 @@ TEST_P(StoreTest, ACopyThatDoesNotSyncIsWaitedFor) {
     };
     bool over = false;
     bus.worker().spawn([&] {
-      while (!over && async::sleep_for(50ms)) report(1, 1'000'000);
+      while (!over && async::sleep_for(20ms)) report(1, 1'000'000);
     });
     ASSERT_TRUE(eventually([&] { return store->other_copies() == 1; }));
     const auto alone = store->put("a", "2");
