@@ -1,7 +1,7 @@
 #include "providers/keyvalue_nats/keyvalue_nats.h"
 
-#include "providers/nats_names.h"
 #include "providers/keyvalue_nats/store.h"
+#include "providers/nats_names.h"
 #include "telemetry/log.h"
 
 namespace wattle::providers {
