@@ -34,8 +34,9 @@ void IncomingHandler::handle(http::Exchange& exchange) {
   auto ran = run(exchange, slot);
   std::optional<Error> error;
   if (!ran) error = std::move(ran).error();
+  const bool client_left = exchange.disconnected();  // by itself; conclude() may end the connection, too
   auto concluded = slot->conclude(std::move(error));
-  if (!concluded && options_.on_failure && !exchange.disconnected())
+  if (!concluded && options_.on_failure && !client_left)
     options_.on_failure(exchange.request(), concluded.error());
 }
 
