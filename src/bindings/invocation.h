@@ -63,6 +63,8 @@ class Invocation {
   CapabilityResolver& resolver() const { return resolver_; }
   // Of the links that calls of `interface` (without version) go through: "default" until it is set.
   const std::string& link_name(std::string_view interface) const;
+  // Every call begins with the default ones.
+  void forget_link_names() { link_names_.clear(); }
   // Refused (invalid_argument): more interfaces than kMaxLinkNames.
   Result<void> set_link_name(std::string_view interface, std::string name);
 

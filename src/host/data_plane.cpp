@@ -4,10 +4,10 @@
 
 #include <mutex>
 
+#include "bindings/add_to.h"
 #include "host/data_worker.h"
 #include "host/run_on.h"
 #include "wasi/add_to.h"
-#include "wasi/declare.h"
 
 namespace wattle::host {
 namespace {
@@ -22,7 +22,8 @@ class Plane final : public DataPlane {
 
   Result<void> start() {
     wasi::add_to(linker_);
-    WATTLE_CHECK(wasi::declare_types(linker_));
+    bindings::add_to(linker_);
+    WATTLE_CHECK(bindings::declare_types(linker_));
     linker_.link_other_interfaces([](runtime::ImportCall& call) -> Result<void> {
       auto& caller = call.host().state<Caller>();
       return caller.worker.call(caller, call);

@@ -138,13 +138,14 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
     return running->second.provider->update_config(config);
   }
   RunningProvider running{spec, std::make_unique<ProviderCalls>(*this, spec.id), nullptr, {}};
-  WATTLE_TRY(running.provider, factory.make({.worker = loop_,
-                                             .blocking = shared_.blocking,
-                                             .log = *shared_.options.log,
-                                             .components = *running.calls,
-                                             .provider_id = spec.id,
-                                             .config = config,
-                                             .secrets = {}}));
+  WATTLE_TRY(std::unique_ptr<capability::Provider> made, factory.make({.worker = loop_,
+                                                                       .blocking = shared_.blocking,
+                                                                       .log = *shared_.options.log,
+                                                                       .components = *running.calls,
+                                                                       .provider_id = spec.id,
+                                                                       .config = config,
+                                                                       .secrets = {}}));
+  running.provider = std::move(made);
   auto& placed = providers_.insert_or_assign(spec.id, std::move(running)).first->second;
   std::vector<Error> refused;
   give_links(placed, refused);
@@ -241,6 +242,11 @@ void DataWorker::drain() {
 // ---- What happens here
 // ---------------------------------------------------------------------------------------
 
+std::shared_ptr<capability::Provider> DataWorker::find_provider(std::string_view id) const {
+  const auto found = providers_.find(id);
+  return found == providers_.end() ? nullptr : found->second.provider;
+}
+
 Result<std::shared_ptr<Revision>> DataWorker::find_revision(std::string_view target) const {
   const auto found = components_.find(target);
   if (found == components_.end()) return failure(runs_nowhere(target));
@@ -249,6 +255,8 @@ Result<std::shared_ptr<Revision>> DataWorker::find_revision(std::string_view tar
 
 Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
   const runtime::LinkedImport& import = call.import();
+  const std::string_view interface(import.interface.data(),
+                                   std::min(import.interface.find('@'), import.interface.size()));
   WATTLE_TRY(const auto* entry, lattice::authorize(*surroundings_.links, caller.component_id, "default",
                                                    import.interface, lattice::wire_function(import.name)));
   std::optional<async::DeadlineScope> deadline;

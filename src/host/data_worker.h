@@ -67,6 +67,10 @@ class DataWorker {
 
   // ---- What happens here
 
+  const Surroundings& surroundings() const { return surroundings_; }
+  const telemetry::Log& log() const { return *shared_.options.log; }
+  // Null: it does not run on this worker.
+  std::shared_ptr<capability::Provider> find_provider(std::string_view id) const;
   // A call of a component's import, along its link.
   Result<void> call(const Caller& caller, runtime::ImportCall& call);
   // A request that a provider of this worker hands to a component.
@@ -77,7 +81,7 @@ class DataWorker {
   struct RunningProvider {
     BuiltinProviderSpec spec;
     std::unique_ptr<ProviderCalls> calls;
-    std::unique_ptr<capability::Provider> provider;
+    std::shared_ptr<capability::Provider> provider;  // calls under way hold it too
     std::vector<capability::ProviderLink> links;
   };
 

@@ -21,15 +21,17 @@ uint32_t share(uint32_t total, uint32_t workers) {
 }
 
 runtime::PoolOptions pool_options(const Revision::Parts& parts, uint32_t max_instances, uint32_t max_queue,
-                                  wasi::Context& context, Caller& caller) {
+                                  wasi::Context& context, Caller& caller, ComponentResolver& resolver) {
   runtime::PoolOptions options;
   options.max_instances = max_instances;
   options.max_queue = max_queue;
   options.pristine = parts.spec.pristine;
   options.instantiate_limits.cpu_time = parts.spec.limits.cpu_time;
-  options.prepare_host = [&context, &caller](runtime::Host& host) {
+  options.before_call = [](runtime::Host& host) { bindings::invocation_of(host).forget_link_names(); };
+  options.prepare_host = [&context, &caller, &resolver](runtime::Host& host) {
     host.attach(context);
     host.attach(caller);
+    host.own<bindings::Invocation>(resolver);
   };
   options.spare_stores = &parts.spare_stores;
   options.replaced_ahead = kReplacedAhead;
@@ -46,9 +48,10 @@ Revision::Revision(DataWorker& worker, const Parts& parts)
       max_instances_(share(parts.spec.max_instances, parts.workers)),
       max_queue_(parts.spec.max_queue == 0 ? 0 : share(parts.spec.max_queue, parts.workers)),
       caller_{id_, worker},
+      resolver_(id_, parts.spec.config, worker),
       context_(parts.blocking),
       pool_(async::Fiber::current().worker(), linked_,
-            pool_options(parts, max_instances_, max_queue_, context_, caller_)) {
+            pool_options(parts, max_instances_, max_queue_, context_, caller_, resolver_)) {
   context_.client = &parts.http_client;
   context_.stdio = wasi::inherit_stdio(parts.blocking);
   context_.stdio.input = wasi::empty_source();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/component_resolver.h"
 #include "host/data_plane.h"
 #include "runtime/import_call.h"
 #include "runtime/runtime.h"
@@ -96,6 +97,7 @@ class Revision {
   const ComponentLimits limits_;
   const uint32_t max_instances_, max_queue_;  // of this worker
   Caller caller_;
+  ComponentResolver resolver_;
   wasi::Context context_;
   runtime::InstancePool pool_;
   std::unique_ptr<wasi::IncomingHandler> http_;

@@ -101,6 +101,15 @@ class Host {
       }
     states_.emplace_back(&kTag<T>, &state);
   }
+  // Attaches a state that lives as long as this host.
+  template <class T, class... Args>
+  T& own(Args&&... args) {
+    auto state = std::make_shared<T>(std::forward<Args>(args)...);
+    T& attached = *state;
+    owned_.push_back(std::move(state));
+    attach(attached);
+    return attached;
+  }
   // Precondition: attached.
   template <class T>
   T& state() const {
@@ -114,6 +123,7 @@ class Host {
   template <class T>
   static constexpr char kTag = 0;
   std::vector<std::pair<const char*, void*>> states_;
+  std::vector<std::shared_ptr<void>> owned_;
 };
 
 }  // namespace wattle::runtime

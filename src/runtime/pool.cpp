@@ -139,6 +139,7 @@ Result<std::unique_ptr<Instance>> InstancePool::Impl::create() {
 
 Result<InstancePool::Lease> InstancePool::acquire() {
   WATTLE_TRY(auto instance, impl_->take());
+  if (impl_->options.before_call) impl_->options.before_call(instance->host());
   impl_->lent.push_back({instance.get(), async::Fiber::current().shared_from_this()});
   return Lease(*this, std::move(instance));
 }

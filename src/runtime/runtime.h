@@ -260,6 +260,8 @@ struct PoolOptions {
   engine::CallLimits instantiate_limits{};
   // Attaches to each new instance's host what the host functions need: start functions may call them.
   std::function<void(Host&)> prepare_host;
+  // Called with the host of an instance that is about to be lent, before every call.
+  std::function<void(Host&)> before_call;
   // Where stores come from, and where those of dropped instances go; must outlive the pool. Null: each new
   // instance makes its own, which blocks the worker for about 2 ms.
   engine::StorePool* spare_stores = nullptr;

@@ -1,0 +1,93 @@
+#include "host/component_resolver.h"
+
+#include "capability/blobstore.h"
+#include "capability/key_value.h"
+#include "capability/messaging.h"
+#include "capability/postgres.h"
+#include "capability/secrets.h"
+#include "host/data_worker.h"
+#include "telemetry/log.h"
+
+namespace wattle::host {
+namespace {
+
+telemetry::LogLevel level_of(bindings::LogLevel level) {
+  switch (level) {
+    case bindings::LogLevel::trace:
+      return telemetry::LogLevel::trace;
+    case bindings::LogLevel::debug:
+      return telemetry::LogLevel::debug;
+    case bindings::LogLevel::info:
+      return telemetry::LogLevel::info;
+    case bindings::LogLevel::warn:
+      return telemetry::LogLevel::warn;
+    case bindings::LogLevel::error:
+    case bindings::LogLevel::critical:
+      return telemetry::LogLevel::error;
+  }
+  return telemetry::LogLevel::error;
+}
+
+}  // namespace
+
+template <class Capability>
+Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view interface,
+                                                             std::string_view link_name,
+                                                             Capability* (capability::Provider::*get)()) {
+  const auto links = worker_.surroundings().links;
+  const auto* entry = links->find(id_, link_name, interface);
+  if (entry == nullptr) return failure(bindings::missing_link(id_, link_name, interface));
+  const lattice::Link& link = entry->link;
+  auto provider = worker_.find_provider(link.target);
+  if (provider == nullptr)
+    return failure(
+        Error(ErrorCode::unavailable,
+              fmt::format("\"{}\", which the link \"{}\" of \"{}\" leads to for {}, runs on no host that can "
+                          "be reached",
+                          link.target, link.name, id_, interface))
+            .with_remedy(fmt::format("start it: wattle start provider IMAGE --id {}", link.target)));
+  Capability* capability = (provider.get()->*get)();
+  if (capability == nullptr)
+    return failure(Error(ErrorCode::unlinkable,
+                         fmt::format("the link \"{}\" of \"{}\" leads to \"{}\" for {}, which that provider "
+                                     "does not have",
+                                     link.name, id_, link.target, interface))
+                       .with_remedy("link it to a provider of that capability: wattle link put"));
+  return bindings::Target<Capability>{std::shared_ptr<Capability>(std::move(provider), capability),
+                                      link.source_id, link.name};
+}
+
+Result<bindings::Target<capability::KeyValue>> ComponentResolver::key_value(std::string_view interface,
+                                                                            std::string_view link_name) {
+  return find(interface, link_name, &capability::Provider::key_value);
+}
+Result<bindings::Target<capability::Blobstore>> ComponentResolver::blobstore(std::string_view interface,
+                                                                             std::string_view link_name) {
+  return find(interface, link_name, &capability::Provider::blobstore);
+}
+Result<bindings::Target<capability::Messaging>> ComponentResolver::messaging(std::string_view interface,
+                                                                             std::string_view link_name) {
+  return find(interface, link_name, &capability::Provider::messaging);
+}
+Result<bindings::Target<capability::Postgres>> ComponentResolver::postgres(std::string_view interface,
+                                                                           std::string_view link_name) {
+  return find(interface, link_name, &capability::Provider::postgres);
+}
+Result<bindings::Target<capability::Secrets>> ComponentResolver::secrets() {
+  return find("wasmcloud:secrets/store", "default", &capability::Provider::secrets);
+}
+
+std::shared_ptr<const bindings::Config> ComponentResolver::config() {
+  const auto& configs = worker_.surroundings().configs;
+  if (merged_from_ != configs) {
+    merged_ = std::make_shared<const bindings::Config>(lattice::merge_configs(*configs, config_names_));
+    merged_from_ = configs;
+  }
+  return merged_;
+}
+
+void ComponentResolver::log(bindings::LogLevel level, std::string_view context, std::string_view message) {
+  worker_.log().write(level_of(level), message, {{"component", id_}, {"context", context}});
+}
+
+}  // namespace wattle::host
