@@ -110,7 +110,7 @@ class H1Driver final : public ServerDriver, private Exchange {
   uint16_t status_ = 0;
   BodySender sender_;
   uint64_t sent_bytes_ = 0;
-  uint64_t sent_tick_ = 0;
+  uint64_t sent_tick_ = core_.tick;  // a sweep may come before the first byte has left
 };
 
 void H1Driver::enter(Phase phase) {

@@ -96,7 +96,7 @@ class H2Driver final : public ServerDriver, private H2Session::Owner {
   bool given_up_ = false;
   uint64_t idle_tick_;
   uint64_t sent_bytes_ = 0;
-  uint64_t sent_tick_ = 0;
+  uint64_t sent_tick_ = core_.tick;  // a sweep may come before the first byte has left
 };
 
 void H2Driver::run() {

@@ -374,6 +374,38 @@ TEST(Server, GivesUpOnAClientThatReadsNothing) {
   EXPECT_TRUE(ended.get_future().get());
 }
 
+// The sweep may look at a new connection when its first response is begun and not a byte of it has left yet.
+TEST(Server, ASweepBeforeTheFirstByteCutsNothing) {
+  ServerOptions options;
+  options.write_timeout = 100ms;
+  std::atomic<int> blocking = 0;
+  TestServer server(
+      [&](Exchange& exchange) {
+        if (exchange.request().path_with_query == "/block") {
+          ++blocking;
+          std::this_thread::sleep_for(150ms);  // the worker's thread: a sweep is due
+          (void)exchange.respond(text_response());
+          return;
+        }
+        auto body = exchange.respond_streaming(text_response());
+        ASSERT_TRUE(body);
+        (void)async::sleep_for(1ms);
+        (void)(*body)->pipe.try_write(as_bytes("hello"));
+        (*body)->pipe.close();
+      },
+      options);
+  constexpr int kRounds = 6;
+  for (int round = 1; round <= kRounds; ++round) {
+    RawClient client(server.port());
+    EXPECT_TRUE(eventually([&] { return server.connections() >= 1; }));
+    RawClient blocker(server.port(), "GET /block HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(eventually([&] { return blocking == round; }));
+    client.send(kGet);
+    EXPECT_TRUE(contains(client.read_until("0\r\n\r\n"), "hello")) << round;
+    blocker.read_response();
+  }
+}
+
 TEST(Server, AtItsLimitOfConnectionsTheLongestIdleGoes) {
   ServerOptions options;
   options.max_connections = 2;
