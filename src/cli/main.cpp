@@ -40,6 +40,7 @@ int run_main(int argc, char** argv) {
       "\"wattle VERB --help\" shows a verb's options.");
   add_run(app, session);
   add_serve(app, session);
+  add_host(app, session);
   add_call(app, session);
   add_inspect(app, session);
   add_validate(app, session);

@@ -25,6 +25,7 @@ Result<void> start_engine(const Session& session);
 // Each adds one verb to `app`; when it is parsed it sets session.verb.
 void add_run(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);
+void add_host(CLI::App& app, Session& session);
 void add_call(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_validate(CLI::App& app, Session& session);
