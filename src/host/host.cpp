@@ -63,18 +63,12 @@ class Host {
                                              .processes = processes_ ? &*processes_ : nullptr,
                                              .on_stop = [this](Duration time) { ask_to_stop(time); }},
                                             options));
-    follower_ = worker_.spawn([this] { follow_directory(); });
     return {};
   }
 
   void stop() {
     ready_ = false;
     async::Fiber::current().set_deadline(Clock::now() + drain_time_);
-    if (follower_) {
-      follower_->cancel();
-      const async::MaskScope mask;
-      while (!follower_->finished()) async::Fiber::current().yield();
-    }
     if (control_) {
       control_->stop();
     } else if (data_) {
@@ -119,13 +113,6 @@ class Host {
                                .allow_file_load = setup_.allow_file_load});
   }
 
-  // The data side picks hosts by what was heard of them last.
-  void follow_directory() {
-    lattice::Directory& directory = control_->directory();
-    do data_->set_directory(directory.snapshot());
-    while (directory.changed().wait());
-  }
-
   Result<void> listen_for_health() {
     if (setup_.admin_address.empty()) return {};
     health_ =
@@ -155,7 +142,6 @@ class Host {
   std::optional<Images> images_;
   std::optional<ProviderProcesses> processes_;
   std::unique_ptr<HostControl> control_;
-  std::shared_ptr<async::Fiber> follower_;
   bool ready_ = false;
   bool stop_asked_ = false;
   Duration drain_time_ = std::chrono::seconds(10);
