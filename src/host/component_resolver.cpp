@@ -1,5 +1,9 @@
 #include "host/component_resolver.h"
 
+#include "bindings/remote_blobstore.h"
+#include "bindings/remote_key_value.h"
+#include "bindings/remote_messaging.h"
+#include "bindings/remote_postgres.h"
 #include "capability/blobstore.h"
 #include "capability/key_value.h"
 #include "capability/messaging.h"
@@ -30,7 +34,7 @@ telemetry::LogLevel level_of(bindings::LogLevel level) {
 
 }  // namespace
 
-template <class Capability>
+template <class Capability, class Remote>
 Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view interface,
                                                              std::string_view link_name,
                                                              Capability* (capability::Provider::*get)()) {
@@ -39,13 +43,11 @@ Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view in
   if (entry == nullptr) return failure(bindings::missing_link(id_, link_name, interface));
   const lattice::Link& link = entry->link;
   auto provider = worker_.find_provider(link.target);
-  if (provider == nullptr)
-    return failure(
-        Error(ErrorCode::unavailable,
-              fmt::format("\"{}\", which the link \"{}\" of \"{}\" leads to for {}, runs on no host that can "
-                          "be reached",
-                          link.target, link.name, id_, interface))
-            .with_remedy(fmt::format("start it: wattle start provider IMAGE --id {}", link.target)));
+  if (provider == nullptr) {
+    WATTLE_TRY(auto target, worker_.remote_target(*entry));
+    return bindings::Target<Capability>{std::make_shared<Remote>(std::move(target)), link.source_id,
+                                        link.name};
+  }
   Capability* capability = (provider.get()->*get)();
   if (capability == nullptr)
     return failure(Error(ErrorCode::unlinkable,
@@ -59,22 +61,33 @@ Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view in
 
 Result<bindings::Target<capability::KeyValue>> ComponentResolver::key_value(std::string_view interface,
                                                                             std::string_view link_name) {
-  return find(interface, link_name, &capability::Provider::key_value);
+  return find<capability::KeyValue, bindings::RemoteKeyValue>(interface, link_name,
+                                                              &capability::Provider::key_value);
 }
 Result<bindings::Target<capability::Blobstore>> ComponentResolver::blobstore(std::string_view interface,
                                                                              std::string_view link_name) {
-  return find(interface, link_name, &capability::Provider::blobstore);
+  return find<capability::Blobstore, bindings::RemoteBlobstore>(interface, link_name,
+                                                                &capability::Provider::blobstore);
 }
 Result<bindings::Target<capability::Messaging>> ComponentResolver::messaging(std::string_view interface,
                                                                              std::string_view link_name) {
-  return find(interface, link_name, &capability::Provider::messaging);
+  return find<capability::Messaging, bindings::RemoteMessaging>(interface, link_name,
+                                                                &capability::Provider::messaging);
 }
 Result<bindings::Target<capability::Postgres>> ComponentResolver::postgres(std::string_view interface,
                                                                            std::string_view link_name) {
-  return find(interface, link_name, &capability::Provider::postgres);
+  return find<capability::Postgres, bindings::RemotePostgres>(interface, link_name,
+                                                              &capability::Provider::postgres);
 }
+// Secrets never cross the bus as wRPC: hosts fetch them from their backends themselves.
 Result<bindings::Target<capability::Secrets>> ComponentResolver::secrets() {
-  return find("wasmcloud:secrets/store", "default", &capability::Provider::secrets);
+  constexpr std::string_view kInterface = "wasmcloud:secrets/store";
+  const auto* entry = worker_.surroundings().links->find(id_, "default", kInterface);
+  auto provider = entry == nullptr ? nullptr : worker_.find_provider(entry->link.target);
+  capability::Secrets* secrets = provider == nullptr ? nullptr : provider->secrets();
+  if (secrets == nullptr) return failure(bindings::missing_link(id_, "default", kInterface));
+  return bindings::Target<capability::Secrets>{
+      std::shared_ptr<capability::Secrets>(std::move(provider), secrets), id_, entry->link.name};
 }
 
 std::shared_ptr<const bindings::Config> ComponentResolver::config() {

@@ -31,8 +31,8 @@ class ComponentResolver final : public bindings::CapabilityResolver {
   void log(bindings::LogLevel level, std::string_view context, std::string_view message) override;
 
  private:
-  // `get` asks a provider of this worker for the capability.
-  template <class Capability>
+  // `get` asks a provider of this worker for the capability; Remote is the client of one elsewhere.
+  template <class Capability, class Remote>
   Result<bindings::Target<Capability>> find(std::string_view interface, std::string_view link_name,
                                             Capability* (capability::Provider::*get)());
 

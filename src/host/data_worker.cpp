@@ -2,9 +2,13 @@
 
 #include <algorithm>
 
+#include "bindings/key_value_wire.h"
+#include "bindings/messaging_wire.h"
+#include "bindings/provider_server.h"
 #include "lattice/authorize.h"
 #include "lattice/names.h"
 #include "telemetry/log.h"
+#include "wrpc/error.h"
 
 namespace wattle::host {
 namespace {
@@ -42,15 +46,16 @@ class DataWorker::ProviderCalls final : public capability::ComponentCalls {
     worker_.handle_http(provider_id_, target, exchange);
   }
   Result<tl::expected<void, std::string>> handle_message(std::string_view target,
-                                                         const capability::BrokerMessage&) override {
-    return failure(runs_nowhere(target));
+                                                         const capability::BrokerMessage& message) override {
+    return worker_.handle_message(provider_id_, target, message);
   }
-  Result<void> key_was_set(std::string_view target, std::string_view, std::string_view,
-                           std::string_view) override {
-    return failure(runs_nowhere(target));
+  Result<void> key_was_set(std::string_view target, std::string_view bucket, std::string_view key,
+                           std::string_view value) override {
+    return worker_.tell_watcher(provider_id_, target, {.bucket = bucket, .key = key, .value = value});
   }
-  Result<void> key_was_deleted(std::string_view target, std::string_view, std::string_view) override {
-    return failure(runs_nowhere(target));
+  Result<void> key_was_deleted(std::string_view target, std::string_view bucket,
+                               std::string_view key) override {
+    return worker_.tell_watcher(provider_id_, target, {.bucket = bucket, .key = key, .value = {}});
   }
 
  private:
@@ -87,10 +92,8 @@ void DataWorker::stop() {
 
 Result<void> DataWorker::connect() {
   WATTLE_TRY(bus_, shared_.options.connect(loop_));
-  WATTLE_TRY(remote_, RemoteCalls::start(
-                          *bus_, shared_.options.lattice, shared_.options.host_id,
-                          [this] { return surroundings_.links; },
-                          [this](std::string_view id) { return find_revision(id); }));
+  WATTLE_TRY(remote_, RemoteCalls::start(*bus_, shared_.options.lattice, shared_.options.host_id,
+                                         [this] { return surroundings_.links; }));
   return {};
 }
 
@@ -116,7 +119,11 @@ Result<void> DataWorker::put_revision(std::shared_ptr<Revision> revision) {
   const std::string id = revision->id();
   components_.insert_or_assign(id, std::move(revision));
   if (remote_ == nullptr) return {};
-  auto served = remote_->serve(id);
+  auto served = remote_->serve(id, [this, id](wrpc::IncomingCall& call) -> Result<wrpc::Reply> {
+    auto found = find_revision(id);
+    if (!found) return failure(wrpc::refused(std::move(found).error()));
+    return (*found)->answer(call);
+  });
   if (!served) components_.erase(id);
   return served;
 }
@@ -147,6 +154,13 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
                                                                        .secrets = {}}));
   running.provider = std::move(made);
   auto& placed = providers_.insert_or_assign(spec.id, std::move(running)).first->second;
+  if (remote_ != nullptr)
+    WATTLE_CHECK(
+        remote_->serve(spec.id, [this, id = spec.id](wrpc::IncomingCall& call) -> Result<wrpc::Reply> {
+          const auto provider = find_provider(id);
+          if (provider == nullptr) return failure(wrpc::refused(runs_nowhere(id)));
+          return bindings::answer_call(*provider, call);
+        }));
   std::vector<Error> refused;
   give_links(placed, refused);
   if (!refused.empty()) return failure(std::move(refused.front()));
@@ -156,6 +170,7 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
 void DataWorker::remove_provider(const std::string& id) {
   const auto found = providers_.find(id);
   if (found == providers_.end()) return;
+  if (remote_ != nullptr) remote_->stop_serving(id);
   RunningProvider running = std::move(found->second);
   providers_.erase(found);
   running.provider->drain();
@@ -269,6 +284,49 @@ Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
   if (!is_here || has_choice) return remote_->call(call, *entry, *hosts_);
   const auto held = revision->second;  // for the call, whatever is put meanwhile
   return held->run(call);
+}
+
+Result<std::shared_ptr<const bindings::RemoteTarget>> DataWorker::remote_target(
+    const lattice::LinkTable::Entry& link) {
+  if (remote_ == nullptr) return failure(runs_nowhere(link.link.target));
+  return remote_->target(link, [this] { return hosts_; });
+}
+
+Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::string& provider_id,
+                                                                   std::string_view target,
+                                                                   const capability::BrokerMessage& message) {
+  constexpr std::string_view kHandler = "wasmcloud:messaging/handler";
+  const auto links = surroundings_.links;
+  WATTLE_TRY(const auto* entry,
+             lattice::authorize(*links, provider_id, {}, kHandler, "handle-message", target));
+  if (const auto revision = components_.find(target); revision != components_.end()) {
+    const auto held = revision->second;
+    return held->handle_message(message);
+  }
+  WATTLE_TRY(const auto elsewhere, remote_target(*entry));
+  return elsewhere->call<tl::expected<void, std::string>>(
+      {provider_id, entry->link.name}, bindings::messaging_wire::kHandler, "handle-message",
+      bindings::messaging_wire::message_to_wire(message));
+}
+
+Result<void> DataWorker::tell_watcher(const std::string& provider_id, std::string_view target,
+                                      const KeyChange& change) {
+  constexpr std::string_view kWatcher = "wasi:keyvalue/watcher";
+  const auto links = surroundings_.links;
+  WATTLE_TRY(const auto* entry, lattice::authorize(*links, provider_id, {}, kWatcher, "on-set", target));
+  if (const auto revision = components_.find(target); revision != components_.end()) {
+    const auto held = revision->second;
+    return held->tell_watcher(change);
+  }
+  WATTLE_TRY(const auto elsewhere, remote_target(*entry));
+  const capability::Caller caller{provider_id, entry->link.name};
+  const std::string bucket(change.bucket), key(change.key);
+  if (!change.value)
+    return elsewhere->call_without_result(caller, bindings::key_value_wire::kWatcher, "on-delete", bucket,
+                                          key);
+  const bindings::ByteString value{std::string(*change.value)};
+  return elsewhere->call_without_result(caller, bindings::key_value_wire::kWatcher, "on-set", bucket, key,
+                                        value);
 }
 
 void DataWorker::handle_http(const std::string& provider_id, std::string_view target,

@@ -71,9 +71,15 @@ class DataWorker {
   const telemetry::Log& log() const { return *shared_.options.log; }
   // Null: it does not run on this worker.
   std::shared_ptr<capability::Provider> find_provider(std::string_view id) const;
+  // The way to a provider that runs elsewhere. Refused (unavailable): this host is alone.
+  Result<std::shared_ptr<const bindings::RemoteTarget>> remote_target(const lattice::LinkTable::Entry& link);
   // A call of a component's import, along its link.
   Result<void> call(const Caller& caller, runtime::ImportCall& call);
-  // A request that a provider of this worker hands to a component.
+  // What a provider of this worker hands to a component, by the component's id.
+  Result<tl::expected<void, std::string>> handle_message(const std::string& provider_id,
+                                                         std::string_view target,
+                                                         const capability::BrokerMessage& message);
+  Result<void> tell_watcher(const std::string& provider_id, std::string_view target, const KeyChange& change);
   void handle_http(const std::string& provider_id, std::string_view target, http::Exchange& exchange);
 
  private:

@@ -31,8 +31,9 @@ std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, s
   thread_local std::minstd_rand random{std::random_device{}()};
   std::vector<Candidate> candidates;
   for (const auto& place : hosts.places(target)) {
-    if (place.component == nullptr || place.host->draining || place.host->host_id == own_host) continue;
-    candidates.push_back({load_of(*place.component), static_cast<uint32_t>(random()), &place.host->host_id});
+    if (place.host->draining || place.host->host_id == own_host) continue;
+    const double load = place.component == nullptr ? 0 : load_of(*place.component);
+    candidates.push_back({load, static_cast<uint32_t>(random()), &place.host->host_id});
   }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& left, const Candidate& right) {
     return std::tie(left.load, left.chance) < std::tie(right.load, right.chance);
@@ -45,9 +46,9 @@ std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, s
 }
 
 Result<std::unique_ptr<RemoteCalls>> RemoteCalls::start(lattice::Bus& bus, std::string lattice,
-                                                        std::string host_id, Links links, FindRevision find) {
+                                                        std::string host_id, Links links) {
   std::unique_ptr<RemoteCalls> calls(
-      new RemoteCalls(std::move(lattice), std::move(host_id), std::move(links), std::move(find)));
+      new RemoteCalls(std::move(lattice), std::move(host_id), std::move(links)));
   WATTLE_TRY(calls->client_, wrpc::Client::start(bus));
   WATTLE_TRY(calls->server_, wrpc::Server::start(bus, {.host = calls->host_id_}));
   return calls;
@@ -107,38 +108,49 @@ Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTab
   return call.set_result(*result);
 }
 
+std::shared_ptr<const bindings::RemoteTarget> RemoteCalls::target(const lattice::LinkTable::Entry& link,
+                                                                  Hosts hosts) {
+  const std::string id = link.link.target;
+  auto prefixes = [this, id, hosts = std::move(hosts)] {
+    std::vector<std::string> all;
+    for (const std::string& host : hosts_to_ask(*hosts(), id, host_id_, kHostsAskedMax))
+      all.push_back(lattice::host_call_prefix(lattice_, host, id));
+    all.push_back(lattice::call_prefix(lattice_, id));
+    return all;
+  };
+  return std::make_shared<const bindings::RemoteTarget>(
+      *client_, id, std::move(prefixes),
+      [rules = link.rules](std::string_view function) { return rules.is_idempotent(function); });
+}
+
 // ---- In
 // ------------------------------------------------------------------------------------------------------
 
-Result<void> RemoteCalls::serve(const std::string& component_id) {
-  auto& services = services_[component_id];
+Result<void> RemoteCalls::serve(const std::string& id, Answer answer) {
+  auto& services = services_[id];
   if (!services.empty()) return {};
-  for (const std::string& prefix : {lattice::call_prefix(lattice_, component_id),
-                                    lattice::host_call_prefix(lattice_, host_id_, component_id)}) {
-    WATTLE_TRY(auto service, server_->serve(prefix, prefix, [this, component_id](wrpc::IncomingCall& call) {
-      return answer(component_id, call);
-    }));
+  const auto handler = [this, id,
+                        answer = std::move(answer)](wrpc::IncomingCall& call) -> Result<wrpc::Reply> {
+    const auto links = links_();
+    auto allowed =
+        lattice::authorize(*links, call.source_id, call.link_name, call.instance, call.function, id);
+    if (!allowed) return failure(wrpc::refused(std::move(allowed).error()));
+    return answer(call);
+  };
+  for (const std::string& prefix :
+       {lattice::call_prefix(lattice_, id), lattice::host_call_prefix(lattice_, host_id_, id)}) {
+    WATTLE_TRY(auto service, server_->serve(prefix, prefix, handler));
     services.push_back(std::move(service));
   }
   return {};
 }
 
-void RemoteCalls::stop_serving(const std::string& component_id) {
-  const auto found = services_.find(component_id);
+void RemoteCalls::stop_serving(const std::string& id) {
+  const auto found = services_.find(id);
   if (found == services_.end()) return;
   const auto services = std::move(found->second);
   services_.erase(found);
   for (const auto& service : services) (void)service->drain();
-}
-
-Result<wrpc::Reply> RemoteCalls::answer(const std::string& component_id, wrpc::IncomingCall& call) {
-  const auto links = links_();
-  auto allowed =
-      lattice::authorize(*links, call.source_id, call.link_name, call.instance, call.function, component_id);
-  if (!allowed) return failure(wrpc::refused(std::move(allowed).error()));
-  auto revision = find_(component_id);
-  if (!revision) return failure(wrpc::refused(std::move(revision).error()));
-  return (*revision)->answer(call);
 }
 
 }  // namespace wattle::host

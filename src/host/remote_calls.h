@@ -12,10 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "host/revision.h"
+#include "bindings/remote_target.h"
 #include "lattice/bus.h"
 #include "lattice/links.h"
 #include "lattice/membership.h"
+#include "runtime/import_call.h"
 #include "wrpc/client.h"
 #include "wrpc/server.h"
 
@@ -23,13 +24,13 @@ namespace wattle::host {
 
 class RemoteCalls {
  public:
-  // Finds the revision that serves a component's calls now. Refused: what the caller shall be told.
-  using FindRevision = std::function<Result<std::shared_ptr<Revision>>(std::string_view component_id)>;
+  // Answers a call that its caller has a link for.
+  using Answer = std::function<Result<wrpc::Reply>(wrpc::IncomingCall& call)>;
   using Links = std::function<std::shared_ptr<const lattice::LinkTable>()>;
 
   // On a fiber of the bus's worker. `bus` outlives it.
   static Result<std::unique_ptr<RemoteCalls>> start(lattice::Bus& bus, std::string lattice,
-                                                    std::string host_id, Links links, FindRevision find);
+                                                    std::string host_id, Links links);
   // Precondition: nothing is served any more.
   ~RemoteCalls();
   RemoteCalls(const RemoteCalls&) = delete;
@@ -42,28 +43,25 @@ class RemoteCalls {
 
   bool runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const;
 
-  // Takes calls for a component from now on; calls in between two revisions need nothing said.
-  Result<void> serve(const std::string& component_id);
+  // Takes calls for a component or provider of this worker from now on, of whoever has a link to it.
+  Result<void> serve(const std::string& id, Answer answer);
   // Takes no new ones, and waits for those under way within the fiber's deadline.
-  void stop_serving(const std::string& component_id);
+  void stop_serving(const std::string& id);
 
-  wrpc::Client& client() { return *client_; }
+  // The way to the capabilities of `target`, wherever it runs; `hosts` is asked at each call.
+  using Hosts = std::function<std::shared_ptr<const lattice::DirectorySnapshot>()>;
+  std::shared_ptr<const bindings::RemoteTarget> target(const lattice::LinkTable::Entry& link, Hosts hosts);
 
  private:
-  RemoteCalls(std::string lattice, std::string host_id, Links links, FindRevision find)
-      : lattice_(std::move(lattice)),
-        host_id_(std::move(host_id)),
-        links_(std::move(links)),
-        find_(std::move(find)) {}
+  RemoteCalls(std::string lattice, std::string host_id, Links links)
+      : lattice_(std::move(lattice)), host_id_(std::move(host_id)), links_(std::move(links)) {}
   Result<std::optional<wit::Value>> ask(wrpc::Call call, const wit::FunctionType& type,
                                         const wit::Values& arguments, const lattice::LinkTable::Entry& link,
                                         const lattice::DirectorySnapshot& hosts);
-  Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
 
   const std::string lattice_;
   const std::string host_id_;
   Links links_;
-  FindRevision find_;
   std::unique_ptr<wrpc::Client> client_;
   std::unique_ptr<wrpc::Server> server_;
   std::map<std::string, std::vector<std::unique_ptr<wrpc::Service>>, std::less<>> services_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bindings/key_value.h"
+#include "bindings/messaging.h"
 #include "http/client.h"
 #include "lattice/names.h"
 #include "telemetry/log.h"
@@ -99,6 +101,27 @@ engine::CallLimits Revision::call_limits() const {
 void Revision::handle_http(http::Exchange& exchange) {
   const InFlight in_flight(*this);
   http_->handle(exchange);
+}
+
+Result<tl::expected<void, std::string>> Revision::handle_message(const capability::BrokerMessage& message) {
+  WATTLE_TRY(const auto handler, bindings::find_message_handler(*linked_));
+  const InFlight in_flight(*this);
+  const engine::CallLimits limits = call_limits();
+  async::DeadlineScope deadline(limits.deadline);
+  WATTLE_TRY(auto lease, pool_.acquire());
+  return bindings::call_message_handler(*lease, *handler, limits, message);
+}
+
+Result<void> Revision::tell_watcher(const KeyChange& change) {
+  constexpr std::string_view kLinkName = "default";
+  WATTLE_TRY(const auto watcher, bindings::find_watcher(*linked_));
+  const InFlight in_flight(*this);
+  const engine::CallLimits limits = call_limits();
+  async::DeadlineScope deadline(limits.deadline);
+  WATTLE_TRY(auto lease, pool_.acquire());
+  if (!change.value)
+    return bindings::call_on_delete(*lease, watcher, limits, kLinkName, change.bucket, change.key);
+  return bindings::call_on_set(*lease, watcher, limits, kLinkName, change.bucket, change.key, *change.value);
 }
 
 Result<const runtime::ExportedFunction*> Revision::find_function(std::string_view interface,

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "capability/messaging.h"
 #include "host/component_resolver.h"
 #include "host/data_plane.h"
 #include "runtime/import_call.h"
@@ -29,6 +31,13 @@ struct ComponentCounters {
 struct Caller {
   const std::string& component_id;
   DataWorker& worker;
+};
+
+// A change in a key-value store that a component watches.
+struct KeyChange {
+  std::string_view bucket;
+  std::string_view key;
+  std::optional<std::string_view> value;  // none: deleted
 };
 
 class Revision {
@@ -55,6 +64,10 @@ class Revision {
 
   // Answers the exchange in every case.
   void handle_http(http::Exchange& exchange);
+  // wasmcloud:messaging/handler; the inner string is the component's own error.
+  Result<tl::expected<void, std::string>> handle_message(const capability::BrokerMessage& message);
+  // wasi:keyvalue/watcher.
+  Result<void> tell_watcher(const KeyChange& change);
   // Runs another component's call here.
   Result<void> run(runtime::ImportCall& call);
   // Answers another host's call.
