@@ -91,6 +91,8 @@ class DataWorker {
     std::vector<capability::ProviderLink> links;
   };
 
+  // Outgoing HTTP needs a link.
+  void allow_outgoing_http(Revision& revision);
   void give_links(RunningProvider& running, std::vector<Error>& refused);
   std::vector<capability::ProviderLink> links_of(const std::string& provider_id) const;
   Result<std::shared_ptr<Revision>> find_revision(std::string_view target) const;
