@@ -71,8 +71,8 @@ void CallEnd::deliver(std::string_view suffix, lattice::Message&& message) {
   // A copy: what follows lives in the message's subject.
   const std::string path(dot == std::string_view::npos ? "" : suffix.substr(dot + 1));
   if (word == in_word()) {
-    if (path.empty()) return on_root(std::move(message));
-    if (is_path(path)) return on_data(path, std::move(message));
+    if (path.empty()) return on_root(message);
+    if (is_path(path)) return on_data(path, message);
   } else if (word == out_word()) {
     if (const auto credit = message.headers.find(kCreditHeader)) on_credit(path, *credit);
   }
@@ -112,7 +112,7 @@ void CallEnd::on_handshake(lattice::Message message) {
   changed.notify();
 }
 
-void CallEnd::on_root(lattice::Message message) {
+void CallEnd::on_root(const lattice::Message& message) {
   if (root_ended) return;
   if (const auto said = message.headers.find(kResultHeader))
     return fail(error_from_json(*said, message.payload));
@@ -128,7 +128,7 @@ void CallEnd::on_root(lattice::Message message) {
   changed.notify();
 }
 
-void CallEnd::on_data(std::string_view path, lattice::Message message) {
+void CallEnd::on_data(std::string_view path, const lattice::Message& message) {
   auto found = incoming_.find(path);
   if (found == incoming_.end()) {
     if (incoming_.size() >= kSubStreamsMax)
@@ -302,7 +302,7 @@ void CallEnd::pump(const std::string& to, const SubStream& stream, Outgoing& out
     if (more) return;
     stream.pipe->stop_reading();
     // The reader should not wait for what will not come.
-    if (!failure && !outgoing.stopped) end_with(to, more.error());
+    if (!outgoing.stopped) end_with(to, more.error());
     return;
   }
 }

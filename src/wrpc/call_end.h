@@ -109,8 +109,8 @@ class CallEnd : public std::enable_shared_from_this<CallEnd> {
   std::string subject(std::string_view word, std::string_view path) const;
 
   void on_handshake(lattice::Message message);
-  void on_root(lattice::Message message);
-  void on_data(std::string_view path, lattice::Message message);
+  void on_root(const lattice::Message& message);
+  void on_data(std::string_view path, const lattice::Message& message);
   void on_credit(std::string_view path, std::string_view credit);
   bool make_room(Incoming& incoming, size_t bytes);
   void advance(const std::string& path, Incoming& incoming);

@@ -29,6 +29,14 @@ int64_t milliseconds_left(TimePoint deadline) {
   return std::max<int64_t>(left, 1);
 }
 
+// A callee may be at work for nobody. One of another make would not understand it.
+void tell_cancelled(const Inbox& inbox, const CallEnd& end) {
+  const bool is_done = end.answer && !end.answer_has_streams;
+  const bool is_foreign = end.accepted && !end.peer_is_wattle;
+  if (is_done || is_foreign || inbox.closed() || !inbox.bus().connected()) return;
+  (void)inbox.bus().publish(end.callee + std::string(kCancelSuffix), end.address());
+}
+
 // Whoever writes into streams that were never taken learns that nobody reads them.
 class StreamsGuard {
  public:
@@ -54,6 +62,7 @@ Answer& Answer::operator=(Answer&& other) noexcept {
   end_ = std::move(other.end_);
   deadline_ = other.deadline_;
   is_foreign_ = other.is_foreign_;
+  is_received_ = other.is_received_;
   return *this;
 }
 
@@ -65,6 +74,7 @@ Result<void> Answer::receive(const SubStreams& streams) {
   if (streams.empty()) return {};
   if (end_ == nullptr)
     return failure(ErrorCode::malformed, "the result holds streams, but the callee sends none");
+  is_received_ = true;
   return end_->receive(streams);
 }
 
@@ -72,6 +82,7 @@ void Answer::let_go() {
   const auto end = std::exchange(end_, nullptr);
   const auto inbox = inbox_.lock();
   if (end == nullptr || inbox == nullptr) return;
+  if (end->answer_has_streams && !is_received_ && !end->failure) tell_cancelled(*inbox, *end);
   if (end->idle()) {
     inbox->remove(*end);
   } else {
@@ -138,10 +149,7 @@ Result<std::string> Client::follow(Call& call, std::string_view rest, CallEnd& e
 }
 
 Error Client::failed(const Call& call, const CallEnd& end, const Error& error) {
-  const async::Fiber& fiber = async::Fiber::current();
-  const bool gave_up = fiber.cancellation() || error.code() == ErrorCode::deadline_exceeded;
-  if (gave_up && !end.failure && !end.answer && (!end.accepted || end.peer_is_wattle))
-    (void)inbox_->bus().publish(std::string(call.prefix) + std::string(kCancelSuffix), end.address());
+  if (!certainly_not_begun(error)) tell_cancelled(*inbox_, end);
   if (certainly_not_begun(error))
     return with_cause(Reason::not_begun, name_of(call) + " was not called", error);
   if (error.code() == ErrorCode::deadline_exceeded)

@@ -59,6 +59,7 @@ class Answer {
   std::shared_ptr<CallEnd> end_;  // null when nothing more can come
   TimePoint deadline_ = kNever;
   bool is_foreign_ = false;
+  bool is_received_ = false;
 };
 
 struct ClientOptions {

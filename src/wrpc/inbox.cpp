@@ -125,7 +125,7 @@ Result<void> Inbox::publish_paced(std::string_view subject, std::string_view pay
                                   const lattice::PublishOptions& options) {
   while (true) {
     if (closed_) return failure(inbox_closed());
-    const Result<void> sent = bus_.publish(subject, payload, options);
+    Result<void> sent = bus_.publish(subject, payload, options);
     if (!sent && sent.error().code() != ErrorCode::overloaded) return sent;
     unflushed_bytes_ += payload.size();
     if (sent && unflushed_bytes_ < kFlushBytes) return {};

@@ -363,6 +363,44 @@ TEST_P(TransportTest, ACallOfALaterVersionIsRefused) {
   });
 }
 
+TEST_P(TransportTest, WhateverHappensToCallsNothingIsLeftBehind) {
+  with_pair(
+      [&](IncomingCall& call) -> Result<Reply> {
+        WATTLE_TRY(auto parameters, (parameters_of<uint32_t, ByteStream>(call)));
+        const auto [number, stream] = std::move(parameters);
+        if (number % 5 == 0) return failure(ErrorCode::trap, "no luck");
+        if (number % 5 == 1) WATTLE_CHECK(async::sleep_for(std::chrono::milliseconds(number % 40)));
+        if (number % 5 == 2) (void)drain(*stream.pipe);
+        if (number % 5 == 3) stream.pipe->stop_reading();
+        return reply_with(std::tuple(number, stream));
+      },
+      [&](Client& client, Server& server, Service&) {
+        async::Worker& worker = async::Fiber::current().worker();
+        int over = 0;
+        for (uint32_t i = 0; i < 300; ++i) {
+          const auto pipe = std::make_shared<async::Pipe>(4096);
+          client_writes(pipe, pattern(i * 700));
+          const auto caller = worker.spawn([&, i, pipe] {
+            const async::DeadlineScope scope(Clock::now() +
+                                             std::chrono::milliseconds(i % 7 == 0 ? 20 : 50'000));
+            const auto result =
+                call_typed<std::tuple<uint32_t, ByteStream>>(client, call_of("f"), i, ByteStream{pipe});
+            if (result && i % 3 == 0) (void)drain(*std::get<1>(std::get<0>(*result)).pipe);
+            if (result && i % 3 == 1) std::get<1>(std::get<0>(*result)).pipe->stop_reading();
+            ++over;
+          });
+          if (i % 11 == 0)
+            worker.spawn([caller] {
+              (void)async::sleep_for(5ms);
+              caller->cancel();
+            });
+        }
+        EXPECT_TRUE(nats::eventually([&] { return over == 300; })) << over;
+        EXPECT_TRUE(nats::eventually([&] { return client.calls() == 0 && server.calls() == 0; }))
+            << client.calls() << " " << server.calls();
+      });
+}
+
 // Two hosts have a thread each.
 TEST_P(TransportTest, CallsCrossThreads) {
   std::promise<void> ready;

@@ -229,9 +229,7 @@ struct Code<Future<T>> : ScalarCode<Future<T>> {
     WATTLE_TRY(const bool is_there, reader.boolean());
     if (is_there)
       return Code<T>::decode(reader).map([](T value) { return Future<T>::ready(std::move(value)); });
-    auto pipe = std::make_shared<async::Pipe>();
-    reader.streams.push_back({reader.path, Flow::raw, pipe});
-    return Future<T>{std::nullopt, std::move(pipe)};
+    return Future<T>{std::nullopt, read_pending(reader, Flow::raw)};
   }
 };
 

@@ -369,13 +369,14 @@ Result<void> encode_result(Writer& writer, const wit::FunctionType& function,
 
 Result<std::optional<Value>> decode_result(Reader& reader, const wit::FunctionType& function,
                                            HandleWire* handles) {
-  std::optional<Value> result;
-  if (function.result != nullptr) {
-    PathScope place(reader, 0);
-    WATTLE_TRY(result, decode_value(reader, function.result, handles));
+  if (function.result == nullptr) {
+    WATTLE_CHECK(reader.end());
+    return std::optional<Value>();
   }
+  PathScope place(reader, 0);
+  WATTLE_TRY(Value value, decode_value(reader, function.result, handles));
   WATTLE_CHECK(reader.end());
-  return result;
+  return std::optional<Value>(std::move(value));
 }
 
 }  // namespace wattle::wrpc

@@ -160,13 +160,19 @@ void write_pending(Writer& writer, Flow flow, std::shared_ptr<async::Pipe> pipe)
   writer.streams.push_back({writer.path, flow, std::move(pipe)});
 }
 
+std::shared_ptr<async::Pipe> read_pending(Reader& reader, Flow flow) {
+  // Whoever lets go of it reads no more, and the sender should know.
+  std::shared_ptr<async::Pipe> pipe(new async::Pipe(), [](async::Pipe* gone) {
+    gone->stop_reading();
+    delete gone;
+  });
+  reader.streams.push_back({reader.path, flow, pipe});
+  return pipe;
+}
+
 Result<std::shared_ptr<async::Pipe>> read_byte_stream(Reader& reader) {
   WATTLE_TRY(const std::string_view bytes, reader.blob());
-  if (bytes.empty()) {
-    auto pipe = std::make_shared<async::Pipe>();
-    reader.streams.push_back({reader.path, Flow::bytes, pipe});
-    return pipe;
-  }
+  if (bytes.empty()) return read_pending(reader, Flow::bytes);
   auto pipe = std::make_shared<async::Pipe>(bytes.size());
   pipe->try_write({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   pipe->close();

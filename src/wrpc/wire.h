@@ -93,9 +93,9 @@ class Reader {
   template <class T>
   Result<T> fixed() {
     WATTLE_TRY(const std::string_view bytes, take(sizeof(T)));
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
+    char raw_bytes[sizeof(T)];
+    bytes.copy(raw_bytes, sizeof raw_bytes);
+    return std::bit_cast<T>(raw_bytes);
   }
   // A list's count of elements that take at least `least_bytes` each here and `memory_bytes` in memory.
   Result<uint32_t> count(size_t least_bytes, size_t memory_bytes);
@@ -120,6 +120,9 @@ class Reader {
 
 // A stream or future whose content follows under the writer's path: encoders always choose this form.
 void write_pending(Writer& writer, Flow flow, std::shared_ptr<async::Pipe> pipe);
+// After the mark that says so: what will come under the reader's path. The sender is told when the pipe is
+// let go.
+std::shared_ptr<async::Pipe> read_pending(Reader& reader, Flow flow);
 // A stream<u8>: pending, or, as other encoders may choose, whole and inline.
 Result<std::shared_ptr<async::Pipe>> read_byte_stream(Reader& reader);
 
