@@ -29,7 +29,8 @@ struct Article {
   const char* name;
   uint64_t cents;
 };
-constexpr Article kArticles[] = {{"bread", 320}, {"butter", 279}, {"honey", 850}, {"tea", 495}, {"lamp", 8900}};
+constexpr Article kArticles[] = {
+    {"bread", 320}, {"butter", 279}, {"honey", 850}, {"tea", 495}, {"lamp", 8900}};
 constexpr uint64_t kDiscountFromCents = 10'000;
 constexpr uint64_t kDiscountPercent = 5;
 constexpr uint32_t kMostOfOne = 1000;
