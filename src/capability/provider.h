@@ -103,7 +103,7 @@ struct Health {
 
 class Provider {
  public:
-  virtual ~Provider() = default;
+  virtual ~Provider() = default;  // after drain(): no call is in progress
 
   // A link was put, or one that is known has changed. Refused (invalid_argument, already_exists for a port or
   // route that is taken, naming who has it): the link stays as it was. Must not wait for a backend that is

@@ -155,7 +155,8 @@ Result<std::vector<std::string>> BlobstoreProvider::list(Link& link, const std::
   }
   std::vector<std::string> names;
   while (names.size() < limit) {
-    const uint64_t wanted = (offset > at ? offset - at : 0) + (limit - names.size());
+    const uint64_t skipped = offset > at ? std::min<uint64_t>(offset - at, kPageMax) : 0;
+    const uint64_t wanted = std::min<uint64_t>(limit - names.size(), kPageMax) + skipped;
     WATTLE_TRY(BlobStore::Page page,
                link.store->list(container, after, std::min<uint64_t>(wanted, kPageMax)));
     for (std::string& name : page.names) {

@@ -2,35 +2,42 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "async/signal.h"
 
 namespace wattle::providers {
 
 class InFlight {
+  struct State {
+    size_t count = 0;
+    async::Signal idle;
+  };
+
  public:
+  // May outlive what it is counted by: a transfer goes on behind the call that began it.
   class Call {
    public:
-    explicit Call(InFlight& calls) : calls_(calls) { ++calls_.count_; }
+    explicit Call(const InFlight& calls) : state_(calls.state_) { ++state_->count; }
     ~Call() {
-      if (--calls_.count_ == 0) calls_.idle_.notify();
+      if (--state_->count == 0) state_->idle.notify();
     }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
    private:
-    InFlight& calls_;
+    std::shared_ptr<State> state_;
   };
 
-  size_t count() const { return count_; }
+  size_t count() const { return state_->count; }
   // Until there is none, or the fiber's deadline.
   void wait() {
-    while (count_ > 0 && idle_.wait()) continue;
+    const auto state = state_;
+    while (state->count > 0 && state->idle.wait()) continue;
   }
 
  private:
-  size_t count_ = 0;
-  async::Signal idle_;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace wattle::providers

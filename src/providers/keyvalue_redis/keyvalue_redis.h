@@ -5,7 +5,6 @@
 //   URL                             redis://[USER:PASSWORD@]HOST:PORT[/DATABASE]; rediss:// for TLS. Better a
 //                                   secret than a config. redis://127.0.0.1:6379
 //   BACKEND_CONNECTION_TIMEOUT_MS   of one attempt to connect; 3000
-//   BACKEND_RESPONSE_TIMEOUT_MS     of one operation, as timeout_ms; 10000
 //   tls_ca_file                     PEM with the roots to trust, for rediss://
 //   ignore_bucket_names             true: every bucket is the bucket "default", as wasmCloud's provider has
 //   it buckets, timeout_ms             see providers/key_value_provider.h

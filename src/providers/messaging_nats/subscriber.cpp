@@ -127,6 +127,7 @@ void Subscriber::subscribe() {
 
 Result<void> Subscriber::subscribe_to(const SubscriberSettings::Pattern& pattern) {
   WATTLE_TRY(nats::Client * client, connection_->client());
+  if (stopped_) return failure(ErrorCode::cancelled, "the link is no more");
   WATTLE_TRY(auto subscription,
              client->subscribe(pattern.subject,
                                {.queue_group = pattern.queue_group, .fibers_max = settings_.concurrency_max},

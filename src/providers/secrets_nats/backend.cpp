@@ -97,6 +97,7 @@ void BackendServer::serve() {
 // All that answer have the same key, which is the bucket's: whichever gets the request opens it.
 Result<void> BackendServer::subscribe() {
   WATTLE_TRY(nats::Client * client, connection_->client());
+  if (stopped_) return failure(ErrorCode::cancelled, "the backend is no more");
   const std::string group = subject(base_, backend_, "servers");
   WATTLE_TRY(auto keys,
              client->subscribe(subject(base_, backend_, "server_xkey"), {.queue_group = group},
