@@ -25,7 +25,11 @@
 
 namespace wattle::http {
 class Client;
-}
+struct Body;
+struct ClientResponse;
+struct Request;
+struct RequestOptions;
+}  // namespace wattle::http
 
 namespace wattle::wasi {
 
@@ -52,6 +56,13 @@ class Context {
   NetworkPolicy network;           // for wasi:sockets
   NetworkPolicy outgoing_http;     // for wasi:http/outgoing-handler
   http::Client* client = nullptr;  // none: every outgoing request is denied
+  // Gives what sends a request, as http::Client::send does, along the link that the invocation of `host` has
+  // for it; instead of `client`, if it is set, and outgoing_http is not asked then. What it gives must not
+  // refer to what the invocation's end takes away: a request that is cancelled ends a moment later. An error
+  // is the request's.
+  using SendHttp = std::function<Result<http::ClientResponse>(
+      const http::Request& request, std::shared_ptr<http::Body> body, const http::RequestOptions& options)>;
+  std::function<Result<SendHttp>(runtime::Host& host)> http_link;
   // Fills with unpredictable bytes; the kernel's unless replaced.
   std::function<void(std::span<uint8_t>)> random;
   // Nanoseconds since 1970; the system's clock unless replaced.

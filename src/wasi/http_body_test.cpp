@@ -253,5 +253,40 @@ TEST(HttpValues, MethodsAndSchemesAndErrorsKeepTheirPlaces) {
   EXPECT_EQ(case_of(error_code_of(Error(ErrorCode::io, "?"))), ErrorCase::internal_error);
 }
 
+using OutgoingAlongALink = WasiTest;
+
+TEST_F(OutgoingAlongALink, GoesWhereTheLinkSays) {
+  on_fiber([&] {
+    context->http_link = [](Host&) -> Result<Context::SendHttp> {
+      return [](const http::Request& sent, std::shared_ptr<http::Body>, const http::RequestOptions&) {
+        http::ClientResponse response;
+        response.head.status = sent.authority == "shop" ? 204 : 500;
+        return Result<http::ClientResponse>(std::move(response));
+      };
+    };
+    OutgoingRequest request(*host, std::make_unique<HttpFields>(*host));
+    ASSERT_TRUE(request.set_authority("shop"));
+    auto sent = handle_outgoing(*host, request, nullptr);
+    ASSERT_TRUE(sent);
+    ASSERT_TRUE((*sent)->subscribe()->block());
+    auto got = (*sent)->get();
+    ASSERT_TRUE(got && *got && **got);
+    EXPECT_EQ((***got)->status(), 204);
+  });
+}
+
+TEST_F(OutgoingAlongALink, FailsWithTheLinksError) {
+  on_fiber([&] {
+    context->http_link = [](Host&) -> Result<Context::SendHttp> {
+      return failure(ErrorCode::not_found, "no link for wasi:http");
+    };
+    OutgoingRequest request(*host, std::make_unique<HttpFields>(*host));
+    ASSERT_TRUE(request.set_authority("shop"));
+    auto sent = handle_outgoing(*host, request, nullptr);
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(case_of(sent.error()), http::ErrorCase::internal_error);
+  });
+}
+
 }  // namespace
 }  // namespace wattle::wasi

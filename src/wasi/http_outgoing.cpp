@@ -113,13 +113,14 @@ tl::expected<std::unique_ptr<IncomingBody>, std::monostate> IncomingResponse::co
 // ---- future-incoming-response
 
 tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> FutureIncomingResponse::send(
-    Host& host, http::Request request, std::shared_ptr<http::Body> body, http::RequestOptions options) {
+    Host& host, Context::SendHttp send, http::Request request, std::shared_ptr<http::Body> body,
+    http::RequestOptions options) {
   std::unique_ptr<FutureIncomingResponse> future(new FutureIncomingResponse(host));
   if (!future->charge_.resize(kChargedBytes))
     return tl::make_unexpected(error_code_of(ErrorCase::connection_limit_reached));
-  auto send_it = [state = future->state_, client = context_of(host).client, sent = std::move(request),
+  auto send_it = [state = future->state_, send_now = std::move(send), sent = std::move(request),
                   outgoing = std::move(body), how = std::move(options)]() mutable {
-    state->result.emplace(client->send(sent, std::move(outgoing), how));
+    state->result.emplace(send_now(sent, std::move(outgoing), how));
     state->done = true;
     state->fiber.reset();
     state->changed.notify();
@@ -145,11 +146,29 @@ FutureIncomingResponse::Got FutureIncomingResponse::get() {
 
 // ---- outgoing-handler
 
-tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> handle_outgoing(
-    Host& host, OutgoingRequest& request, const RequestOptions* options) {
+namespace {
+
+tl::expected<Context::SendHttp, HttpErrorCode> find_way_out(Host& host) {
   Context& context = context_of(host);
+  if (context.http_link) {
+    auto send = context.http_link(host);
+    if (!send) return tl::make_unexpected(error_code_of(send.error()));
+    return std::move(*send);
+  }
   if (context.client == nullptr || context.outgoing_http.empty())
     return tl::make_unexpected(error_code_of(ErrorCase::http_request_denied));
+  return [client = context.client](const http::Request& sent, std::shared_ptr<http::Body> body,
+                                   const http::RequestOptions& how) {
+    return client->send(sent, std::move(body), how);
+  };
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> handle_outgoing(
+    Host& host, OutgoingRequest& request, const RequestOptions* options) {
+  auto send = find_way_out(host);
+  if (!send) return tl::make_unexpected(std::move(send.error()));
   auto head = request.head();
   if (!head) return tl::make_unexpected(std::move(head.error()));
   http::RequestOptions how;
@@ -159,10 +178,11 @@ tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> handle_outg
     how.between_bytes_timeout = timeout_or(options->between_bytes_timeout, how.between_bytes_timeout);
   }
   // A copy: the request's fiber may outlive the context for a moment, when it is cancelled.
-  how.allow = [policy = context.outgoing_http](const http::Endpoint& endpoint) {
+  how.allow = [policy = context_of(host).outgoing_http](const http::Endpoint& endpoint) {
     return check_allowed(policy, endpoint);
   };
-  return FutureIncomingResponse::send(host, std::move(*head), request.start_body(), std::move(how));
+  return FutureIncomingResponse::send(host, std::move(*send), std::move(*head), request.start_body(),
+                                      std::move(how));
 }
 
 }  // namespace wattle::wasi

@@ -98,7 +98,8 @@ class FutureIncomingResponse : public HostResource {
   // Sends on a fiber of its own. error-code connection-limit-reached where the invocation has too many under
   // way.
   static tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> send(
-      Host& host, http::Request request, std::shared_ptr<http::Body> body, http::RequestOptions options);
+      Host& host, Context::SendHttp send, http::Request request, std::shared_ptr<http::Body> body,
+      http::RequestOptions options);
   ~FutureIncomingResponse() override;
 
   std::unique_ptr<Pollable> subscribe() const { return std::make_unique<Pollable>(state_); }
