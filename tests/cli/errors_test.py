@@ -163,7 +163,7 @@ class Options(ProgramTest):
         self.refused("serve", "x", "--max-memroy=1MiB", says=["--max-memroy"], remedy=['"--max-memory"'])
         self.refused("rum", "x", says=['"rum"'], remedy=['"run"', "wattle --help"])
         self.refused("deploy", says=['"deploy"'], remedy=["wattle --help"])
-        self.refused(says=["no verb"], remedy=["run, serve, call, inspect, validate"])
+        self.refused(says=["no verb"], remedy=["run, serve, ", "call, inspect, validate"])
         self.refused("run", says=["no component"], remedy=["wattle run --help"])
         self.refused("validate", "a", "b", says=['"b"', "too many"], remedy=["wattle validate --help"])
         self.refused("--log-level", "loud", "run", "x", says=["--log-level", "loud", "warn"], remedy=["--help"])
