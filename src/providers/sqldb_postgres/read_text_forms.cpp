@@ -77,7 +77,7 @@ bool read_double(Cursor& at, double& number) {
     number = NAN;
     return true;
   }
-  return at.number(number);
+  return at.number(number) && std::isfinite(number);  // from_chars knows names of its own
 }
 
 bool read_pair(Cursor& at, PgPoint& point) {
@@ -193,7 +193,7 @@ Result<PgFloat> read_float(std::string_view text, bool single) {
   double number = 0;
   if (single && text.find_first_of("IiN") == std::string_view::npos) {
     float narrow = 0;
-    if (!at.number(narrow) || !at.at_end()) return refuse("number", text);
+    if (!at.number(narrow) || !std::isfinite(narrow) || !at.at_end()) return refuse("number", text);
     return decode_float(narrow);
   }
   if (!read_double(at, number) || !at.at_end()) return refuse("number", text);
