@@ -5,6 +5,8 @@
 #include "bindings/key_value_wire.h"
 #include "bindings/messaging_wire.h"
 #include "bindings/provider_server.h"
+#include "bindings/remote_components.h"
+#include "bindings/remote_http.h"
 #include "lattice/authorize.h"
 #include "lattice/names.h"
 #include "telemetry/log.h"
@@ -14,24 +16,19 @@ namespace wattle::host {
 namespace {
 
 constexpr std::string_view kIncomingHandler = "wasi:http/incoming-handler";
-constexpr uint32_t kRetryAfterSeconds = 1;
 constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
-
-// What an HTTP client learns of a request that reached no component.
-void answer_failure(http::Exchange& exchange, uint16_t status, const Error& error) {
-  http::Response response;
-  response.status = status;
-  (void)response.fields.append("content-type", "text/plain; charset=utf-8");
-  if (status == 503) (void)response.fields.append("retry-after", std::to_string(kRetryAfterSeconds));
-  std::string text = error.full_message();
-  if (!error.remedy().empty()) text += "\n" + error.remedy();
-  (void)exchange.respond(response, http::as_bytes(text + "\n"));
-}
 
 Error runs_nowhere(std::string_view target) {
   return Error(ErrorCode::unavailable,
                fmt::format("component \"{}\" runs on no host that can be reached", target))
       .with_remedy(fmt::format("start it: wattle start component FILE --id {}", target));
+}
+
+Error serves_no_http(std::string_view target) {
+  return Error(ErrorCode::not_found,
+               fmt::format("component \"{}\" serves no HTTP: it does not export wasi:http/incoming-handler",
+                           target))
+      .with_remedy("link one that does");
 }
 
 }  // namespace
@@ -120,13 +117,28 @@ Result<void> DataWorker::put_revision(std::shared_ptr<Revision> revision) {
   allow_outgoing_http(*revision);
   components_.insert_or_assign(id, std::move(revision));
   if (remote_ == nullptr) return {};
-  auto served = remote_->serve(id, [this, id](wrpc::IncomingCall& call) -> Result<wrpc::Reply> {
-    auto found = find_revision(id);
-    if (!found) return failure(wrpc::refused(std::move(found).error()));
-    return (*found)->answer(call);
-  });
+  auto served = remote_->serve(
+      id, [this, id](wrpc::IncomingCall& call) -> Result<wrpc::Reply> { return answer(id, call); });
   if (!served) components_.erase(id);
   return served;
+}
+
+// Interfaces whose resources become values on the wire have answers of their own.
+Result<wrpc::Reply> DataWorker::answer(const std::string& component_id, wrpc::IncomingCall& call) {
+  auto found = find_revision(component_id);
+  if (!found) return failure(wrpc::refused(std::move(found).error()));
+  const std::shared_ptr<Revision> revision = *found;
+  if (call.instance.starts_with("wrpc:http/incoming-handler")) {
+    if (!revision->serves_http()) return failure(wrpc::refused(serves_no_http(component_id)));
+    return bindings::answer_incoming(
+        call, [revision](http::Exchange& exchange) { revision->handle_http(exchange); });
+  }
+  if (call.instance.starts_with("wrpc:keyvalue/watcher")) {
+    WATTLE_TRY(const auto change, bindings::key_change_of(call));
+    WATTLE_CHECK(revision->tell_watcher({.bucket = change.bucket, .key = change.key, .value = change.value}));
+    return wrpc::Reply{};
+  }
+  return revision->answer(call);
 }
 
 bool DataWorker::serves_http(const std::string& id) const {
@@ -353,18 +365,21 @@ Result<void> DataWorker::tell_watcher(const std::string& provider_id, std::strin
 
 void DataWorker::handle_http(const std::string& provider_id, std::string_view target,
                              http::Exchange& exchange) {
-  if (surroundings_.links->find_between(provider_id, target, kIncomingHandler) == nullptr)
-    return answer_failure(exchange, 502,
-                          Error(ErrorCode::permission_denied,
-                                fmt::format("there is no link from \"{}\" to \"{}\"", provider_id, target)));
-  const auto revision = find_revision(target);
-  if (!revision) return answer_failure(exchange, 503, revision.error());
-  if (!(*revision)->serves_http())
-    return answer_failure(exchange, 502,
-                          Error(ErrorCode::not_found, fmt::format("component \"{}\" serves no HTTP: it does "
-                                                                  "not export wasi:http/incoming-handler",
-                                                                  target)));
-  (*revision)->handle_http(exchange);
+  const auto links = surroundings_.links;
+  auto entry = lattice::authorize(*links, provider_id, {}, kIncomingHandler, "handle", target);
+  if (!entry) return bindings::answer_failure(exchange, entry.error());
+  const auto found = components_.find(target);
+  const bool is_here = found != components_.end();
+  const bool has_choice =
+      is_here && remote_ != nullptr && found->second->is_full() && remote_->runs_elsewhere(target, *hosts_);
+  if (is_here && !has_choice) {
+    const std::shared_ptr<Revision> revision = found->second;
+    if (!revision->serves_http()) return bindings::answer_failure(exchange, serves_no_http(target));
+    return revision->handle_http(exchange);
+  }
+  const auto elsewhere = remote_target(**entry);
+  if (!elsewhere) return bindings::answer_failure(exchange, elsewhere.error());
+  bindings::forward_exchange(**elsewhere, {provider_id, (*entry)->link.name}, exchange);
 }
 
 }  // namespace wattle::host

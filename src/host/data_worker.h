@@ -91,6 +91,7 @@ class DataWorker {
     std::vector<capability::ProviderLink> links;
   };
 
+  Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
   // Outgoing HTTP needs a link.
   void allow_outgoing_http(Revision& revision);
   void give_links(RunningProvider& running, std::vector<Error>& refused);
