@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "host/test_state.h"
 #include "lattice/bus_test_support.h"
 #include "lattice/events.h"
 
@@ -26,9 +27,8 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
       if (!place) place = std::make_unique<lattice::BusPlace>(GetParam());
       bus_ = place->connect(worker);
       lattice_ = lattice;
-      auto state = LatticeState::open(*bus_, lattice);
-      ASSERT_TRUE(state) << state.error().full_message();
-      state_ = state->get();
+      auto state = open_test_state(*bus_, lattice);
+      state_ = state.get();
       auto host = bus_->subscribe("wasmbus.ctl.v1." + lattice + ".host.get.NA", {}, [&](const auto& message) {
         (void)bus_->publish(message.reply, R"({"success":true,"message":"","response":)" + inventory_ + "}");
       });
@@ -47,7 +47,7 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
       test();
       (*mirror)->stop();
       mirror->reset();
-      state->reset();
+      state.reset();
       host->reset();
       EXPECT_TRUE(bus_->drain());
       bus_.reset();

@@ -1,7 +1,7 @@
 // The control side of a host: answers the control protocol, keeps what runs here, tells the data side what
 // shall run, and tells the lattice what happened. It lives on the control worker.
 //
-//   WATTLE_TRY(auto state, LatticeState::open(bus, "default"));
+//   WATTLE_TRY(auto state, LatticeState::open(bus, {.lattice = "default"}));
 //   WATTLE_TRY(auto control, HostControl::start({.bus = bus, .state = *state, .data = *data, ...}, options));
 //   ...
 //   control->stop();

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "host/identity.h"
+#include "host/test_state.h"
 #include "lattice/bus_test_support.h"
 
 namespace wattle::host {
@@ -65,7 +66,7 @@ Result<std::shared_ptr<const runtime::Component>> compile(const Image& image, co
 }
 
 // A host, and beside it a client that was written for wasmCloud v1: subjects, JSON, and the events it hears.
-class HostControlTest : public testing::Test {
+class HostControlTest : public testing::TestWithParam<lattice::BusKind> {
  protected:
   template <class Test>
   void with_host(Test test, HostOptions options = {}) {
@@ -73,8 +74,9 @@ class HostControlTest : public testing::Test {
     std::ofstream(folder_.path() + "/two.wasm") << std::string("\0asm-two", 8);
     std::ofstream(folder_.path() + "/text.txt") << "text";
     nats::run_test([&](async::Worker& worker) {
-      lattice::MemoryBroker broker;
-      lattice::MemoryBus bus(worker, broker);
+      lattice::BusPlace place(GetParam());
+      const auto connected = place.connect(worker);
+      lattice::Bus& bus = *connected;
       bus_ = &bus;
       auto heard = bus.subscribe("wasmbus.evt.default.>", {}, [&](const lattice::Message& message) {
         events_.push_back(message.payload);
@@ -82,13 +84,12 @@ class HostControlTest : public testing::Test {
       async::OffloadPool pool(1);
       telemetry::Log log(
           {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
-      auto state = LatticeState::open(bus, "default");
-      ASSERT_TRUE(state) << state.error().full_message();
+      auto state = open_test_state(bus);
       Images images(bus, pool, {.lattice = "default", .allow_file_load = true});
       options.host_id = kHost;
       options.version = "0.1.0";
       auto host = HostControl::start({.bus = bus,
-                                      .state = **state,
+                                      .state = *state,
                                       .data = data_,
                                       .images = images,
                                       .log = log,
@@ -102,7 +103,7 @@ class HostControlTest : public testing::Test {
       test();
       (*host)->stop();
       host->reset();
-      state->reset();
+      state.reset();
       EXPECT_TRUE(data_.drained);
       expect_event("host_stopped", R"({"labels":{)");
       heard->reset();
@@ -144,7 +145,7 @@ class HostControlTest : public testing::Test {
 constexpr std::string_view kDone = R"({"success":true,"message":""})";
 constexpr std::string_view kRefused = R"({"success":false,"message":")";
 
-TEST_F(HostControlTest, TellsItsStartAndBeats) {
+TEST_P(HostControlTest, TellsItsStartAndBeats) {
   with_host(
       [&] {
         expect_event("host_started", R"("uptime_seconds":0,"version":"0.1.0")");
@@ -156,7 +157,7 @@ TEST_F(HostControlTest, TellsItsStartAndBeats) {
       {.heartbeat_interval = 30ms});
 }
 
-TEST_F(HostControlTest, ScalesAComponentUpAndDown) {
+TEST_P(HostControlTest, ScalesAComponentUpAndDown) {
   with_host([&] {
     EXPECT_EQ(scale("one.wasm", 4, R"(,"annotations":{"k":"v"})"), kDone);
     expect_event("component_scaled", R"("annotations":{"k":"v"},"host_id":"NHOST")");
@@ -176,7 +177,7 @@ TEST_F(HostControlTest, ScalesAComponentUpAndDown) {
   });
 }
 
-TEST_F(HostControlTest, TellsHowAScaleFailed) {
+TEST_P(HostControlTest, TellsHowAScaleFailed) {
   with_host([&] {
     EXPECT_EQ(scale("missing.wasm", 1), kDone);
     expect_event("component_scale_failed", "missing.wasm cannot be opened");
@@ -189,7 +190,7 @@ TEST_F(HostControlTest, TellsHowAScaleFailed) {
   });
 }
 
-TEST_F(HostControlTest, KeepsLimitsInItsInventory) {
+TEST_P(HostControlTest, KeepsLimitsInItsInventory) {
   with_host([&] {
     EXPECT_EQ(scale("one.wasm", 1,
                     R"(,"component_limits":{"max_memory_limit":"1048576","max_execution_time":"1500"})"),
@@ -201,7 +202,7 @@ TEST_F(HostControlTest, KeepsLimitsInItsInventory) {
   });
 }
 
-TEST_F(HostControlTest, AnotherImageNeedsLeave) {
+TEST_P(HostControlTest, AnotherImageNeedsLeave) {
   with_host([&] {
     EXPECT_EQ(scale("one.wasm", 1), kDone);
     expect_event("component_scaled", "one.wasm");
@@ -213,7 +214,7 @@ TEST_F(HostControlTest, AnotherImageNeedsLeave) {
   });
 }
 
-TEST_F(HostControlTest, UpdatesWhatRuns) {
+TEST_P(HostControlTest, UpdatesWhatRuns) {
   with_host([&] {
     const auto update = [&](std::string_view image) {
       return ask("component.update.NHOST",
@@ -232,7 +233,7 @@ TEST_F(HostControlTest, UpdatesWhatRuns) {
   });
 }
 
-TEST_F(HostControlTest, DoesWhatIsAskedOfAComponentInOrder) {
+TEST_P(HostControlTest, DoesWhatIsAskedOfAComponentInOrder) {
   with_host([&] {
     data_.slow = true;
     for (int count = 1; count <= 5; ++count) EXPECT_EQ(scale("one.wasm", count), kDone);
@@ -243,7 +244,7 @@ TEST_F(HostControlTest, DoesWhatIsAskedOfAComponentInOrder) {
   });
 }
 
-TEST_F(HostControlTest, RefusesMoreThanItCanQueue) {
+TEST_P(HostControlTest, RefusesMoreThanItCanQueue) {
   with_host([&] {
     data_.slow = true;
     std::string last;
@@ -252,7 +253,7 @@ TEST_F(HostControlTest, RefusesMoreThanItCanQueue) {
   });
 }
 
-TEST_F(HostControlTest, BidsForWhatItCanRun) {
+TEST_P(HostControlTest, BidsForWhatItCanRun) {
   with_host(
       [&] {
         const auto auction = [&](std::string_view constraints) {
@@ -274,7 +275,7 @@ TEST_F(HostControlTest, BidsForWhatItCanRun) {
       {.labels = {{"zone", "a"}}});
 }
 
-TEST_F(HostControlTest, StartsAndStopsProviders) {
+TEST_P(HostControlTest, StartsAndStopsProviders) {
   with_host([&] {
     const auto start = [&](std::string_view reference) {
       return ask("provider.start.NHOST",
@@ -301,7 +302,7 @@ constexpr std::string_view kLink =
     R"({"source_id":"shop","target":"kv","name":"default","wit_namespace":"wasi","wit_package":"keyvalue",)"
     R"("interfaces":["store"],"source_config":[],"target_config":["redis"]})";
 
-TEST_F(HostControlTest, LinksNeedTheirConfigs) {
+TEST_P(HostControlTest, LinksNeedTheirConfigs) {
   with_host([&] {
     EXPECT_THAT(ask("link.put", kLink), HasSubstr(R"(there is no config \"redis\")"));
     expect_event("linkdef_set_failed", R"(there is no config \"redis\")");
@@ -315,7 +316,7 @@ TEST_F(HostControlTest, LinksNeedTheirConfigs) {
   });
 }
 
-TEST_F(HostControlTest, ConflictingLinksAreRefusedAndDeletionsRepeated) {
+TEST_P(HostControlTest, ConflictingLinksAreRefusedAndDeletionsRepeated) {
   with_host([&] {
     (void)ask("config.put.redis", "{}");
     EXPECT_EQ(ask("link.put", kLink), kDone);
@@ -334,7 +335,17 @@ TEST_F(HostControlTest, ConflictingLinksAreRefusedAndDeletionsRepeated) {
   });
 }
 
-TEST_F(HostControlTest, KeepsConfigs) {
+TEST_P(HostControlTest, NamesOfLinksMayHoldWhatKeysOfBucketsMayNot) {
+  with_host([&] {
+    EXPECT_EQ(
+        ask("link.put", R"({"source_id":"a/b","target":"kv","name":"my:link=\u00e4","wit_namespace":"wasi",)"
+                        R"("wit_package":"keyvalue","interfaces":["store"]})"),
+        kDone);
+    EXPECT_THAT(ask("link.get"), HasSubstr("my:link=\xc3\xa4"));
+  });
+}
+
+TEST_P(HostControlTest, KeepsConfigs) {
   with_host([&] {
     EXPECT_EQ(ask("config.get.redis"), R"({"success":true,"message":"Configuration not found"})");
     EXPECT_EQ(ask("config.put.redis", R"({"a":"1","b":"2"})"), kDone);
@@ -347,7 +358,7 @@ TEST_F(HostControlTest, KeepsConfigs) {
   });
 }
 
-TEST_F(HostControlTest, ConfigsOnTheirWayAreWaitedFor) {
+TEST_P(HostControlTest, ConfigsOnTheirWayAreWaitedFor) {
   with_host([&] {
     EXPECT_EQ(scale("one.wasm", 1, R"(,"config":["late"])"), kDone);
     EXPECT_EQ(ask("config.put.late", R"({"a":"1"})"), kDone);
@@ -356,7 +367,7 @@ TEST_F(HostControlTest, ConfigsOnTheirWayAreWaitedFor) {
   });
 }
 
-TEST_F(HostControlTest, LabelsCanBeChangedButNotTheHostsOwn) {
+TEST_P(HostControlTest, LabelsCanBeChangedButNotTheHostsOwn) {
   with_host([&] {
     EXPECT_EQ(ask("label.put.NHOST", R"({"key":"zone","value":"a"})"), kDone);
     expect_event("labels_changed", R"("zone":"a")");
@@ -367,7 +378,7 @@ TEST_F(HostControlTest, LabelsCanBeChangedButNotTheHostsOwn) {
   });
 }
 
-TEST_F(HostControlTest, TheDataSideKnowsWhoLivesAndWhatRuns) {
+TEST_P(HostControlTest, TheDataSideKnowsWhoLivesAndWhatRuns) {
   with_host([&] {
     EXPECT_EQ(scale("one.wasm", 3), kDone);
     ASSERT_TRUE(
@@ -381,7 +392,7 @@ TEST_F(HostControlTest, TheDataSideKnowsWhoLivesAndWhatRuns) {
   });
 }
 
-TEST_F(HostControlTest, MirrorsItsStateForClientsOfVersion1) {
+TEST_P(HostControlTest, MirrorsItsStateForClientsOfVersion1) {
   with_host([&] {
     (void)ask("config.put.redis", R"({"url":"x"})");
     (void)scale("one.wasm", 2);
@@ -399,13 +410,19 @@ TEST_F(HostControlTest, MirrorsItsStateForClientsOfVersion1) {
   });
 }
 
-TEST_F(HostControlTest, IsAskedToStop) {
+TEST_P(HostControlTest, IsAskedToStop) {
   with_host([&] {
     EXPECT_EQ(ask("host.stop.NHOST", R"({"host_id":"NHOST","timeout":2500})"), kDone);
     EXPECT_EQ(asked_to_stop_, Duration(2500ms));
     EXPECT_THAT(ask("host.stop.NHOST", "{}"), HasSubstr("stopping already"));
   });
 }
+
+INSTANTIATE_TEST_SUITE_P(Buses, HostControlTest,
+                         testing::Values(lattice::BusKind::memory, lattice::BusKind::nats),
+                         [](const auto& test) {
+                           return test.param == lattice::BusKind::memory ? "memory" : "nats";
+                         });
 
 TEST(Identity, IsAnNkeyWithAName) {
   const std::string id = new_host_id();

@@ -1,15 +1,14 @@
 // The links and configs of the lattice, as this host knows them: kept in lattice::Store, told to whoever
 // needs them as whole, immutable tables.
 //
+//   WATTLE_TRY(auto state, LatticeState::open(bus, {.lattice = "default", .path = "/var/lib/wattle/state"}));
 //   WATTLE_CHECK(state->put_config("redis-url", {{"url", "redis://127.0.0.1:6379"}}));
 //   WATTLE_CHECK(state->put_link(link));
 //   state->links()->find(...);
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "base/result.h"
 #include "lattice/bus.h"
 #include "lattice/links.h"
+#include "lattice/store.h"
 
 namespace wattle::host {
 
@@ -26,8 +26,15 @@ class LatticeState {
   using LinkTable = lattice::LinkTable;
   using ConfigTable = lattice::ConfigTable;
 
-  // Knows everything that is there when it returns. `bus` outlives it. Refused as Bus::bucket is.
-  static Result<std::unique_ptr<LatticeState>> open(lattice::Bus& bus, std::string_view lattice);
+  // Knows everything that is there when it returns. `bus` outlives it. Refused as Store::open and
+  // Store::wait_ready are.
+  static Result<std::unique_ptr<LatticeState>> open(lattice::Bus& bus, lattice::StoreOptions options);
+  // The same without a disk.
+  static Result<std::unique_ptr<LatticeState>> open(lattice::Bus& bus, std::string_view lattice) {
+    lattice::StoreOptions options;
+    options.lattice = lattice;
+    return open(bus, std::move(options));
+  }
   ~LatticeState();
   LatticeState(const LatticeState&) = delete;
   LatticeState& operator=(const LatticeState&) = delete;
@@ -43,7 +50,7 @@ class LatticeState {
   // Returns when it is durable. Replaces a link of the same source, target, name and package. Refused:
   // invalid_argument (a field; a reserved key of its configs that does not parse), not_found (a config, after
   // waiting for it a moment: it may be on its way from another host), already_exists (v1's rule: another link
-  // leads there), and what the bucket refuses.
+  // leads there, whichever host put it), and what the store refuses.
   Result<void> put_link(const lattice::Link& link);
   // What went; nothing when there was none.
   Result<std::vector<lattice::Link>> delete_links(const lattice::LinkKey& key);
@@ -56,26 +63,13 @@ class LatticeState {
   Result<void> wait_for_configs(const std::vector<std::string>& names, Duration patience);
 
  private:
-  explicit LatticeState(std::unique_ptr<lattice::Bucket> bucket);
-  Result<void> read_all();
-  void follow();
-  void take(const lattice::WatchEvent& event);
-  Result<void> write(const std::string& key, const std::string& value);
-  Result<void> erase(const std::string& key);
-  // Makes the tables anew from the entries.
+  explicit LatticeState(std::unique_ptr<lattice::Store> store);
+  // Makes the tables anew from what the store holds.
   void rebuild();
   std::optional<std::string> missing_config(const std::vector<std::string>& names) const;
 
-  std::unique_ptr<lattice::Bucket> bucket_;
-  std::unique_ptr<lattice::BucketWatch> watch_;
-  struct Entry {
-    std::string value;
-    uint64_t revision = 0;
-  };
-  std::map<std::string, Entry> entries_;
-  // Removed here, and not seen in the watch yet: what it tells until then is older.
-  std::set<std::string> removing_;
-  std::shared_ptr<async::Fiber> fiber_;
+  std::unique_ptr<lattice::Store> store_;
+  std::shared_ptr<const lattice::StoreSnapshot> seen_;
   std::shared_ptr<const LinkTable> links_;
   std::shared_ptr<const ConfigTable> configs_;
   std::vector<lattice::ComponentClaims> claims_;

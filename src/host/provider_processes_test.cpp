@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "host/test_state.h"
 #include "lattice/nats_bus.h"
 #include "nats/test_server.h"
 
@@ -28,15 +29,14 @@ class ProviderProcessesTest : public testing::Test {
       ASSERT_TRUE(bus) << bus.error().full_message();
       const telemetry::Log log(
           {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
-      auto state = LatticeState::open(**bus, "default");
-      ASSERT_TRUE(state) << state.error().full_message();
-      state_ = state->get();
+      auto state = open_test_state(**bus);
+      state_ = state.get();
       configure("");
       options.host_id = "NHOST";
       options.allow_file_load = true;
       ProviderProcesses processes(
           {.bus = **bus,
-           .state = **state,
+           .state = *state,
            .log = log,
            .connection = [&](std::string_view) { return ProviderConnection{.url = server_.url()}; },
            .tell = [&](const lattice::Event& event) { events_.push_back(event.name); }},
@@ -44,7 +44,7 @@ class ProviderProcessesTest : public testing::Test {
       processes_ = &processes;
       test();
       processes.stop("kv");
-      state->reset();
+      state.reset();
       EXPECT_TRUE((*bus)->drain());
     });
   }
