@@ -78,6 +78,7 @@ Result<std::unique_ptr<HostControl>> HostControl::start(HostParts parts, HostOpt
     control->stop();
     return failure(std::move(begun).error());
   }
+  control->begun_ = true;
   return control;
 }
 
@@ -184,10 +185,11 @@ void HostControl::stop() {
     for (const auto& fiber : {heart_, follower_, directory_follower_})
       while (fiber && !fiber->finished()) async::Fiber::current().yield();
   }
-  parts_.data.drain();
+  // A host that did not come up leaves its parts as they were.
+  if (begun_) parts_.data.drain();
   for (const auto& [id, provider] : providers_)
     if (provider.builtin.empty()) parts_.processes->stop(id);
-  tell(lattice::host_stopped(labels_));
+  if (begun_) tell(lattice::host_stopped(labels_));
   if (lease_) lease_->stop();
   if (auto flushed = parts_.bus.flush(); !flushed) parts_.log.warn(flushed.error().full_message());
 }

@@ -166,6 +166,7 @@ class HostControl final : public lattice::ControlHandler {
   std::shared_ptr<async::Fiber> follower_;
   std::shared_ptr<async::Fiber> directory_follower_;
   TimePoint started_ = Clock::now();
+  bool begun_ = false;
   bool stop_asked_ = false;
   bool stopped_ = false;
 };

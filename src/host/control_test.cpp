@@ -418,6 +418,35 @@ TEST_P(HostControlTest, IsAskedToStop) {
   });
 }
 
+TEST_P(HostControlTest, WhatOneHostIsToldEveryHostKnows) {
+  with_host([&] {
+    auto state = open_test_state(*bus_);
+    KeepingData data;
+    async::OffloadPool pool(1);
+    const telemetry::Log log(
+        {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
+    Images images(*bus_, pool, {});
+    auto other = HostControl::start(
+        {.bus = *bus_, .state = *state, .data = data, .images = images, .log = log, .compile = compile},
+        {.host_id = "NOTHER", .heartbeat_interval = 30s});
+    ASSERT_TRUE(other) << other.error().full_message();
+    EXPECT_TRUE(nats::eventually([&] { return data_.directory && data_.directory->hosts().size() == 2; }));
+    EXPECT_EQ(ask("config.put.redis", R"({"url":"x"})"), kDone);
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    EXPECT_TRUE(nats::eventually([&] {
+      return data_.links->entries().size() == 1 && data.links->entries().size() == 1 &&
+             data.configs->contains("redis");
+    }));
+    EXPECT_EQ(ask("link.del", R"({"source_id":"shop","wit_namespace":"wasi","wit_package":"keyvalue"})"),
+              kDone);
+    EXPECT_TRUE(
+        nats::eventually([&] { return data_.links->entries().empty() && data.links->entries().empty(); }));
+    (*other)->stop();
+    EXPECT_TRUE(nats::eventually([&] { return data_.directory->hosts().size() == 1; }));
+    other->reset();
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Buses, HostControlTest,
                          testing::Values(lattice::BusKind::memory, lattice::BusKind::nats),
                          [](const auto& test) {
