@@ -24,6 +24,8 @@ class KeepingData final : public DataPlane {
  public:
   Result<void> put_component(const ComponentSpec& spec) override {
     if (slow) (void)async::sleep_for(20ms);
+    while (held && async::sleep_for(1ms)) {
+    }
     components[spec.id] = spec;
     return {};
   }
@@ -56,6 +58,7 @@ class KeepingData final : public DataPlane {
   std::shared_ptr<const lattice::DirectorySnapshot> directory;
   bool drained = false;
   bool slow = false;
+  bool held = false;  // nothing is put until it is let go
 };
 
 // Nothing is run here, so nothing is compiled: what begins as WebAssembly does is taken for it.
@@ -246,10 +249,11 @@ TEST_P(HostControlTest, DoesWhatIsAskedOfAComponentInOrder) {
 
 TEST_P(HostControlTest, RefusesMoreThanItCanQueue) {
   with_host([&] {
-    data_.slow = true;
+    data_.held = true;
     std::string last;
     for (int i = 0; i < 65; ++i) last = scale("one.wasm", 1);
     EXPECT_THAT(last, HasSubstr(R"("code":"overloaded")"));
+    data_.held = false;
   });
 }
 
