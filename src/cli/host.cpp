@@ -1,6 +1,7 @@
 // wattle host: one host that joins a lattice.
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "base/parse.h"
@@ -21,6 +22,7 @@ struct HostFlags {
   uint32_t workers = 0;
   bool allow_file_load = false;
   std::string admin_address;
+  std::string data_folder;
   std::string drain_timeout = "10s";
 };
 
@@ -34,6 +36,16 @@ Result<lattice::StringMap> parse_labels(const std::vector<std::string>& words) {
     labels[word.substr(0, equals)] = word.substr(equals + 1);
   }
   return labels;
+}
+
+Result<void> make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  if (!error) return {};
+  return failure(
+      Error(ErrorCode::io, fmt::format("cannot use \"{}\" to keep data in: {}", path, error.message()))
+          .with_remedy("name a folder that this user may write with --data-dir"));
 }
 
 void announce(const Output& output, const std::string& lattice, const std::string& host_id) {
@@ -64,6 +76,10 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   setup.client.credentials_file = flags.credentials_file;
   setup.workers = flags.workers != 0 ? flags.workers : std::max(1u, std::thread::hardware_concurrency());
   setup.allow_file_load = flags.allow_file_load;
+  if (!flags.data_folder.empty()) {
+    WATTLE_CHECK(make_folder(flags.data_folder));
+    setup.store_path = flags.data_folder + "/store.sqlite";
+  }
   setup.log = &log;
   setup.factories = providers.factories();
   setup.provider_connection = [&](std::string_view) -> Result<host::ProviderConnection> {
@@ -89,6 +105,9 @@ void add_host(CLI::App& app, Session& session) {
   verb->add_flag("--allow-file-load", flags->allow_file_load, "Load file:// images from this machine");
   verb->add_option("--http-admin", flags->admin_address, "Where /livez and /readyz answer")
       ->type_name("HOST:PORT");
+  verb->add_option("--data-dir", flags->data_folder,
+                   "Keeps the lattice's links and configs here too, beside the bus; each host needs its own")
+      ->type_name("FOLDER");
   verb->add_option("--drain-timeout", flags->drain_timeout, "What calls in flight have after SIGTERM")
       ->type_name("DURATION")
       ->capture_default_str();

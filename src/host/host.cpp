@@ -38,7 +38,12 @@ class Host {
   Result<void> start() {
     WATTLE_CHECK(listen_for_health());
     WATTLE_TRY(bus_, connect(worker_));
-    WATTLE_TRY(state_, LatticeState::open(*bus_, setup_.control.lattice));
+    lattice::StoreOptions store;
+    store.lattice = setup_.control.lattice;
+    store.path = setup_.store_path;
+    store.offload = &blocking_;
+    store.log = setup_.log;
+    WATTLE_TRY(state_, LatticeState::open(*bus_, std::move(store)));
     HostOptions options = setup_.control;
     if (options.host_id.empty()) options.host_id = new_host_id();
     WATTLE_TRY(data_,
