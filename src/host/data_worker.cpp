@@ -272,6 +272,13 @@ std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings
   return refused;
 }
 
+void DataWorker::set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) {
+  const auto before = std::exchange(hosts_, std::move(hosts));
+  if (remote_ == nullptr) return;
+  for (const auto& host : before->hosts())
+    if (hosts_->find(host->host_id) == nullptr) remote_->host_is_gone(host->host_id);
+}
+
 void DataWorker::drain() {
   while (!providers_.empty()) remove_provider(providers_.begin()->first);
   if (remote_ != nullptr)

@@ -61,7 +61,8 @@ class DataWorker {
   Result<void> put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory);
   void remove_provider(const std::string& id);
   std::vector<Error> set_surroundings(const Surroundings& surroundings);
-  void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) { hosts_ = std::move(hosts); }
+  // Calls to hosts that have died or left meanwhile end at once.
+  void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts);
   // Ends providers first, which bring new calls, then components, when their calls are over.
   void drain();
 

@@ -86,6 +86,11 @@ Result<std::optional<wit::Value>> RemoteCalls::ask(wrpc::Call call, const wit::F
                      .with_remedy(fmt::format("start it: wattle start component FILE --id {}", target)));
 }
 
+void RemoteCalls::host_is_gone(const std::string& host_id) {
+  client_->abandon(lattice::host_call_prefix(lattice_, host_id, {}),
+                   Error(ErrorCode::unavailable, fmt::format("host {} is gone", host_id)));
+}
+
 bool RemoteCalls::runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const {
   return !hosts_to_ask(hosts, target, host_id_, 1).empty();
 }

@@ -41,6 +41,8 @@ class RemoteCalls {
   Result<void> call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
                     const lattice::DirectorySnapshot& hosts);
 
+  // Ends the calls that this host was asked and cannot answer any more.
+  void host_is_gone(const std::string& host_id);
   bool runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const;
 
   // Takes calls for a component or provider of this worker from now on, of whoever has a link to it.
