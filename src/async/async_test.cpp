@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "async/fiber.h"
+#include "async/fiber_group.h"
 #include "async/offload.h"
 #include "async/pipe.h"
 #include "async/poller.h"
@@ -433,6 +434,26 @@ TEST(Poller, ARemovedWatcherHearsNothingOfTheSameBatch) {
   worker.run();
   one.told > 0 ? worker.poller().remove(first[0], one) : worker.poller().remove(second[0], other);
   for (int descriptor : {first[0], first[1], second[0], second[1]}) ::close(descriptor);
+}
+
+TEST(FiberGroup, StopsItsFibersAndWaitsForThem) {
+  Worker worker;
+  int ended = 0;
+  worker.spawn([&] {
+    FiberGroup group(worker);
+    for (int i = 0; i < 3; ++i)
+      group.spawn([&] {
+        EXPECT_FALSE(sleep_for(1h));
+        const MaskScope mask;
+        EXPECT_TRUE(sleep_for(1ms));
+        ++ended;
+      });
+    group.spawn([&] { ++ended; });
+    while (ended == 0) ASSERT_TRUE(sleep_for(1ms));
+    group.stop();
+    EXPECT_EQ(ended, 4);
+  });
+  worker.run();
 }
 
 }  // namespace

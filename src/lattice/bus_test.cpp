@@ -430,7 +430,7 @@ TEST_P(BusTest, HandlesOutliveTheirBus) {
 
 // ---- cut off
 
-// Over a connection that stays, NATS tells so with the heartbeats that do not come, after 6 s.
+// Over a connection that stays, NATS tells so with the heartbeats that do not come.
 void a_bucket_made_anew_is_told(BusKind kind) {
   BusPlace place(kind);
   run_test([&](async::Worker& worker) {
@@ -439,7 +439,7 @@ void a_bucket_made_anew_is_told(BusKind kind) {
     const auto bucket = BusPlace::make_bucket(*bus, {.bucket = bucket_name});
     ASSERT_TRUE(bucket->put("a", "1"));
     const int64_t created_ns = bucket->created_ns().value();
-    auto watch = bucket->watch().value();
+    auto watch = bucket->watch({.heartbeat = 100ms}).value();
     EXPECT_EQ(told(*watch), "a=1");
     EXPECT_EQ(told(*watch), "replayed");
     ASSERT_TRUE(bus->remove_bucket(bucket_name));

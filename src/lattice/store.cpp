@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookInterval = 200ms;  // between looks at what is to be done beside the bucket's news
 constexpr Duration kRetryWait = 50ms;
+constexpr Duration kHeartbeat = 500ms;  // so that a bucket that is gone is noticed within 1.5 s
 constexpr Duration kReopenInterval = 1s;
 constexpr Duration kPokeInterval = 300ms;
 constexpr size_t kBatchMax = 512;
@@ -164,7 +165,7 @@ Result<void> Store::State::follow() {
   WATTLE_TRY(auto opened, bus.bucket({.bucket = bucket_name}));
   bucket = std::move(opened);
   begin_session();
-  WATTLE_TRY(const auto watch, bucket->watch());
+  WATTLE_TRY(const auto watch, bucket->watch({.heartbeat = kHeartbeat}));
   while (!reopen) {
     WATTLE_TRY(auto batch, next_batch(*watch));
     WATTLE_CHECK(take(std::move(batch)));

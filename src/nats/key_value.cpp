@@ -291,6 +291,7 @@ Result<Watch> KeyValue::watch(WatchOptions options) {
                  : options.history    ? DeliverFrom::all
                                       : DeliverFrom::last_per_subject;
   ordered.headers_only = options.keys_only;
+  ordered.heartbeat = options.heartbeat;
   auto messages = OrderedConsumer::create(*js_, stream_of(bucket_), std::move(ordered));
   if (!messages) return failure(missing_bucket(messages.error(), bucket_));
   return Watch(std::move(*messages), prefix_, std::move(options));

@@ -47,6 +47,9 @@ struct WatchOptions {
   bool updates_only = false;  // no replay
   bool ignore_deletes = false;
   bool keys_only = false;  // entries without their values
+  // How often the server says that nothing is new; after three that are missing the watch looks what is
+  // wrong.
+  Duration heartbeat = std::chrono::seconds(2);
 };
 
 struct WatchEvent {
