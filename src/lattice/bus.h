@@ -50,7 +50,9 @@ class BusSubscription {
 class BucketWatch {
  public:
   virtual ~BucketWatch() = default;
-  // As nats::Watch: survives cuts, restarts, and the bucket being deleted and made again (which it tells).
+  // As nats::Watch: survives cuts, restarts, and the bucket being deleted and made again (which it tells). On
+  // a bucket of several replicas it may follow one that is behind: then what was written just before comes
+  // after `replayed`.
   virtual Result<WatchEvent> next() = 0;
   virtual Result<std::optional<WatchEvent>> next_until(TimePoint until) = 0;
 };

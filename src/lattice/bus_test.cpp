@@ -38,6 +38,16 @@ class BusTest : public testing::TestWithParam<BusKind> {
       test(*bus, *other);
     });
   }
+  // In a cluster a watch may be on a replica that is behind: it says "replayed" earlier, and older values
+  // first.
+  static void expect_told(BucketWatch& watch, std::initializer_list<std::string_view> texts) {
+    for (const std::string_view text : texts) {
+      if (GetParam() == BusKind::cluster && text == "replayed") continue;
+      std::string next = told(watch);
+      for (int i = 0; i < 10 && GetParam() == BusKind::cluster && next != text; ++i) next = told(watch);
+      EXPECT_EQ(next, text);
+    }
+  }
   std::string name(std::string_view of = "b") {
     static int count = 0;
     return fmt::format("{}{}", of, ++count);
@@ -374,18 +384,18 @@ TEST_P(BusTest, AWatchReplaysThenFollows) {
     for (const char* value : {"0", "1", "2"}) ASSERT_TRUE(bucket->put("a", value));
     ASSERT_TRUE(bucket->put("b.c", "3"));
     auto all = same->watch().value();
-    for (const char* text : {"a=2", "b.c=3", "replayed"}) EXPECT_EQ(told(*all), text);
+    expect_told(*all, {"a=2", "b.c=3", "replayed"});
     auto history = same->watch({.keys = "a", .history = true}).value();
-    for (const char* text : {"a=1", "a=2", "replayed"}) EXPECT_EQ(told(*history), text);
+    expect_told(*history, {"a=1", "a=2", "replayed"});
     auto updates = same->watch({.updates_only = true}).value();
     auto some = same->watch({.keys = "b.*", .ignore_deletes = true, .keys_only = true}).value();
-    for (const char* text : {"b.c=", "replayed"}) EXPECT_EQ(told(*some), text);
+    expect_told(*some, {"b.c=", "replayed"});
     ASSERT_TRUE(bucket->remove("b.c"));
-    EXPECT_EQ(told(*all), "b.c-");
+    expect_told(*all, {"b.c-"});
     EXPECT_EQ(told(*updates), "b.c-");
     ASSERT_TRUE(bucket->put("b.c", "4"));
-    EXPECT_EQ(told(*all), "b.c=4");
-    EXPECT_EQ(told(*some), "b.c=");
+    expect_told(*all, {"b.c=4"});
+    expect_told(*some, {"b.c="});
     const auto none = some->next_until(Clock::now() + 10ms);
     EXPECT_TRUE(none && !*none);
   });
