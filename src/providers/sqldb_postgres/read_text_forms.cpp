@@ -145,7 +145,10 @@ bool read_clock(Cursor& at, PgTime& time) {
 
 // Years before the first are counted from 0 downwards.
 bool read_era(Cursor& at, PgDate& date) {
-  if (at.skip(" BC")) date.year = 1 - date.year;
+  if (at.skip(" BC")) {
+    if (date.year < 1) return false;
+    date.year = 1 - date.year;
+  }
   return at.at_end();
 }
 
@@ -155,14 +158,15 @@ std::optional<PgDate> read_infinity(std::string_view text) {
   return std::nullopt;
 }
 
+// Hours, and where there are some minutes and seconds. PostgreSQL's offsets stay below 16 hours.
 bool read_offset(Cursor& at, PgOffset& offset) {
+  constexpr uint32_t kMax[3] = {15, 59, 59};
   const bool west = at.skip('-');
   if (!west && !at.skip('+')) return false;
-  int32_t parts[3] = {0, 0, 0};
-  if (!at.number(parts[0])) return false;
-  for (int i = 1; i < 3 && at.skip(':'); ++i)
-    if (!at.number(parts[i])) return false;
-  offset.seconds = parts[0] * 3600 + parts[1] * 60 + parts[2];
+  uint32_t parts[3] = {0, 0, 0};
+  for (int i = 0; i == 0 || (i < 3 && at.skip(':')); ++i)
+    if (!at.number(parts[i]) || parts[i] > kMax[i]) return false;
+  offset.seconds = static_cast<int32_t>(parts[0] * 3600 + parts[1] * 60 + parts[2]);
   // Greenwich counts as west, as it does for wasmCloud's provider.
   offset.kind = west || offset.seconds == 0 ? PgOffset::Kind::western_hemisphere_seconds
                                             : PgOffset::Kind::eastern_hemisphere_seconds;

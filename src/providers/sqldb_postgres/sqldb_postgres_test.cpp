@@ -194,6 +194,14 @@ INSTANTIATE_TEST_SUITE_P(, EveryType, testing::ValuesIn(every_type()), [](const 
   return name;
 });
 
+TEST(TimesOutOfRange, AreRefused) {
+  for (const char* text : {"2024-02-03 23:59:59-0555555555", "2024-02-03 23:59:59+16",
+                           "2024-02-03 23:59:59+02:60", "2024-02-03 23:59:59+-1"})
+    EXPECT_FALSE(pg::read_timestamp_tz(text)) << text;
+  EXPECT_TRUE(pg::read_timestamp_tz("2024-02-03 23:59:59-15:59:59"));
+  EXPECT_FALSE(pg::read_date("-2147483648-01-01 BC"));
+}
+
 TEST(EveryTypeList, IsComplete) {
   std::vector<bool> seen(kPgTypes);
   for (const auto& [column, value] : every_type()) seen[static_cast<size_t>(value.type)] = true;
