@@ -21,8 +21,10 @@ class MessagingProvider final : public capability::Provider, private capability:
  public:
   explicit MessagingProvider(const capability::ProviderContext& context)
       : context_(context), connections_(context_) {}
+  // Waits for what could not be drained in time: handlers call what the context names.
   ~MessagingProvider() override {
-    for (auto& [key, handled] : handlers_) handled.subscriber->stop();
+    const async::MaskScope mask;
+    drain();
   }
 
   Result<void> put_link(const ProviderLink& link) override {
@@ -66,7 +68,8 @@ class MessagingProvider final : public capability::Provider, private capability:
   }
 
   void drain() override {
-    for (auto& [key, handled] : handlers_) handled.subscriber->drain();
+    for (auto& [key, handled] : handlers_) handled.subscriber->stop();
+    handlers_.clear();
     in_flight_.wait();
   }
 
@@ -88,7 +91,8 @@ class MessagingProvider final : public capability::Provider, private capability:
                            std::shared_ptr<NatsConnection> connection) {
     const std::string own_group = fmt::format("wattle-{}-{}-{}", link.source_id, link.target, link.name);
     WATTLE_TRY(SubscriberSettings read, read_subscriber_settings(settings, own_group));
-    auto subscriber = std::make_shared<Subscriber>(context_, connection, link.target, std::move(read));
+    auto subscriber =
+        std::make_shared<Subscriber>(context_, in_flight_, connection, link.target, std::move(read));
     subscriber->start();
     delete_link(link);
     handlers_.insert_or_assign({link.target, link.name},
@@ -147,7 +151,7 @@ class MessagingProvider final : public capability::Provider, private capability:
   NatsConnections connections_;
   LinkTable<Link> links_;
   std::map<std::pair<std::string, std::string>, Handled> handlers_;  // by target and link name
-  InFlight in_flight_;
+  InFlight in_flight_;  // calls, and the subscribers that have not ended
 };
 
 class MessagingFactory final : public capability::ProviderFactory {

@@ -78,14 +78,16 @@ Result<SubscriberSettings> read_subscriber_settings(const Settings& settings, co
   return read;
 }
 
-Subscriber::Subscriber(const capability::ProviderContext& context, std::shared_ptr<NatsConnection> connection,
-                       std::string target, SubscriberSettings settings)
+Subscriber::Subscriber(const capability::ProviderContext& context, const InFlight& in_flight,
+                       std::shared_ptr<NatsConnection> connection, std::string target,
+                       SubscriberSettings settings)
     : worker_(context.worker),
       log_(context.log),
       components_(context.components),
       connection_(std::move(connection)),
       target_(std::move(target)),
-      settings_(std::move(settings)) {}
+      settings_(std::move(settings)),
+      in_flight_(in_flight) {}
 
 void Subscriber::start() {
   if (!settings_.patterns.empty())
@@ -103,11 +105,6 @@ void Subscriber::stop() {
     for (auto& subscription : self->subscriptions_) (void)subscription.drain();
     self->subscriptions_.clear();
   });
-}
-
-void Subscriber::drain() {
-  for (auto& subscription : subscriptions_) (void)subscription.drain();
-  in_flight_.wait();
 }
 
 void Subscriber::subscribe() {
@@ -138,13 +135,16 @@ Result<void> Subscriber::subscribe_to(const SubscriberSettings::Pattern& pattern
                                                     {"component", self->target_},
                                                     {"reason", delivered.error().full_message()}});
                                }));
+  if (stopped_) {
+    (void)subscription.drain();
+    return failure(ErrorCode::cancelled, "the link is no more");
+  }
   subscriptions_.push_back(std::move(subscription));
   return {};
 }
 
 // What the component's host cannot take now, it is asked again; anything else may have been done.
 Result<void> Subscriber::deliver(const nats::Message& message) {
-  const InFlight::Call call(in_flight_);
   const async::DeadlineScope deadline(Clock::now() + settings_.timeout);
   const capability::BrokerMessage broker{
       .subject = message.subject,

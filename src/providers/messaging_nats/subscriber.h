@@ -32,18 +32,17 @@ struct SubscriberSettings {
 // `own_group`: the queue group of patterns that name none. Refused: invalid_argument.
 Result<SubscriberSettings> read_subscriber_settings(const Settings& settings, const std::string& own_group);
 
-// Held by shared_ptr.
+// Held by shared_ptr, by its fibers and handlers too: it is gone when the last of them has ended, and counts
+// in `in_flight` until then.
 class Subscriber : public std::enable_shared_from_this<Subscriber> {
  public:
-  Subscriber(const capability::ProviderContext& context, std::shared_ptr<NatsConnection> connection,
-             std::string target, SubscriberSettings settings);
+  Subscriber(const capability::ProviderContext& context, const InFlight& in_flight,
+             std::shared_ptr<NatsConnection> connection, std::string target, SubscriberSettings settings);
 
   // Subscribes as soon as there is a connection.
   void start();
   // Takes nothing new; what has come is still handled.
   void stop();
-  // Until what has come is handled, or the fiber's deadline.
-  void drain();
 
  private:
   void subscribe();
@@ -62,7 +61,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   SubscriberSettings settings_;
   std::vector<nats::Subscription> subscriptions_;
   std::vector<std::shared_ptr<async::Fiber>> fibers_;
-  InFlight in_flight_;
+  InFlight::Call in_flight_;
   async::Signal taken_;  // notified when a message of a consumer has been handled
   bool stopped_ = false;
 };
