@@ -23,6 +23,8 @@ add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverload
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 set(CMAKE_C_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1") # the sanitizers' builds: a third less to compile than -O2
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1")
 
 if(WATTLE_SANITIZE STREQUAL "address")
   # vptr reads run-time type information, which V8 is built without; and templates over its types are
