@@ -63,6 +63,34 @@ void pour(async::Pipe& from, async::Pipe& to) {
   if (pour_contents(from, to)) to.close();
 }
 
+namespace {
+
+// Until there is something to read and room for it, or nobody reads.
+Result<void> wait_to_pour(wasi::InputSource& from, async::Pipe& to) {
+  wasi::Watch watch;
+  watch.signals.push_back(&to.writable());
+  if (to.room() > 0) from.watch(watch);
+  return async::Signal::wait_any({watch.signals.data(), watch.signals.size()}, watch.until);
+}
+
+}  // namespace
+
+void pour(wasi::InputSource& from, async::Pipe& to) {
+  while (!to.reader_gone()) {
+    if (to.room() == 0 || !from.ready()) {
+      if (auto waited = wait_to_pour(from, to); !waited) return to.abort(waited.error());
+      continue;
+    }
+    auto read = from.read(std::min<size_t>(to.room(), wasi::kMaxChunkBytes));
+    if (!read) return to.abort(read.error());
+    if (!*read) {
+      const auto* failed = std::get_if<std::unique_ptr<wasi::IoError>>(&read->error());
+      return failed == nullptr ? to.close() : to.abort((*failed)->error());
+    }
+    to.try_write(**read);
+  }
+}
+
 Result<std::string> read_all(async::Pipe& pipe, size_t bytes_max) {
   std::string all;
   while (true) {

@@ -45,6 +45,9 @@ void pour(async::Pipe& from, async::Pipe& to);
 // The same, but `to` stays open where `from` ended well: true.
 bool pour_contents(async::Pipe& from, async::Pipe& to);
 
+// The same out of a stream of a guest's, of which nothing is read beyond what `to` takes.
+void pour(wasi::InputSource& from, async::Pipe& to);
+
 // All that comes out of `pipe`. Refused: memory_exceeded beyond `bytes_max`, and what aborted the pipe.
 Result<std::string> read_all(async::Pipe& pipe, size_t bytes_max);
 

@@ -68,10 +68,11 @@ struct Outside {
     const std::string prefix = lattice::call_prefix(kLattice, "caller");
     const lattice::Headers headers{{"source-id", source}, {"link-name", "default"}};
     return wrpc::call_typed<R>(
-        *client, {.prefix = prefix, .instance = kCaller, .function = function, .headers = &headers},
+        *client, {.prefix = prefix, .instance = instance, .function = function, .headers = &headers},
         arguments...);
   }
   std::string source = "outside";
+  std::string instance = kCaller;
   std::unique_ptr<lattice::NatsBus> bus;
   std::unique_ptr<wrpc::Client> client;
 };
@@ -121,6 +122,92 @@ TEST_F(DataPlaneTest, CallsGoToTheHostThatRunsTheTarget) {
     EXPECT_EQ(std::get<0>(*text), "over there");
     near.plane->drain();
     far.plane->drain();
+  });
+}
+
+// What a test sends and receives as a stream.
+constexpr size_t kStreamBytes = 3'000'000;  // more than any window or buffer on the way holds
+
+wrpc::ByteStream stream_of_bytes() {
+  auto pipe = std::make_shared<async::Pipe>();
+  async::Fiber::current().worker().spawn([pipe] {
+    std::vector<uint8_t> piece(50'000);
+    for (size_t sent = 0; sent < kStreamBytes; sent += piece.size()) {
+      for (size_t i = 0; i < piece.size(); ++i) piece[i] = static_cast<uint8_t>((sent + i) * 7);
+      if (!pipe->write_all(piece)) return;
+    }
+    pipe->close();
+  });
+  return {pipe};
+}
+
+class StreamsTest : public DataPlaneTest {
+ protected:
+  // Runs `body(outside)` with "caller" and "library" linked on two hosts.
+  void between_hosts(const std::function<void(Outside&)>& body) {
+    on_fiber([&] {
+      TestHost near("NHOST1", server_.url()), far("NHOST2", server_.url());
+      const auto links = lattice::LinkTable::build(
+          {link("outside", "caller", "linking", "relay"), link("caller", "library", "linked", "work")});
+      for (auto* host : {&near, &far}) host->plane->set_links(links);
+      ASSERT_TRUE(near.plane->put_component({.id = "caller", .component = load_guest("linked-caller-c")}));
+      ASSERT_TRUE(far.plane->put_component({.id = "library", .component = load_guest("linked-callee-c")}));
+      Outside outside(server_.url());
+      outside.instance = "wattle:linking/relay@1.0.0";
+      body(outside);
+      near.plane->drain();
+      far.plane->drain();
+    });
+  }
+};
+
+TEST_F(StreamsTest, BytesFollowACallToAnotherHost) {
+  between_hosts([](Outside& outside) {
+    auto drained = outside.call<uint64_t>("drain-these", stream_of_bytes());
+    ASSERT_TRUE(drained) << drained.error().full_message();
+    EXPECT_EQ(std::get<0>(*drained), kStreamBytes);
+  });
+}
+
+TEST_F(StreamsTest, BytesFollowAResultFromAnotherHost) {
+  between_hosts([](Outside& outside) {
+    auto back = outside.call<wrpc::ByteStream>("give-back-these", stream_of_bytes());
+    ASSERT_TRUE(back) << back.error().full_message();
+    async::Pipe& pipe = *std::get<0>(*back).pipe;
+    std::vector<uint8_t> piece(10'000);
+    size_t received = 0, wrong = 0;
+    while (true) {
+      auto read = pipe.read_some(piece);
+      ASSERT_TRUE(read) << read.error().full_message();
+      if (*read == 0) break;
+      for (size_t i = 0; i < *read; ++i) wrong += piece[i] != static_cast<uint8_t>((received + i) * 7);
+      received += *read;
+    }
+    EXPECT_EQ(received, kStreamBytes);
+    EXPECT_EQ(wrong, 0u);
+  });
+}
+
+// The caller of a stream that breaks off is told what the guest is told: here, that it ended.
+TEST_F(StreamsTest, AStreamThatBreaksOffEndsTheReading) {
+  between_hosts([](Outside& outside) {
+    auto pipe = std::make_shared<async::Pipe>();
+    const uint8_t bytes[100] = {};
+    pipe->try_write(bytes);
+    pipe->abort(Error(ErrorCode::io, "the disk is gone"));
+    auto drained = outside.call<uint64_t>("drain-these", wrpc::ByteStream{pipe});
+    ASSERT_TRUE(drained) << drained.error().full_message();
+    EXPECT_LE(std::get<0>(*drained), 100u);
+  });
+}
+
+TEST_F(StreamsTest, ALentStreamIsRefused) {
+  between_hosts([](Outside& outside) {
+    using Peeked = tl::expected<uint32_t, std::string>;
+    auto peeked = outside.call<Peeked>("peek");
+    ASSERT_TRUE(peeked) << peeked.error().full_message();
+    ASSERT_FALSE(std::get<0>(*peeked));
+    EXPECT_THAT(std::get<0>(*peeked).error(), HasSubstr("lends a resource"));
   });
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 #include <tuple>
 
+#include "bindings/stream_handles.h"
 #include "lattice/authorize.h"
 #include "lattice/names.h"
 #include "wrpc/call_codec.h"
@@ -57,19 +58,20 @@ Result<std::unique_ptr<RemoteCalls>> RemoteCalls::start(lattice::Bus& bus, std::
 RemoteCalls::~RemoteCalls() = default;
 
 // ---- Out
-// -----------------------------------------------------------------------------------------------------
 
 Result<std::optional<wit::Value>> RemoteCalls::ask(wrpc::Call call, const wit::FunctionType& type,
-                                                   const wit::Values& arguments,
+                                                   const wit::Values& arguments, wrpc::HandleWire* handles,
                                                    const lattice::LinkTable::Entry& link,
                                                    const lattice::DirectorySnapshot& hosts) {
   const std::string& target = link.link.target;
   const bool may_repeat = link.rules.is_idempotent(call.function);
+  // What is in a stream can be sent once.
+  const size_t hosts_max = handles == nullptr ? kHostsAskedMax : 1;
   std::optional<Error> last;
-  for (const std::string& host : hosts_to_ask(hosts, target, host_id_, kHostsAskedMax)) {
+  for (const std::string& host : hosts_to_ask(hosts, target, host_id_, hosts_max)) {
     const std::string prefix = lattice::host_call_prefix(lattice_, host, target);
     call.prefix = prefix;
-    auto answer = wrpc::call_values(*client_, call, type, arguments);
+    auto answer = wrpc::call_values(*client_, call, type, arguments, handles);
     if (answer) return answer;
     last = answer.error().with_context(fmt::format("host {}", host));
     const bool not_begun = wrpc::certainly_not_begun(*last);
@@ -79,7 +81,7 @@ Result<std::optional<wit::Value>> RemoteCalls::ask(wrpc::Call call, const wit::F
   if (last) return failure(std::move(*last));
   const std::string prefix = lattice::call_prefix(lattice_, target);
   call.prefix = prefix;
-  auto answer = wrpc::call_values(*client_, call, type, arguments);
+  auto answer = wrpc::call_values(*client_, call, type, arguments, handles);
   if (answer || !wrpc::certainly_not_begun(answer.error())) return answer;
   return failure(Error(ErrorCode::unavailable,
                        fmt::format("\"{}\" runs on no host that can be reached", target), answer.error())
@@ -97,15 +99,17 @@ bool RemoteCalls::runs_elsewhere(std::string_view target, const lattice::Directo
 
 Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
                                const lattice::DirectorySnapshot& hosts) {
-  WATTLE_CHECK(call.check_remote());
+  WATTLE_CHECK(call.check_remote(bindings::byte_stream_type()));
   const runtime::LinkedImport& import = call.import();
   WATTLE_TRY(const wit::Values arguments, call.arguments());
+  bindings::StreamHandles handles(call.host().resources,
+                                  [&call](wit::ResourceId resource) { return call.resource_type(resource); });
   const lattice::Headers headers{{"source-id", link.link.source_id}, {"link-name", link.link.name}};
   auto result = ask({.prefix = {},
                      .instance = import.interface,
                      .function = lattice::wire_function(import.name),
                      .headers = &headers},
-                    call.type(), arguments, link, hosts);
+                    call.type(), arguments, call.passes_handles() ? &handles : nullptr, link, hosts);
   if (!result)
     return failure(result.error().with_context(
         fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed", import.interface,
@@ -129,7 +133,6 @@ std::shared_ptr<const bindings::RemoteTarget> RemoteCalls::target(const lattice:
 }
 
 // ---- In
-// ------------------------------------------------------------------------------------------------------
 
 Result<void> RemoteCalls::serve(const std::string& id, Answer answer) {
   auto& services = services_[id];

@@ -58,7 +58,8 @@ class RemoteCalls {
   RemoteCalls(std::string lattice, std::string host_id, Links links)
       : lattice_(std::move(lattice)), host_id_(std::move(host_id)), links_(std::move(links)) {}
   Result<std::optional<wit::Value>> ask(wrpc::Call call, const wit::FunctionType& type,
-                                        const wit::Values& arguments, const lattice::LinkTable::Entry& link,
+                                        const wit::Values& arguments, wrpc::HandleWire* handles,
+                                        const lattice::LinkTable::Entry& link,
                                         const lattice::DirectorySnapshot& hosts);
 
   const std::string lattice_;

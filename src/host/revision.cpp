@@ -4,6 +4,7 @@
 
 #include "bindings/key_value.h"
 #include "bindings/messaging.h"
+#include "bindings/stream_handles.h"
 #include "http/client.h"
 #include "lattice/names.h"
 #include "telemetry/log.h"
@@ -134,32 +135,56 @@ Result<const runtime::ExportedFunction*> Revision::find_function(std::string_vie
   return known_functions_.back().function.get();
 }
 
-Result<std::shared_ptr<const runtime::ExportedFunction>> Revision::find_operation(
-    std::string_view operation) {
+Result<Revision::Operation> Revision::operation_of(
+    std::shared_ptr<const runtime::ExportedFunction> function) const {
+  WATTLE_TRY(auto type, linked_->type_of(*function));
+  const wit::FunctionLayout layout = wit::layout_of(*type);
+  const bool passes_handles =
+      layout.parameters->has_handles || (layout.result != nullptr && layout.result->has_handles);
+  return Operation{std::move(function), std::move(type), passes_handles};
+}
+
+Result<Revision::Operation> Revision::find_operation(std::string_view operation) {
   if (operations_.empty()) {
     for (const auto& function : linked_->functions()) {
       const auto name = lattice::wire_function(function->name);
+      WATTLE_TRY(auto known, operation_of(function));
       operations_.emplace(
           function->interface.empty() ? std::string(name) : fmt::format("{}.{}", function->interface, name),
-          function);
+          std::move(known));
     }
   }
   if (const auto found = operations_.find(operation); found != operations_.end()) return found->second;
   // Another version of one track.
   const auto parts = lattice::split_operation(operation);
-  return linked_->find_function(parts.instance, parts.function);
+  WATTLE_TRY(auto function, linked_->find_function(parts.instance, parts.function));
+  return operation_of(std::move(function));
 }
 
 Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
-  auto function = find_operation(incoming.operation);
-  if (!function) return failure(wrpc::refused(std::move(function).error()));
+  auto operation = find_operation(incoming.operation);
+  if (!operation) return failure(wrpc::refused(std::move(operation).error()));
   const InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  WATTLE_TRY(const auto type, linked_->type_of(**function));
-  WATTLE_TRY(const wit::Values arguments, wrpc::parameter_values(incoming, *type));
-  WATTLE_TRY(const auto result, call(**function, arguments, limits));
-  return wrpc::reply_values(*type, result);
+  if (operation->passes_handles) return answer_with_streams(incoming, *operation, limits);
+  WATTLE_TRY(const wit::Values arguments, wrpc::parameter_values(incoming, *operation->type));
+  WATTLE_TRY(const auto result, call(*operation->function, arguments, limits));
+  return wrpc::reply_values(*operation->type, result);
+}
+
+// Handles are one instance's: it is taken before they arrive, and kept until its own are on their way.
+Result<wrpc::Reply> Revision::answer_with_streams(wrpc::IncomingCall& incoming, const Operation& operation,
+                                                  const engine::CallLimits& limits) {
+  auto lease = pool_.acquire();
+  if (!lease) return failure(wrpc::refused(std::move(lease).error()));
+  runtime::Instance& instance = **lease;
+  bindings::StreamHandles handles(instance.host().resources, [&instance](wit::ResourceId resource) {
+    return instance.resource_type(resource);
+  });
+  WATTLE_TRY(const wit::Values arguments, wrpc::parameter_values(incoming, *operation.type, &handles));
+  WATTLE_TRY(const auto result, instance.call(*operation.function, arguments, limits));
+  return wrpc::reply_values(*operation.type, result, &handles);
 }
 
 // The instance goes back before the answer goes out.

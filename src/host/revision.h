@@ -99,9 +99,17 @@ class Revision {
   };
 
  private:
-  Result<std::shared_ptr<const runtime::ExportedFunction>> find_operation(std::string_view operation);
+  struct Operation {
+    std::shared_ptr<const runtime::ExportedFunction> function;
+    std::shared_ptr<const wit::FunctionType> type;
+    bool passes_handles = false;
+  };
+  Result<Operation> find_operation(std::string_view operation);
+  Result<Operation> operation_of(std::shared_ptr<const runtime::ExportedFunction> function) const;
   Result<std::optional<wit::Value>> call(const runtime::ExportedFunction& function,
                                          const wit::Values& arguments, const engine::CallLimits& limits);
+  Result<wrpc::Reply> answer_with_streams(wrpc::IncomingCall& incoming, const Operation& operation,
+                                          const engine::CallLimits& limits);
   Revision(DataWorker& worker, const Parts& parts);
 
   const std::string id_;
@@ -120,7 +128,7 @@ class Revision {
   };
   std::vector<KnownFunction> known_functions_;
   // By their name on the wire, "ns:package/interface@1.0.0.function"; filled at the first call from outside.
-  std::map<std::string, std::shared_ptr<const runtime::ExportedFunction>, std::less<>> operations_;
+  std::map<std::string, Operation, std::less<>> operations_;
 };
 
 }  // namespace wattle::host

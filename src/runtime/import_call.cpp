@@ -35,18 +35,21 @@ bool has_handles(const wit::FunctionLayout& layout) {
 // Why a handle somewhere inside cannot go from one instance to another; empty: they all can. Types share
 // parts, and a part is looked at once for each place where it is used: bounded, since what passes has little
 // depth left.
-const char* obstacle(const Plan& plan, const wit::Layout& layout, uint32_t& places_left) {
+// `only`: the one resource that can; null: every one of the host's.
+const char* obstacle(const Plan& plan, const wit::Layout& layout, const ResourceType* only,
+                     uint32_t& places_left) {
   if (!layout.has_handles) return nullptr;
   if (places_left == 0) return "has too large a type";
   --places_left;
   if (layout.kind == wit::Kind::borrow) return "lends a resource";
-  if (layout.kind == wit::Kind::own)
-    return plan.resources[layout.resource].host == nullptr || !plan.resources[layout.resource].host->is_host
-               ? "passes a resource that a component defines"
-               : nullptr;
+  if (layout.kind == wit::Kind::own) {
+    const ResourceType* host = plan.resources[layout.resource].host;
+    if (host == nullptr || !host->is_host) return "passes a resource that a component defines";
+    return only != nullptr && host != only ? "passes a resource that cannot leave its host" : nullptr;
+  }
   for (const wit::LayoutMember& member : layout.members) {
     if (member.layout == nullptr || !member.layout->has_handles) continue;
-    if (const char* found = obstacle(plan, *member.layout, places_left)) return found;
+    if (const char* found = obstacle(plan, *member.layout, only, places_left)) return found;
   }
   return nullptr;
 }
@@ -55,6 +58,19 @@ Error takes_no_resource(const LinkedImport& import, std::string_view why) {
   return Error(ErrorCode::unsupported,
                fmt::format("\"{}\" of \"{}\" {}, which no link carries", import.name, import.interface, why))
       .with_remedy("compose the two components into one, or pass values instead");
+}
+
+// Refused (unsupported): what obstacle() finds.
+Result<void> check_handles(const Plan& plan, const LinkedImport& import, const wit::FunctionLayout& layout,
+                           const ResourceType* only) {
+  if (!has_handles(layout)) return {};
+  uint32_t places_left = kMostPlaces;
+  for (const wit::LayoutRef& each : {layout.parameters, layout.result}) {
+    if (each == nullptr) continue;
+    if (const char* why = obstacle(plan, *each, only, places_left))
+      return failure(takes_no_resource(import, why));
+  }
+  return {};
 }
 
 }  // namespace
@@ -75,14 +91,7 @@ Result<void> ImportCall::check_callee(Instance& callee, const ExportedFunction& 
   if (adapter_.checked.contains(theirs.id, function.index)) return {};
   const Plan::Lift& lift = theirs.lifts[function.index];
   const Plan& ours = *adapter_.surroundings->plan;
-  if (has_handles(layout())) {
-    uint32_t places_left = kMostPlaces;
-    for (const wit::LayoutRef& each : {layout().parameters, layout().result}) {
-      if (each == nullptr) continue;
-      if (const char* why = obstacle(ours, *each, places_left))
-        return failure(takes_no_resource(import(), why));
-    }
-  }
+  WATTLE_CHECK(check_handles(ours, import(), layout(), nullptr));
   const auto is_same_resource = [&](wit::ResourceId left, wit::ResourceId right) {
     return left < ours.resources.size() && right < theirs.resources.size() &&
            ours.resources[left].host != nullptr && ours.resources[left].host == theirs.resources[right].host;
@@ -156,9 +165,16 @@ void ImportCall::copy_result(CallContext& callee) {
 // ---- By values
 // ---------------------------------------------------------------------------------------------
 
-Result<void> ImportCall::check_remote() const {
-  if (has_handles(layout())) return failure(takes_no_resource(import(), "passes a resource"));
-  return {};
+Result<void> ImportCall::check_remote(const ResourceType& carried) const {
+  return check_handles(*adapter_.surroundings->plan, import(), layout(), &carried);
+}
+
+bool ImportCall::passes_handles() const {
+  return has_handles(layout());
+}
+
+const ResourceType* ImportCall::resource_type(wit::ResourceId resource) const {
+  return adapter_.surroundings->plan->resources[resource].host;
 }
 
 Result<wit::Values> ImportCall::arguments() {

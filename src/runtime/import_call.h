@@ -66,8 +66,12 @@ class ImportCall {
   // Resources by the caller's own indices.
   const wit::FunctionType& type() const { return *adapter_.lower->type; }
   const wit::FunctionLayout& layout() const { return adapter_.lower->layout; }
-  // Refused (unsupported): a function that passes handles, which mean nothing to another host.
-  Result<void> check_remote() const;
+  // Refused (unsupported): a function that passes handles which mean nothing to another host: all but owned
+  // ones of `carried`.
+  Result<void> check_remote(const ResourceType& carried) const;
+  bool passes_handles() const;
+  // The host's resource type behind a number in type(); null: a component's own.
+  const ResourceType* resource_type(wit::ResourceId resource) const;
 
   // Runs the call in an instance of another component on this worker, with copies from memory to memory.
   // Waits for the instance as InstancePool::acquire does. CPU time, traps, deadline and memory of the callee

@@ -282,15 +282,20 @@ TEST_F(LinkedCalls, LendNoResources) {
   on_worker([&] { EXPECT_THAT(reason_of(call("peek")), ::testing::HasSubstr("lends a resource")); });
 }
 
+constexpr ResourceType kCarried{"test:streams", "stream", true};
+
 TEST_F(LinkedCalls, AreAnsweredWithValues) {
   answer = [](ImportCall& call) -> Result<void> {
-    WATTLE_CHECK(call.check_remote());
+    WATTLE_CHECK(call.check_remote(kCarried));
     WATTLE_TRY(auto arguments, call.arguments());
     return call.set_result(arguments[0]);
   };
   on_worker([&] {
     expect_value(call("echo", {{std::string("far away")}}), {std::string("far away")});
     EXPECT_THAT(reason_of(call("peek")), ::testing::HasSubstr("no link carries"));
+    auto drained = call("drain");
+    ASSERT_FALSE(drained);
+    EXPECT_THAT(text_of(drained.error()), ::testing::HasSubstr("cannot leave its host"));
   });
 }
 

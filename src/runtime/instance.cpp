@@ -268,6 +268,10 @@ const wit::FunctionLayout& Instance::layout_of(const ExportedFunction& function)
   return impl_->plan.lifts[function.index].layout;
 }
 
+const ResourceType* Instance::resource_type(wit::ResourceId resource) const {
+  return impl_->plan.resources[resource].host;
+}
+
 bool Instance::reset() {
   return impl_->reset();
 }

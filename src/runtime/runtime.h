@@ -215,6 +215,8 @@ class Instance {
   // Precondition: `function` is of the instance's component.
   const wit::FunctionType& type_of(const ExportedFunction& function) const;
   const wit::FunctionLayout& layout_of(const ExportedFunction& function) const;
+  // The host's resource type behind a number in the component's function types; null: a component's own.
+  const ResourceType* resource_type(wit::ResourceId resource) const;
 
   // Calls an export with run-time values. Resources of the guest appear as HandleValues of this instance.
   // Errors: invalid_argument (wrong number or shape), trap, and those of engine::Store::call. After an error

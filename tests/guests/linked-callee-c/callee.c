@@ -137,6 +137,10 @@ WORK("drain") uint64_t drain(int32_t input) {
   return total;
 }
 
+WORK("give-back") int32_t give_back(int32_t input) {
+  return input;
+}
+
 WORK("peek") Outcome* peek(int32_t input) {
   (void)input;
   outcome = (Outcome){.failed = 0, .value = 1};

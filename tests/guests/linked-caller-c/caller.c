@@ -20,6 +20,7 @@ IMPORT(WORK, "spin") void work_spin(Result* out);
 IMPORT(WORK, "pause") void work_pause(Result* out);
 IMPORT(WORK, "descend") void work_descend(uint32_t times, Result* out);
 IMPORT(WORK, "drain") uint64_t work_drain(int32_t input);
+IMPORT(WORK, "give-back") int32_t work_give_back(int32_t input);
 IMPORT(WORK, "peek") void work_peek(int32_t input, Result* out);
 IMPORT("wasi:cli/stdin@0.2.0", "get-stdin") int32_t get_stdin(void);
 
@@ -88,6 +89,14 @@ RELAY("descend") Result* descend(uint32_t times) {
 
 RELAY("drain") uint64_t drain(void) {
   return work_drain(get_stdin());
+}
+
+RELAY("drain-these") uint64_t drain_these(int32_t input) {
+  return work_drain(input);
+}
+
+RELAY("give-back-these") int32_t give_back_these(int32_t input) {
+  return work_give_back(input);
 }
 
 RELAY("peek") Result* peek(void) {
