@@ -78,11 +78,27 @@ class HttpServer final : public capability::Provider {
         fmt::format("the link \"{}\" from \"{}\" to \"{}\"", link.name, link.source_id, link.target));
   }
 
+  // One address has one certificate, or none.
+  static Result<void> check_certificate(const Port& port, const Settings& settings) {
+    if (port.certificate_file == settings.tls_certificate_file && port.key_file == settings.tls_key_file)
+      return {};
+    const auto shown = [](const std::string& file) { return file.empty() ? std::string("no TLS") : file; };
+    return failure(
+        Error(ErrorCode::invalid_argument,
+              fmt::format("{} is served with {} already, so it cannot be served with {} too", port.address,
+                          shown(port.certificate_file), shown(settings.tls_certificate_file)))
+            .with_remedy("give this link another address, or all links of this one the same "
+                         "tls_cert_file and tls_priv_key_file"));
+  }
+
   Result<void> add(const std::shared_ptr<const Route>& route) {
     const std::string& address = route->settings.address;
     std::shared_ptr<Port>& port = ports_[address];
     if (port && port->routes.empty() && !listeners_->resume(port)) port.reset();
-    if (port) return port->routes.add(route);
+    if (port) {
+      WATTLE_CHECK(check_certificate(*port, route->settings));
+      return port->routes.add(route);
+    }
     auto opened = open_port(route->settings);
     if (!opened) {
       ports_.erase(address);
@@ -104,6 +120,8 @@ class HttpServer final : public capability::Provider {
     auto port = std::make_shared<Port>();
     port->worker = &context_.worker;
     port->address = settings.address;
+    port->certificate_file = settings.tls_certificate_file;
+    port->key_file = settings.tls_key_file;
     http::ServerOptions options;
     if (settings.max_connections) options.max_connections = *settings.max_connections;
     options.max_body_bytes = settings.max_body_bytes;
@@ -114,7 +132,7 @@ class HttpServer final : public capability::Provider {
     port->server = std::make_unique<http::Server>(
         context_.worker, std::move(options),
         [this, raw = port.get()](http::Exchange& exchange) { serve(*raw, exchange); });
-    WATTLE_CHECK(listeners_->open(port, settings));
+    WATTLE_CHECK(listeners_->open(port));
     return port;
   }
 

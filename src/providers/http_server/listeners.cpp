@@ -39,14 +39,10 @@ void Listeners::tell_acceptor(const Shared& shared) {
   });
 }
 
-Result<bool> Listeners::try_open(const std::shared_ptr<Port>& port, const Settings& settings) {
+Result<bool> Listeners::try_open(const std::shared_ptr<Port>& port) {
   const std::scoped_lock lock(mutex_);
   Shared& shared = addresses_[port->address];
   if (shared.closing) return false;
-  if (shared.ports.empty()) {
-    shared.certificate_file = settings.tls_certificate_file;
-    shared.key_file = settings.tls_key_file;
-  }
   port->accepts = shared.ports.empty();
   if (port->accepts) {
     auto listens = port->server->listen(port->address);
@@ -67,10 +63,10 @@ Result<bool> Listeners::try_open(const std::shared_ptr<Port>& port, const Settin
   return true;
 }
 
-Result<void> Listeners::open(const std::shared_ptr<Port>& port, const Settings& settings) {
+Result<void> Listeners::open(const std::shared_ptr<Port>& port) {
   // An address that is just being given up is free soon.
   for (int poll = 0; poll < kMostPolls; ++poll) {
-    WATTLE_TRY(const bool opened, try_open(port, settings));
+    WATTLE_TRY(const bool opened, try_open(port));
     if (opened) return {};
     WATTLE_CHECK(async::sleep_for(kPoll));
   }

@@ -20,6 +20,7 @@ class Listeners;
 struct Port {
   async::Worker* worker = nullptr;
   std::string address;
+  std::string certificate_file, key_file;  // empty: no TLS
   Routes routes;
   std::unique_ptr<http::Server> server;
   bool accepts = false;  // for all workers; else connections are handed over to it
@@ -30,9 +31,8 @@ struct Port {
 class Listeners : public std::enable_shared_from_this<Listeners> {
  public:
   // Starts `port`'s server: by listening, where it is the address's first, else by joining those who do. On
-  // the port's worker, on a fiber. Refused as http::Server::listen; invalid_argument when the address is
-  // shared with other certificates.
-  Result<void> open(const std::shared_ptr<Port>& port, const Settings& settings);
+  // the port's worker, on a fiber. Refused as http::Server::listen.
+  Result<void> open(const std::shared_ptr<Port>& port);
   // The worker has no route there any more: when no worker has one, the port is closed, gracefully. Serves
   // 404 until then.
   void abandon(const std::shared_ptr<Port>& port);
@@ -47,14 +47,12 @@ class Listeners : public std::enable_shared_from_this<Listeners> {
   struct Shared {
     std::vector<std::shared_ptr<Port>> ports;
     size_t in_use = 0;  // ports with routes
-    std::string certificate_file, key_file;
-    std::shared_ptr<http::TlsServerContext> tls;
     std::string actual_address;
     // False: connections are not handed over any more, so that those who took them can end.
     std::shared_ptr<std::atomic<bool>> hands_over = std::make_shared<std::atomic<bool>>(true);
     bool closing = false;
   };
-  Result<bool> try_open(const std::shared_ptr<Port>& port, const Settings& settings);
+  Result<bool> try_open(const std::shared_ptr<Port>& port);
   void tell_acceptor(const Shared& shared);
 
   mutable std::mutex mutex_;
