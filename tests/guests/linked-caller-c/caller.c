@@ -45,6 +45,18 @@ AFTER("echo") void echo_after(Result* done) {
   guest_release_all();
 }
 
+RELAY("echo-often") uint64_t echo_often(const char* data, size_t size, uint32_t times) {
+  uint64_t total = 0;
+  const uintptr_t mark = guest_mark();
+  for (uint32_t i = 0; i < times; i++) {
+    work_echo(data, size, &result);
+    total += ((const Bytes*)&result)->size;
+    guest_release(mark);
+  }
+  guest_release_all();
+  return total;
+}
+
 RELAY("echo-broken") Result* echo_broken(void) {
   work_echo("\xff\xfe", 2, &result);
   return &result;
