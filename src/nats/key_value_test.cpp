@@ -190,30 +190,41 @@ std::string told(Watch& watch) {
   return event->entry.key + sign + event->entry.value;
 }
 
+// Whether `watch` tells all of `wanted`, in this order. A cluster's replica may be behind: then what is
+// replayed comes as updates behind "replayed", and a value that was followed by another at once may be left
+// out.
+void expect_told(Watch& watch, const std::vector<std::string>& wanted, bool of_cluster) {
+  constexpr int kOthersMax = 10;
+  for (const std::string& text : wanted) {
+    if (of_cluster && text == "replayed") continue;
+    std::string last = told(watch);
+    for (int i = 0; of_cluster && i < kOthersMax && last != text; ++i) last = told(watch);
+    EXPECT_EQ(last, text);
+  }
+}
+
 TEST_P(KeyValueTest, AWatchReplaysThenFollows) {
-  with_bucket({}, [](JetStream&, KeyValue& bucket) {
+  const bool of_cluster = GetParam();
+  with_bucket({}, [of_cluster](JetStream&, KeyValue& bucket) {
     auto empty = bucket.watch().value();
     EXPECT_EQ(told(empty), "replayed");
     ASSERT_TRUE(bucket.put("a", "1"));
+    expect_told(empty, {"a=1"}, of_cluster);
     ASSERT_TRUE(bucket.put("b.c", "2"));
     ASSERT_TRUE(bucket.put("a", "3"));
-    EXPECT_EQ(told(empty), "a=1");
-    EXPECT_EQ(told(empty), "b.c=2");
-    EXPECT_EQ(told(empty), "a=3");
+    expect_told(empty, {"b.c=2", "a=3"}, of_cluster);
     auto all = bucket.watch().value();
-    EXPECT_EQ(told(all), "b.c=2");
-    EXPECT_EQ(told(all), "a=3");
-    EXPECT_EQ(told(all), "replayed");
+    expect_told(all, {"b.c=2", "a=3", "replayed"}, of_cluster);
     auto updates = bucket.watch({.updates_only = true}).value();
     auto some = bucket.watch({.keys = "b.*", .ignore_deletes = true, .keys_only = true}).value();
-    EXPECT_EQ(told(some), "b.c=");
-    EXPECT_EQ(told(some), "replayed");
+    expect_told(some, {"b.c=", "replayed"}, of_cluster);
     ASSERT_TRUE(bucket.remove("b.c"));
-    EXPECT_EQ(told(all), "b.c-");
-    EXPECT_EQ(told(updates), "b.c-");
+    expect_told(all, {"b.c-"}, of_cluster);
+    expect_told(updates, {"b.c-"}, of_cluster);
     ASSERT_TRUE(bucket.put("b.c", "4"));
-    EXPECT_EQ(told(all), "b.c=4");
-    EXPECT_EQ(told(some), "b.c=");
+    expect_told(all, {"b.c=4"}, of_cluster);
+    expect_told(some, {"b.c="}, of_cluster);
+    if (of_cluster) return;
     const auto none = some.next_until(Clock::now() + 10ms);
     EXPECT_TRUE(none && !*none);
   });
