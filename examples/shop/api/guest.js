@@ -2,8 +2,9 @@
 // in wasi:blobstore, and every order is announced by a message: where these lead, the links say.
 //
 //   POST /orders {"customer":"ann","lines":[{"article":"tea","quantity":2}]}
-//   GET /orders/1, /receipts/1, /sessions/ann
+//   GET /orders/1, /receipts/1, /mails/1, /sessions/ann, /report
 import { price } from "shop:pricing/prices@1.0.0";
+import { customers } from "shop:report/report@1.0.0";
 import { open } from "wasi:keyvalue/store@0.2.0-draft";
 import { increment } from "wasi:keyvalue/atomics@0.2.0-draft";
 import * as blobs from "wasi:blobstore/blobstore@0.2.0-draft";
@@ -63,13 +64,22 @@ function readReceipt(id) {
   return new Response(decode(IncomingValue.incomingValueConsumeSync(value)), { headers: { "content-type": "text/plain" } });
 }
 
+// What the mailer wrote, when it has.
+function readMail(id) {
+  const value = open("mails").get(`mail-${id}`);
+  if (value === undefined) return answer(404, { error: `order ${id} has no mail yet` });
+  return new Response(decode(value) + "\n", { headers: { "content-type": "text/plain" } });
+}
+
 async function handle(request) {
   const [, kind, name] = new URL(request.url).pathname.split("/");
   if (request.method === "POST" && kind === "orders") return placeOrder(await request.json());
   if (kind === "orders" && name) return read("orders", `order-${name}`);
   if (kind === "sessions" && name) return read("sessions", name);
   if (kind === "receipts" && name) return readReceipt(name);
-  return answer(404, { error: "POST /orders, GET /orders/ID, /receipts/ID or /sessions/CUSTOMER" });
+  if (kind === "mails" && name) return readMail(name);
+  if (kind === "report") return answer(200, JSON.parse(customers()));
+  return answer(404, { error: "POST /orders, GET /orders/ID, /receipts/ID, /mails/ID, /sessions/CUSTOMER or /report" });
 }
 
 addEventListener("fetch", (event) => {
