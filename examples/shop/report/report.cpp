@@ -52,9 +52,10 @@ IMPORT("wasmcloud:postgres/query@0.1.1-draft", "query-batch")
 void pg_query_batch(const char* query, size_t query_size, QueryResult* out);
 }
 
-constexpr Bytes kTable = TEXT("create table if not exists orders (id bigint primary key, placed jsonb not null)");
-constexpr Bytes kInsert = TEXT(
-    "insert into orders values (($1::jsonb ->> 'id')::bigint, $1::jsonb) on conflict (id) do nothing");
+constexpr Bytes kTable =
+    TEXT("create table if not exists orders (id bigint primary key, placed jsonb not null)");
+constexpr Bytes kInsert =
+    TEXT("insert into orders values (($1::jsonb ->> 'id')::bigint, $1::jsonb) on conflict (id) do nothing");
 constexpr Bytes kReport = TEXT(
     "select coalesce(json_agg(line)::text, '[]') as report from ("
     "select placed ->> 'customer' as customer, count(distinct id) as orders,"
@@ -79,7 +80,8 @@ Outcome* answer(bool failed, Bytes text) {
 
 extern "C" {
 EXPORT("wasmcloud:messaging/handler@0.2.0#handle-message")
-Outcome* handle_message(const char*, size_t, const char* body, size_t body_size, int32_t, const char*, size_t) {
+Outcome* handle_message(const char*, size_t, const char* body, size_t body_size, int32_t, const char*,
+                        size_t) {
   PgValue order = {};
   order.which = kJsonb;
   order.text = {body, body_size};
@@ -100,7 +102,8 @@ EXPORT("cabi_post_wasmcloud:messaging/handler@0.2.0#handle-message") void after_
 EXPORT("shop:report/report@1.0.0#customers") Outcome* customers() {
   const QueryResult result = run(kReport, nullptr, 0);
   if (result.failed) return answer(true, result.error.reason);
-  if (result.rows.count != 1 || result.rows.data[0].count != 1 || result.rows.data[0].entries[0].which != kText)
+  if (result.rows.count != 1 || result.rows.data[0].count != 1 ||
+      result.rows.data[0].entries[0].which != kText)
     return answer(true, TEXT("PostgreSQL answered with something else than a report"));
   return answer(false, result.rows.data[0].entries[0].text);
 }
