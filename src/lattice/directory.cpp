@@ -14,6 +14,7 @@ struct Directory::State : std::enable_shared_from_this<Directory::State> {
   void hear(const Message& message);
   void tell(const std::vector<LeaseChange>& changes);
   void take_snapshot();
+  bool hears() const;
 
   Bus& bus;
   const DirectoryOptions options;
@@ -25,11 +26,13 @@ struct Directory::State : std::enable_shared_from_this<Directory::State> {
   bool stopped = false;
   bool warned = false;
   bool connected = true;
+  std::optional<TimePoint> echo;  // when this host's own lease was heard last
   async::FiberGroup fibers{bus.worker()};
 };
 
 void Directory::State::hear(const Message& message) {
   auto lease = parse_lease(message.payload);
+  if (lease && lease->host_id == options.own_host) echo = Clock::now();
   if (lease) return tell(book.step(std::move(*lease), Clock::now()));
   if (std::exchange(warned, true) || options.log == nullptr) return;
   options.log->warn("a host's lease is left out, and so will be the next such ones",
@@ -49,11 +52,16 @@ void Directory::State::tell(const std::vector<LeaseChange>& changes) {
     if (listener && !stopped) listener(change);
 }
 
+// Whether what the others say would be heard.
+bool Directory::State::hears() const {
+  return bus.connected() && (!echo || Clock::now() - *echo < options.echo_max);
+}
+
 // Steps so often that the time in between counts as listening.
 void Directory::State::watch() {
   const Duration tick = std::min(options.load_interval, options.book.gap_max / 2);
   while (!stopped) {
-    if (bus.connected() != connected) book.set_connected(connected = bus.connected(), Clock::now());
+    if (hears() != connected) book.set_connected(connected = hears(), Clock::now());
     tell(book.step(Clock::now()));
     if (stopped) return;
     if (book.news()) take_snapshot();

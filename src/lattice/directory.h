@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "lattice/bus.h"
 #include "lattice/membership.h"
@@ -24,6 +25,10 @@ struct DirectoryOptions {
   // How often a change of load alone makes a new snapshot.
   Duration load_interval = std::chrono::milliseconds(100);
   const telemetry::Log* log = nullptr;  // outlives it
+  // This host's own id, whose lease comes back from a bus that works: while it does not, the silence of the
+  // others says nothing about them. Empty: this process sends none.
+  std::string own_host{};
+  Duration echo_max = 3 * kLeaseInterval;
 };
 
 class Directory {

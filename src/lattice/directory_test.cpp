@@ -115,6 +115,31 @@ TEST(Directory, MoreThanOneMessageHoldsIsStillALife) {
   });
 }
 
+TEST(Directory, WhoDoesNotHearItselfJudgesNobody) {
+  run_test([](async::Worker& worker) {
+    MemoryBroker broker;
+    MemoryBus bus(worker, broker);
+    auto directory =
+        Directory::start(bus, "default",
+                         {.book = {.dead_after = 100ms, .gap_max = 20ms, .grace_after_cut = 50ms},
+                          .own_host = "a",
+                          .echo_max = 60ms})
+            .value();
+    const Tally tally(*directory);
+    auto own = LeasePublisher::start(bus, "default", [] { return describe("a"); }, 5ms);
+    auto other = LeasePublisher::start(bus, "default", [] { return describe("b"); }, 5ms);
+    ASSERT_TRUE(eventually([&] { return directory->snapshot()->hosts().size() == 2; }));
+    // As a bus whose server is stopped.
+    own.reset();
+    other.reset();
+    ASSERT_TRUE(async::sleep_for(500ms));
+    EXPECT_EQ(tally.of(LeaseChange::Kind::died), 0);
+    own = LeasePublisher::start(bus, "default", [] { return describe("a"); }, 5ms);
+    EXPECT_TRUE(eventually([&] { return tally.of(LeaseChange::Kind::died) == 1; }));
+    EXPECT_NE(directory->snapshot()->find("a"), nullptr);
+  });
+}
+
 TEST(Directory, NobodyDiesWithTheServer) {
   nats::TestServer server;
   run_test([&](async::Worker& worker) {
