@@ -39,6 +39,7 @@ auto call_store(Host& host, std::string_view link_name, Call call)
     -> std::invoke_result_t<Call, Store&, const Caller&> {
   auto target = resolve(host, link_name);
   if (!target) return tl::make_unexpected(std::move(target.error()));
+  const async::DeadlineScope deadline(target->deadline());
   return call(*target->capability, target->caller());
 }
 

@@ -35,13 +35,13 @@ BlobResult<void> OutgoingValue::store(BlobTarget target, capability::ObjectId id
   if (std::exchange(*state_->has_reader, true))
     return tl::make_unexpected("this outgoing value is being written to an object already");
   async::Fiber& fiber = async::Fiber::current();
-  storing_ = fiber.worker().spawn(
-      [state = state_, target = std::move(target), id = std::move(id), deadline = fiber.deadline()] {
-        async::DeadlineScope scope(deadline);
-        state->result = target.capability->write_object(target.caller(), id, *state->pipe);
-        state->pipe->stop_reading();
-        state->stored.notify();
-      });
+  const TimePoint deadline = std::min(fiber.deadline(), target.deadline());
+  storing_ = fiber.worker().spawn([state = state_, target = std::move(target), id = std::move(id), deadline] {
+    async::DeadlineScope scope(deadline);
+    state->result = target.capability->write_object(target.caller(), id, *state->pipe);
+    state->pipe->stop_reading();
+    state->stored.notify();
+  });
   return {};
 }
 
@@ -61,6 +61,7 @@ BlobResult<void> OutgoingValue::finish() {
 BlobResult<std::unique_ptr<IncomingValue>> IncomingValue::open(BlobTarget target, capability::ObjectId id,
                                                                uint64_t first, uint64_t last) {
   std::unique_ptr<IncomingValue> value(new IncomingValue);
+  const async::DeadlineScope deadline(target.deadline());
   auto found = target.capability->read_object(target.caller(), id, first, last, value->pipe_);
   if (!found) return tl::make_unexpected(std::move(found.error()));
   value->target_ = std::move(target);
@@ -86,6 +87,7 @@ std::unique_ptr<wasi::InputStream> IncomingValue::stream() {
 }
 
 Result<uint64_t> IncomingValue::size_bytes() const {
+  const async::DeadlineScope deadline(target_.deadline());
   auto info = target_.capability->object_info(target_.caller(), id_);
   if (!info) return failure(ErrorCode::unavailable, "the object's size is not known: {}", info.error());
   if (info->size_bytes <= first_ || last_ < first_) return 0;

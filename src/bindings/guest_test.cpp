@@ -49,7 +49,7 @@ TEST_F(Capabilities, SayWhichLinkIsMissingAndHowToPutIt) {
   EXPECT_THAT(
       run("missing-link"),
       HasSubstr("ok \"checks\" has no link \"nowhere\" for \"wasi:keyvalue/store\"; put one: wattle link "
-                "put checks TARGET wasi keyvalue --interface store --link-name nowhere"));
+                "put checks TARGET wasi:keyvalue --interface store --link-name nowhere"));
 }
 
 TEST_F(Capabilities, Blobstore) {

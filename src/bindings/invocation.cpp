@@ -33,7 +33,7 @@ Error missing_link(std::string_view source, std::string_view link_name, std::str
   std::string command = "wattle link put --help";
   if (colon != std::string_view::npos && slash != std::string_view::npos && colon < slash) {
     command =
-        fmt::format("wattle link put {} TARGET {} {} --interface {}{}", source, interface.substr(0, colon),
+        fmt::format("wattle link put {} TARGET {}:{} --interface {}{}", source, interface.substr(0, colon),
                     interface.substr(colon + 1, slash - colon - 1), interface.substr(slash + 1),
                     link_name == "default" ? "" : fmt::format(" --link-name {}", link_name));
   }

@@ -8,11 +8,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/time.h"
 #include "capability/provider.h"
 #include "runtime/host.h"
 
@@ -24,7 +26,10 @@ struct Target {
   std::shared_ptr<Capability> capability;
   std::string source_id;  // the caller, as the provider knows it
   std::string link_name;
+  std::optional<Duration> timeout{};  // of a call, as the link says
   capability::Caller caller() const { return {source_id, link_name}; }
+  // Of a call that begins now.
+  TimePoint deadline() const { return timeout ? Clock::now() + *timeout : kNever; }
 };
 
 using Config = std::map<std::string, std::string>;

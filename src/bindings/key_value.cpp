@@ -33,6 +33,7 @@ auto call_store(Host& host, std::string_view interface, std::string_view link_na
   using Made = std::invoke_result_t<Convert, typename Given::value_type&&>;
   auto target = invocation_of(host).resolver().key_value(interface, link_name);
   if (!target) return Answer<Made>(tl::make_unexpected(other(runtime::error_text(target.error()))));
+  const async::DeadlineScope deadline(target->deadline());
   Given given = call(*target->capability, target->caller());
   if (!given) return Answer<Made>(tl::make_unexpected(error_to_wire(std::move(given.error()))));
   return Answer<Made>(convert(std::move(*given)));
@@ -43,6 +44,7 @@ Answer<void> call_store_plainly(Host& host, std::string_view interface, std::str
                                 Call call) {
   auto target = invocation_of(host).resolver().key_value(interface, link_name);
   if (!target) return tl::make_unexpected(other(runtime::error_text(target.error())));
+  const async::DeadlineScope deadline(target->deadline());
   auto done = call(*target->capability, target->caller());
   if (!done) return tl::make_unexpected(error_to_wire(std::move(done.error())));
   return {};

@@ -22,6 +22,7 @@ Result<Target<capability::Messaging>> resolve(Host& host) {
 Answer<Message> request(Host& host, std::string_view subject, ByteView body, uint32_t timeout_ms) {
   auto target = resolve(host);
   if (!target) return tl::make_unexpected(runtime::error_text(target.error()));
+  const async::DeadlineScope deadline(target->deadline());
   auto reply = target->capability->request(target->caller(), subject, text_of(body), timeout_ms);
   if (!reply) return tl::make_unexpected(std::move(reply.error()));
   return message_to_wire(std::move(*reply));
@@ -30,6 +31,7 @@ Answer<Message> request(Host& host, std::string_view subject, ByteView body, uin
 Answer<void> publish(Host& host, Message message) {
   auto target = resolve(host);
   if (!target) return tl::make_unexpected(runtime::error_text(target.error()));
+  const async::DeadlineScope deadline(target->deadline());
   return target->capability->publish(target->caller(), message_from_wire(std::move(message)));
 }
 

@@ -29,6 +29,7 @@ tl::unexpected<pg_wire::QueryError> refused(const Error& error) {
 Queried<std::vector<pg_wire::Row>> query(Host& host, std::string_view text, Parameters parameters) {
   auto target = resolve(host, "wasmcloud:postgres/query");
   if (!target) return refused(target.error());
+  const async::DeadlineScope deadline(target->deadline());
   auto rows =
       target->capability->query(target->caller(), text, pg_wire::parameters_from_wire(std::move(parameters)));
   if (!rows) return tl::make_unexpected(pg_wire::error_to_wire(std::move(rows.error())));
@@ -38,6 +39,7 @@ Queried<std::vector<pg_wire::Row>> query(Host& host, std::string_view text, Para
 Queried<void> query_batch(Host& host, std::string_view text) {
   auto target = resolve(host, "wasmcloud:postgres/query");
   if (!target) return refused(target.error());
+  const async::DeadlineScope deadline(target->deadline());
   auto done = target->capability->query_batch(target->caller(), text);
   if (!done) return tl::make_unexpected(pg_wire::error_to_wire(std::move(done.error())));
   return {};
@@ -46,6 +48,7 @@ Queried<void> query_batch(Host& host, std::string_view text) {
 tl::expected<std::string, pg_wire::PrepareError> prepare(Host& host, std::string_view statement) {
   auto target = resolve(host, "wasmcloud:postgres/prepared");
   if (!target) return tl::make_unexpected(pg_wire::PrepareError(runtime::error_text(target.error())));
+  const async::DeadlineScope deadline(target->deadline());
   auto token = target->capability->prepare(target->caller(), statement);
   if (!token) return tl::make_unexpected(pg_wire::PrepareError(std::move(token.error().message)));
   return std::move(*token);
@@ -56,6 +59,7 @@ tl::expected<uint64_t, pg_wire::ExecError> exec(Host& host, std::string_view tok
   if (!target)
     return tl::make_unexpected(
         pg_wire::ExecError(std::in_place_index<2>, runtime::error_text(target.error())));
+  const async::DeadlineScope deadline(target->deadline());
   auto count =
       target->capability->exec(target->caller(), token, pg_wire::parameters_from_wire(std::move(parameters)));
   if (!count) return tl::make_unexpected(pg_wire::error_to_wire(std::move(count.error())));

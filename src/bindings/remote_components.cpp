@@ -13,7 +13,7 @@ RemoteTarget RemoteComponents::component(std::string_view id) const {
 }
 
 void RemoteComponents::handle_http(std::string_view target, http::Exchange& exchange) {
-  forward_exchange(component(target), caller(), exchange);
+  (void)forward_exchange(component(target), caller(), exchange);
 }
 
 Result<tl::expected<void, std::string>> RemoteComponents::handle_message(

@@ -1,6 +1,7 @@
 #include "bindings/remote_http.h"
 
 #include "bindings/http_wire.h"
+#include "runtime/error_mapping.h"
 
 namespace wattle::bindings {
 namespace {
@@ -32,11 +33,11 @@ Error http_failure(const Error& error) {
   return http::http_error(case_for(error), "the request failed", error);
 }
 
-void answer_status(http::Exchange& exchange, uint16_t status) {
-  http::Response response;
-  response.status = status;
-  if (status == 503) (void)response.fields.append("retry-after", "1");
-  (void)exchange.respond(response);
+// The error that the handler itself returned.
+template <class WireError>
+Error declared_error(const RemoteTarget& target, const WireError& declared) {
+  const ErrorCase reason = wasi::case_of(declared);
+  return http::http_error(reason, fmt::format("\"{}\" answers {}", target.id(), to_string(reason)));
 }
 
 uint64_t nanoseconds(Duration duration) {
@@ -124,19 +125,28 @@ class CalledExchange final : public http::Exchange {
 void answer_failure(http::Exchange& exchange, const Error& error) {
   if (exchange.responded()) return exchange.abort();
   const uint16_t status = wasi::status_of(case_for(error));
-  answer_status(exchange, status >= 500 ? status : 502);
+  http::Response response;
+  response.status = status >= 500 ? status : 502;
+  if (response.status == 503) (void)response.fields.append("retry-after", "1");
+  (void)response.fields.append("content-type", "text/plain; charset=utf-8");
+  (void)exchange.respond(response, http::as_bytes(runtime::error_text(error) + "\n"));
 }
 
-void forward_exchange(const RemoteTarget& target, const capability::Caller& caller,
-                      http::Exchange& exchange) {
+Result<void> forward_exchange(const RemoteTarget& target, const capability::Caller& caller,
+                              http::Exchange& exchange) {
+  const auto failed = [&](Error error) {
+    answer_failure(exchange, error);
+    return failure(std::move(error));
+  };
   const auto body = exchange.has_body() ? exchange.body() : nullptr;
   auto answer =
       target.call_streaming<Answer>(caller, kIncoming, "handle", request_to_wire(exchange.request(), body));
-  if (!answer) return answer_failure(exchange, answer.error());
-  if (!*answer) return answer_status(exchange, wasi::status_of(wasi::case_of(answer->error())));
+  if (!answer) return failed(std::move(answer).error());
+  if (!*answer) return failed(declared_error(target, answer->error()));
   auto response = response_from_wire(std::move(**answer));
-  if (!response) return answer_failure(exchange, response.error());
+  if (!response) return failed(std::move(response).error());
   (void)exchange.respond_streaming(response->head, std::move(response->body));
+  return {};
 }
 
 Result<wrpc::Reply> answer_incoming(wrpc::IncomingCall& call,
@@ -170,11 +180,7 @@ Result<http::ClientResponse> send_remotely(const RemoteTarget& target, const cap
   auto answer =
       target.call_streaming<Answer>(caller, kOutgoing, "handle", request_to_wire(request, body), timeouts);
   if (!answer) return failure(http_failure(answer.error()));
-  if (!*answer) {
-    const ErrorCase reason = wasi::case_of(answer->error());
-    return failure(
-        http::http_error(reason, fmt::format("\"{}\" answers {}", target.id(), to_string(reason))));
-  }
+  if (!*answer) return failure(declared_error(target, answer->error()));
   auto response = response_from_wire(std::move(**answer));
   if (!response) return failure(http_failure(response.error()));
   return http::ClientResponse{std::move(response->head), std::move(response->body)};

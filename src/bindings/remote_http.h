@@ -14,9 +14,10 @@
 namespace wattle::bindings {
 
 // Serves the exchange by the incoming-handler of `target`, and answers it in every case: with the handler's
-// response, or, for failures, with 502, 503 and Retry-After, 504, or 500.
-void forward_exchange(const RemoteTarget& target, const capability::Caller& caller, http::Exchange& exchange);
-// The same answers for a failure that has happened elsewhere.
+// response, or as answer_failure() does. What it was answered for comes back, for a log.
+Result<void> forward_exchange(const RemoteTarget& target, const capability::Caller& caller,
+                              http::Exchange& exchange);
+// Answers with 502, 503 and Retry-After, 504, or 500, and with cause and remedy as text.
 void answer_failure(http::Exchange& exchange, const Error& error);
 
 // The callee's side: `handle` is given an exchange that is the call's, as wasi::IncomingHandler::handle is.

@@ -152,6 +152,39 @@ TEST_F(RemoteHttp, AnswersFailuresByTheirKind) {
       });
 }
 
+TEST_F(RemoteHttp, SaysWhoFailedWhyAndWhatToDo) {
+  run(
+      [&](wrpc::IncomingCall&) -> Result<wrpc::Reply> {
+        return failure(Error(ErrorCode::unavailable, "the disk is full").with_remedy("empty it"));
+      },
+      [&] {
+        const auto [status, text] = fetch(request("GET", "/"));
+        EXPECT_EQ(status, 502);
+        for (const char* part :
+             {"http-server", "default", "shop-api", "NCALLEE", "the disk is full", "empty it"})
+          EXPECT_THAT(text, HasSubstr(part));
+      });
+}
+
+TEST_F(RemoteHttp, SendsTheBodyToWhoeverBeginsTheCall) {
+  run(
+      [&](wrpc::IncomingCall& call) {
+        return answer_outgoing(call, [&](auto&, auto body, auto&) -> Result<http::ClientResponse> {
+          return http::ClientResponse{{}, std::move(body)};
+        });
+      },
+      [&] {
+        const RemoteTarget either(*wrpc_client, "either", [] {
+          return std::vector{lattice::call_prefix("default", "nobody"),
+                             lattice::call_prefix("default", kTarget)};
+        });
+        auto response = send_remotely(either, {"component", "default"}, request("POST", "/"),
+                                      http::body_of(http::as_bytes("it")), {});
+        ASSERT_TRUE(response) << response.error().full_message();
+        EXPECT_EQ(*http::read_all(*response->body, 1000), "it");
+      });
+}
+
 TEST_F(RemoteHttp, AnswersAtTheDeadline) {
   call_timeout = 100ms;
   run(incoming([](http::Exchange&) { (void)async::sleep_for(10s); }), [&] {

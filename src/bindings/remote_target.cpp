@@ -1,6 +1,22 @@
 #include "bindings/remote_target.h"
 
 namespace wattle::bindings {
+namespace {
+
+std::string remedy_for(const Error& error, std::string_view target) {
+  if (wrpc::certainly_not_begun(error) && error.code() == ErrorCode::unavailable)
+    return fmt::format("wattle get inventory shows where \"{}\" runs; if nowhere, start it: wattle start",
+                       target);
+  if (error.code() == ErrorCode::deadline_exceeded)
+    return "if it needs longer, say so with wattle-timeout in a source config of the link";
+  if (error.code() == ErrorCode::unavailable)
+    return "it may have been carried out; if repeating it is safe, name the function in wattle-idempotent in "
+           "a "
+           "source config of the link";
+  return {};
+}
+
+}  // namespace
 
 bool RemoteTarget::may_try_again(std::string_view function, const Error& error) const {
   if (wrpc::certainly_not_begun(error)) return true;
@@ -17,8 +33,12 @@ lattice::Headers RemoteTarget::headers_of(const capability::Caller& caller) cons
 
 Error RemoteTarget::failed(const capability::Caller& caller, std::string_view instance,
                            std::string_view function, const Error& error) const {
-  return error.with_context(fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed",
-                                        instance, function, id_, caller.link_name, caller.source_id));
+  Error top =
+      error.with_context(fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed",
+                                     instance, function, id_, caller.link_name, caller.source_id));
+  for (const Error* each = &error; each != nullptr; each = each->cause())
+    if (!each->remedy().empty()) return top;
+  return std::move(top).with_remedy(remedy_for(error, id_));
 }
 
 }  // namespace wattle::bindings

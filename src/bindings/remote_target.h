@@ -5,6 +5,7 @@
 //   "shop-kv")}; }); RemoteKeyValue store(target);       // a capability::KeyValue like any other
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -59,16 +60,26 @@ class RemoteTarget {
     if (!results) return failure(failed(caller, instance, function, results.error()));
     return {};
   }
-  // One whose parameters hold streams, which can be sent once only: to the last prefix, which is for whoever
-  // takes it.
+  // One whose parameters hold streams, which can be sent once only: another prefix is tried only where the
+  // first certainly did not begin the call.
   template <class R, class... Parameters>
   Result<R> call_streaming(const capability::Caller& caller, std::string_view instance,
                            std::string_view function, const Parameters&... parameters) const {
     const lattice::Headers headers = headers_of(caller);
-    const std::string prefix = prefixes_().back();
-    auto results = wrpc::call_typed<R>(
-        client_, {.prefix = prefix, .instance = instance, .function = function, .headers = &headers},
-        parameters...);
+    const std::vector<std::string> prefixes = prefixes_();
+    const size_t last = std::min(prefixes.size(), kMostTries) - 1;
+    const auto ask = [&](size_t index) {
+      return wrpc::call_typed<R>(client_,
+                                 {.prefix = prefixes[index],
+                                  .instance = instance,
+                                  .function = function,
+                                  .headers = &headers,
+                                  .keeps_streams = index < last},
+                                 parameters...);
+    };
+    auto results = ask(0);
+    for (size_t next = 1; next <= last && !results && wrpc::certainly_not_begun(results.error()); ++next)
+      results = ask(next);
     if (!results) return failure(failed(caller, instance, function, results.error()));
     return std::move(std::get<0>(*results));
   }

@@ -46,7 +46,7 @@ Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view in
   if (provider == nullptr) {
     WATTLE_TRY(auto target, worker_.remote_target(*entry));
     return bindings::Target<Capability>{std::make_shared<Remote>(std::move(target)), link.source_id,
-                                        link.name};
+                                        link.name, entry->rules.timeout};
   }
   Capability* capability = (provider.get()->*get)();
   if (capability == nullptr)
@@ -56,7 +56,7 @@ Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view in
                                      link.name, id_, link.target, interface))
                        .with_remedy("link it to a provider of that capability: wattle link put"));
   return bindings::Target<Capability>{std::shared_ptr<Capability>(std::move(provider), capability),
-                                      link.source_id, link.name};
+                                      link.source_id, link.name, entry->rules.timeout};
 }
 
 Result<bindings::Target<capability::KeyValue>> ComponentResolver::key_value(std::string_view interface,

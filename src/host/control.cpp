@@ -88,7 +88,10 @@ Result<void> HostControl::begin() {
   labels_.insert(options_.labels.begin(), options_.labels.end());
   friendly_name_ = friendly_name(options_.host_id);
   tell_data();
-  WATTLE_TRY(directory_, lattice::Directory::start(bus, options_.lattice, {.book = {}, .log = &parts_.log}));
+  WATTLE_TRY(directory_,
+             lattice::Directory::start(bus, options_.lattice,
+                                       {.book = {}, .log = &parts_.log, .own_host = options_.host_id}));
+  directory_->set_listener([this](const lattice::LeaseChange& change) { log_host(change); });
   WATTLE_TRY(server_, lattice::ControlServer::start(bus, *this,
                                                     {.lattice = options_.lattice,
                                                      .host_id = options_.host_id,
@@ -140,11 +143,17 @@ void HostControl::follow_directory() {
       told_hosts_ = std::move(hosts);
       mirror_->hosts_changed();
     }
-    (void)with_data([&]() -> Result<void> {
-      parts_.data.set_directory(told);
-      return {};
-    });
+    parts_.data.set_directory(told);
   }
+}
+
+void HostControl::log_host(const lattice::LeaseChange& change) {
+  using Kind = lattice::LeaseChange::Kind;
+  const telemetry::LogFields fields = {{"host", change.lease->host_id},
+                                       {"name", change.lease->friendly_name}};
+  if (change.kind == Kind::joined) parts_.log.info("a host has joined", fields);
+  if (change.kind == Kind::left) parts_.log.info("a host has left", fields);
+  if (change.kind == Kind::died) parts_.log.warn("a host is silent, and counts as dead", fields);
 }
 
 void HostControl::tell_data() {
@@ -387,10 +396,7 @@ Result<void> HostControl::scale(const lattice::ScaleComponent& request) {
   const auto found = components_.find(request.component_id);
   if (request.count == 0) {
     if (found == components_.end()) return {};
-    WATTLE_CHECK(with_data([&]() -> Result<void> {
-      parts_.data.remove_component(request.component_id);
-      return {};
-    }));
+    parts_.data.remove_component(request.component_id);
     components_.erase(request.component_id);
     announce();
     return {};
@@ -426,7 +432,7 @@ Result<void> HostControl::put_component(Component& next, const std::string& imag
     next.image_ref = image_ref;
     next.spec.digest = image.digest;
   }
-  WATTLE_CHECK(with_data([&] { return parts_.data.put_component(next.spec); }));
+  WATTLE_CHECK(parts_.data.put_component(next.spec));
   components_.insert_or_assign(next.spec.id, next);
   announce();
   return {};

@@ -124,6 +124,7 @@ class HostControl final : public lattice::ControlHandler {
   void beat();
   void follow_state();
   void follow_directory();
+  void log_host(const lattice::LeaseChange& change);
   void tell_data();
 
   // Jobs, each on a fiber of its own.
@@ -137,7 +138,7 @@ class HostControl final : public lattice::ControlHandler {
 
   Result<void> put_component(Component& next, const std::string& image_ref);
   std::optional<lattice::ComponentClaims> claims_of(const Image& image, const std::string& image_ref);
-  // Runs `work` when nobody else speaks to the data side, which is told one thing at a time.
+  // Runs `work` when nobody else speaks to the data side of links, configs and providers.
   Result<void> with_data(const std::function<Result<void>()>& work);
   lattice::HostLease describe_lease() const;
   BucketMirror::Hosts live_hosts() const;

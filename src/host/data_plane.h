@@ -7,8 +7,9 @@
 //   WATTLE_CHECK(plane->put_provider({.id = "web", .name = "http-server"}));
 //   plane->set_links(links);                                    // and requests are answered
 //
-// Everything is called on a fiber of some other worker, one call at a time. What is told is a state to reach:
-// telling the same twice changes nothing, telling something else replaces it.
+// Everything is called on fibers of some other worker: about providers, links and configs one call at a time,
+// about components one at a time for each. What is told is a state to reach: telling the same twice changes
+// nothing, telling something else replaces it.
 #pragma once
 
 #include <cstdint>

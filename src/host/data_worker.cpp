@@ -9,6 +9,7 @@
 #include "bindings/remote_http.h"
 #include "lattice/authorize.h"
 #include "lattice/names.h"
+#include "runtime/error_mapping.h"
 #include "telemetry/log.h"
 #include "wrpc/error.h"
 
@@ -22,6 +23,11 @@ Error runs_nowhere(std::string_view target) {
   return Error(ErrorCode::unavailable,
                fmt::format("component \"{}\" runs on no host that can be reached", target))
       .with_remedy(fmt::format("start it: wattle start component FILE --id {}", target));
+}
+
+// Of a call along this link that begins now.
+TimePoint deadline_of(const lattice::LinkTable::Entry& link) {
+  return link.rules.timeout ? Clock::now() + *link.rules.timeout : kNever;
 }
 
 Error serves_no_http(std::string_view target) {
@@ -315,14 +321,18 @@ Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
                                    std::min(import.interface.find('@'), import.interface.size()));
   WATTLE_TRY(const auto* entry, lattice::authorize(*surroundings_.links, caller.component_id, "default",
                                                    import.interface, lattice::wire_function(import.name)));
-  std::optional<async::DeadlineScope> deadline;
-  if (entry->rules.timeout) deadline.emplace(Clock::now() + *entry->rules.timeout);
+  const async::DeadlineScope deadline(deadline_of(*entry));
   const auto revision = components_.find(entry->link.target);
   const bool is_here = revision != components_.end();
   if (remote_ == nullptr && !is_here) return failure(runs_nowhere(entry->link.target));
   const bool has_choice = is_here && remote_ != nullptr && revision->second->is_full() &&
                           remote_->runs_elsewhere(entry->link.target, *hosts_);
-  if (!is_here || has_choice) return remote_->call(call, *entry, *hosts_);
+  if (!is_here || has_choice) {
+    // Kept for the call, whatever is told meanwhile.
+    const auto links = surroundings_.links;
+    const auto hosts = hosts_;
+    return remote_->call(call, *entry, *hosts);
+  }
   const auto held = revision->second;  // for the call, whatever is put meanwhile
   return held->run(call);
 }
@@ -340,6 +350,7 @@ Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::st
   const auto links = surroundings_.links;
   WATTLE_TRY(const auto* entry,
              lattice::authorize(*links, provider_id, {}, kHandler, "handle-message", target));
+  const async::DeadlineScope deadline(deadline_of(*entry));
   if (const auto revision = components_.find(target); revision != components_.end()) {
     const auto held = revision->second;
     return held->handle_message(message);
@@ -355,6 +366,7 @@ Result<void> DataWorker::tell_watcher(const std::string& provider_id, std::strin
   constexpr std::string_view kWatcher = "wasi:keyvalue/watcher";
   const auto links = surroundings_.links;
   WATTLE_TRY(const auto* entry, lattice::authorize(*links, provider_id, {}, kWatcher, "on-set", target));
+  const async::DeadlineScope deadline(deadline_of(*entry));
   if (const auto revision = components_.find(target); revision != components_.end()) {
     const auto held = revision->second;
     return held->tell_watcher(change);
@@ -374,19 +386,37 @@ void DataWorker::handle_http(const std::string& provider_id, std::string_view ta
                              http::Exchange& exchange) {
   const auto links = surroundings_.links;
   auto entry = lattice::authorize(*links, provider_id, {}, kIncomingHandler, "handle", target);
-  if (!entry) return bindings::answer_failure(exchange, entry.error());
+  if (!entry) return fail_http(provider_id, exchange, entry.error());
+  const async::DeadlineScope deadline(deadline_of(**entry));
   const auto found = components_.find(target);
   const bool is_here = found != components_.end();
   const bool has_choice =
       is_here && remote_ != nullptr && found->second->is_full() && remote_->runs_elsewhere(target, *hosts_);
   if (is_here && !has_choice) {
     const std::shared_ptr<Revision> revision = found->second;
-    if (!revision->serves_http()) return bindings::answer_failure(exchange, serves_no_http(target));
+    if (!revision->serves_http()) return fail_http(provider_id, exchange, serves_no_http(target));
     return revision->handle_http(exchange);
   }
   const auto elsewhere = remote_target(**entry);
-  if (!elsewhere) return bindings::answer_failure(exchange, elsewhere.error());
-  bindings::forward_exchange(**elsewhere, {provider_id, (*entry)->link.name}, exchange);
+  if (!elsewhere) return fail_http(provider_id, exchange, elsewhere.error());
+  if (auto done = bindings::forward_exchange(**elsewhere, {provider_id, (*entry)->link.name}, exchange);
+      !done)
+    log_http_failure(provider_id, exchange, done.error());
+}
+
+void DataWorker::fail_http(const std::string& provider_id, http::Exchange& exchange, const Error& error) {
+  bindings::answer_failure(exchange, error);
+  log_http_failure(provider_id, exchange, error);
+}
+
+void DataWorker::log_http_failure(const std::string& provider_id, http::Exchange& exchange,
+                                  const Error& error) {
+  if (exchange.disconnected()) return;  // by itself
+  log().error("request failed", {{"provider", provider_id},
+                                 {"method", exchange.request().method},
+                                 {"path", exchange.request().path_with_query},
+                                 {"code", to_string(error.code())},
+                                 {"error", runtime::error_text(error)}});
 }
 
 }  // namespace wattle::host

@@ -98,6 +98,8 @@ class DataWorker {
   void give_links(RunningProvider& running, std::vector<Error>& refused);
   std::vector<capability::ProviderLink> links_of(const std::string& provider_id) const;
   Result<std::shared_ptr<Revision>> find_revision(std::string_view target) const;
+  void fail_http(const std::string& provider_id, http::Exchange& exchange, const Error& error);
+  void log_http_failure(const std::string& provider_id, http::Exchange& exchange, const Error& error);
 
   DataShared& shared_;
   async::Worker loop_;

@@ -112,7 +112,11 @@ class Host {
             .log = *setup_.log,
             .connection = setup_.provider_connection,
             .tell = [this, lattice = options.lattice, id = options.host_id](
-                        const auto& event) { (void)lattice::publish(*bus_, lattice, id, event); }},
+                        const auto& event) { (void)lattice::publish(*bus_, lattice, id, event); },
+            .on_change =
+                [this] {
+                  if (control_) control_->announce();
+                }},
         ProviderProcessOptions{.lattice = options.lattice,
                                .host_id = options.host_id,
                                .allow_file_load = setup_.allow_file_load});

@@ -15,7 +15,7 @@ std::string remedy(std::string_view source, std::string_view link_name, std::str
       parts->wit_namespace == "wrpc" &&
       (parts->wit_package == "keyvalue" || parts->wit_package == "blobstore" || parts->wit_package == "http");
   std::string command =
-      fmt::format("wattle link put {} {} {} {} --interface {}", source, target.empty() ? "TARGET" : target,
+      fmt::format("wattle link put {} {} {}:{} --interface {}", source, target.empty() ? "TARGET" : target,
                   wire ? "wasi" : parts->wit_namespace, parts->wit_package, parts->interface);
   if (!link_name.empty() && link_name != "default") command += fmt::format(" --link-name {}", link_name);
   return command;

@@ -131,7 +131,7 @@ TEST(Authorize, CallersGoWhereTheLinkLeads) {
       "\"api\" has no link \"sessions\" for wasi:keyvalue/store@0.2.0-draft, which calling get needs (its "
       "links for that package are named \"default\", \"orders\")");
   EXPECT_EQ(missing.error().remedy(),
-            "wattle link put api TARGET wasi keyvalue --interface store --link-name sessions");
+            "wattle link put api TARGET wasi:keyvalue --interface store --link-name sessions");
 }
 
 TEST(Authorize, CalleesRefuseWhoHasNoLinkToThem) {
@@ -142,7 +142,7 @@ TEST(Authorize, CalleesRefuseWhoHasNoLinkToThem) {
   ASSERT_FALSE(forged);
   EXPECT_EQ(forged.error().code(), ErrorCode::permission_denied);
   EXPECT_THAT(forged.error().message(), HasSubstr("\"http\" has no link \"default\" to \"redis\""));
-  EXPECT_EQ(forged.error().remedy(), "wattle link put http redis wasi keyvalue --interface store");
+  EXPECT_EQ(forged.error().remedy(), "wattle link put http redis wasi:keyvalue --interface store");
   EXPECT_FALSE(authorize(*table, "api", "default", "wrpc:keyvalue/store", "get", "postgres"));
   EXPECT_FALSE(authorize(*table, "", "", "wasi:keyvalue/store", "get", "redis"));
   EXPECT_FALSE(authorize(*table, "api", "", "", "", "redis"));

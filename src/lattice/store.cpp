@@ -148,7 +148,10 @@ void Store::State::keep() {
         progress.notify();
         return;
       }
-      if (options.log != nullptr && !failing)
+      if (async::Fiber::current().cancellation()) return;
+      // Of several hosts that begin at once, one is the first.
+      const bool was_second = followed.error().code() == ErrorCode::already_exists;
+      if (options.log != nullptr && !failing && !was_second)
         options.log->warn("the store's bucket cannot be followed; trying again",
                           {{"bucket", bucket_name}, {"reason", followed.error().full_message()}});
       failing = followed.error();

@@ -222,8 +222,9 @@ bool ImportCall::conclude(Result<void> answered) {
 bool ImportCall::conclude_failed(const Error& error) {
   auto value = error_value(type().result, error);
   if (!value) {
-    context_.store.set_trap(Error(ErrorCode::trap, fmt::format("\"{}\" of \"{}\" failed: {}", import().name,
-                                                               import().interface, error_text(error))));
+    // With its cause, by which whoever called the instance tells it from a mistake of the guest.
+    context_.store.set_trap(Error(
+        ErrorCode::trap, fmt::format("\"{}\" of \"{}\" failed", import().name, import().interface), error));
     return false;
   }
   auto lowered = lower_result(context_, layout(), *value, return_pointer_, values_);

@@ -30,7 +30,9 @@ class IncomingHandler {
                                                          IncomingHandlerOptions options);
 
   // Serves one exchange on the current fiber. A guest that fails before its head went out gives 500; one out
-  // of time 504; no instance 503 with Retry-After; one that fails later ends the connection or stream.
+  // of time 504; no instance 503 with Retry-After; one that fails later ends the connection or stream. A
+  // guest that traps because what it called could not be reached gives 502, 503 or 504, with the reason as
+  // text.
   void handle(http::Exchange& exchange);
 
  private:

@@ -1,8 +1,27 @@
 #include "wasi/http_incoming.h"
 
+#include "runtime/error_mapping.h"
+
 namespace wattle::wasi {
 
 using http::ErrorCase;
+
+namespace {
+
+uint16_t status_for(const Error& error) {
+  if (error.code() == ErrorCode::overloaded || error.code() == ErrorCode::cancelled) return 503;
+  return error.code() == ErrorCode::deadline_exceeded ? 504 : 500;
+}
+
+// What another component or a provider failed with, where that ended the guest as a trap because the
+// function that it called has no room for an error. Null: the guest failed by itself.
+const Error* failure_of_others(const Error& error) {
+  const Error* below = &error;
+  while (below != nullptr && below->code() == ErrorCode::trap) below = below->cause();
+  return error.code() == ErrorCode::trap ? below : nullptr;
+}
+
+}  // namespace
 
 // ---- incoming-request
 
@@ -97,13 +116,13 @@ void ResponseSlot::begin_streaming() {
   if (!begun && writer_) writer_->abort(std::move(begun).error());
 }
 
-void ResponseSlot::answer_status(uint16_t status, bool retry) {
+void ResponseSlot::answer_status(uint16_t status, std::string text) {
   started_ = true;
   http::Response response;
   response.status = status;
-  if (retry) response.fields.append_checked("retry-after", "1");
+  if (status == 503) response.fields.append_checked("retry-after", "1");
   response.fields.append_checked("content-type", "text/plain; charset=utf-8");
-  std::string text(http::reason_phrase(status));
+  if (text.empty()) text = http::reason_phrase(status);
   text.push_back('\n');
   (void)exchange_->respond(response, http::as_bytes(text));
 }
@@ -113,10 +132,11 @@ Result<void> ResponseSlot::conclude_failed(Error error) {
     if (writer_ && !writer_->finished()) writer_->abort(error);
   } else if (exchange_->disconnected()) {
     started_ = true;  // nobody to tell
-  } else if (error.code() == ErrorCode::overloaded || error.code() == ErrorCode::cancelled) {
-    answer_status(503, true);
+  } else if (const Error* below = failure_of_others(error)) {
+    const uint16_t status = status_for(*below);
+    answer_status(status == 500 ? 502 : status, runtime::error_text(error));
   } else {
-    answer_status(error.code() == ErrorCode::deadline_exceeded ? 504 : 500);
+    answer_status(status_for(error), {});
   }
   return failure(std::move(error));
 }
@@ -134,7 +154,8 @@ Result<void> ResponseSlot::conclude(std::optional<Error> error) {
     if (error) return conclude_failed(std::move(*error));
     if (refused_) {
       const ErrorCase reason = case_of(*refused_);
-      answer_status(status_of(reason));
+      answer_status(status_of(reason),
+                    fmt::format("the component answered with the error {}", http::to_string(reason)));
       return failure(ErrorCode::unavailable, "the guest answered with the error {}", http::to_string(reason));
     }
     if (!set_) return conclude_failed(Error(ErrorCode::trap, "the guest returned without an answer"));

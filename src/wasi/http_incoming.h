@@ -75,7 +75,8 @@ class ResponseSlot : public boost::intrusive_ref_counter<ResponseSlot, boost::th
  private:
   void start();
   void begin_streaming();
-  void answer_status(uint16_t status, bool retry = false);
+  // Without `text`, the words for the status.
+  void answer_status(uint16_t status, std::string text);
   Result<void> conclude_failed(Error failure);
   Result<void> send_whole();
 

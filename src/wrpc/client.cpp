@@ -41,6 +41,7 @@ void tell_cancelled(const Inbox& inbox, const CallEnd& end) {
 class StreamsGuard {
  public:
   explicit StreamsGuard(SubStreams& streams) : streams_(streams) {}
+  void keep() { streams_.clear(); }
   ~StreamsGuard() {
     for (const SubStream& stream : streams_) stream.pipe->stop_reading();
   }
@@ -163,9 +164,14 @@ Result<Answer> Client::invoke(Call call) {
   const TimePoint deadline =
       std::min(fiber.deadline(), fiber.deadline() == kNever ? Clock::now() + options_.call_timeout : kNever);
   const async::DeadlineScope scope(deadline);
-  const StreamsGuard guard(call.streams);
+  StreamsGuard guard(call.streams);
+  const size_t streams = call.streams.size();
+  const auto not_begun_at_all = [&](const Error& error) {
+    if (call.keeps_streams) guard.keep();
+    return failure(not_begun(call, error));
+  };
   const auto inbox = inbox_;
-  if (auto ready = inbox->wait_connected(); !ready) return failure(not_begun(call, ready.error()));
+  if (auto ready = inbox->wait_connected(); !ready) return not_begun_at_all(ready.error());
   const std::string subject = lattice::call_subject(call.prefix, call.instance, call.function);
   const std::shared_ptr<CallEnd> end = inbox->add(Side::caller);
   end->callee = call.prefix;
@@ -174,10 +180,17 @@ Result<Answer> Client::invoke(Call call) {
   answer.end_ = end;
   answer.deadline_ = deadline;
   const Result<std::string_view> rest = begin(call, subject, *end, deadline);
-  if (!rest) return failure(not_begun(call, rest.error()));
+  if (!rest) return not_begun_at_all(rest.error());
   Result<std::string> result = follow(call, *rest, *end, deadline);
   if (!result) {
     Error error = failed(call, *end, result.error());
+    if (call.keeps_streams && certainly_not_begun(error)) {
+      if (call.streams.size() == streams) {
+        guard.keep();
+      } else {
+        error = with_cause(Reason::maybe_begun, "the parameters' streams had been begun", error);
+      }
+    }
     end->fail(error);
     return failure(std::move(error));
   }

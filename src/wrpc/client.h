@@ -34,6 +34,8 @@ struct Call {
   std::string_view parameters{};
   SubStreams streams{};  // Writer::streams of the parameters
   IsWhole is_whole{};    // of the result; without it, a result that comes in pieces ends with its end marker
+  // What was certainly not begun leaves its streams as they were, to be sent to somebody else.
+  bool keeps_streams = false;
 };
 
 // A call's result, and the streams that come with it, for as long as the call's deadline.

@@ -109,10 +109,10 @@ async def exchange(port, path, body=None, seconds_max=30, connection=None, bytes
     sending = asyncio.ensure_future(send())
     try:
         return await asyncio.wait_for(receive(), seconds_max)
+    except asyncio.TimeoutError:  # an OSError too, from Python 3.11 on
+        return Exchange("no answer")
     except (OSError, asyncio.IncompleteReadError):
         return Exchange("closed")
-    except asyncio.TimeoutError:
-        return Exchange("no answer")
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
