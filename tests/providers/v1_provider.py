@@ -2,6 +2,8 @@
 """A provider as its author would have written it for wasmCloud v1, on nothing but a socket: reads the host's data
 from standard input, listens on its subjects, and does what its config says.
 
+It answers wasi:keyvalue/store's get, too, over wRPC 0.0.1: every key holds "v1".
+
   log      a file that each message it hears is written to
   mode     "silent": answers nothing; "unwell": says so in health checks; "stubborn": does not shut down
 """
@@ -32,6 +34,8 @@ def main():
     me = prefix + data["provider_key"]
     subjects = [prefix + public_xkey(data["provider_xkey_private_key"]) + ".linkdefs.put", me + ".linkdefs.del",
                 me + ".config.update", me + ".health", me + ".default.shutdown"]
+    subjects.append("%s.%s.wrpc.0.0.1.wrpc:keyvalue/store@0.2.0-draft.get"
+                    % (data["lattice_rpc_prefix"], data["provider_key"]))
     text = 'CONNECT {"verbose":false,"headers":false}\r\n'
     for number, subject in enumerate(subjects):
         text += "SUB %s %d\r\n" % (subject, number)
@@ -50,8 +54,14 @@ def main():
         if line[0] != "MSG":
             continue
         payload = stream.read(int(line[-1]) + 2)[:-2].decode()
-        verb = ".".join(line[1].split(".")[4:])
         reply = line[3] if len(line) == 5 else ""
+        if line[2] == str(len(subjects) - 1):
+            # Accepted; ok(some("v1")); and the end of it.
+            connection.sendall(b"PUB %s _INBOX.%s 0\r\n\r\n" % (reply.encode(), data["instance_id"].encode()))
+            answer(reply + ".results", b"\x00\x01\x02v1")
+            answer(reply + ".results", b"")
+            continue
+        verb = ".".join(line[1].split(".")[4:])
         if verb == "health":
             well = config.get("mode") != "unwell"
             answer(reply, json.dumps({"healthy": well}).encode())
