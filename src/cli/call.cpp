@@ -1,6 +1,10 @@
-// wattle call: one exported function, with arguments and result as WAVE text.
+// wattle call: one exported function, with arguments and result as WAVE text; of a file, or of a component
+// that runs in a lattice.
+
+#include <filesystem>
 
 #include "async/offload.h"
+#include "cli/call_on_lattice.h"
 #include "cli/function_name.h"
 #include "cli/load.h"
 #include "cli/sandbox.h"
@@ -14,8 +18,8 @@
 namespace wattle::cli {
 namespace {
 
-struct CallOptions {
-  std::string path;
+struct CallOptions : LatticeOptions {
+  std::string path;  // or a component's id
   std::string function;
   std::vector<std::string> arguments;
   Grants grants;
@@ -79,6 +83,14 @@ Result<Returned> call_on(async::Worker& worker, async::OffloadPool& pool,
   return std::move(*returned);
 }
 
+void show(const wit::TypeRef& type, const Returned& returned, const Output& output) {
+  if (output.json()) {
+    output.line(fmt::format(R"({{"result":{}}})", returned ? wit::to_json(type, *returned) : "null"));
+  } else if (returned) {
+    output.line(wit::to_wave(type, *returned));
+  }
+}
+
 Result<void> call(const Session& session, const CallOptions& options, const Output& output) {
   WATTLE_TRY(auto name, parse_function_name(options.function));
   WATTLE_TRY(auto limits, options.limits.parse());
@@ -99,13 +111,34 @@ Result<void> call(const Session& session, const CallOptions& options, const Outp
   async::OffloadPool pool;
   async::Worker worker;
   WATTLE_TRY(auto returned, call_on(worker, pool, linked, *function, arguments, options, limits));
-  const auto& type = function_type->result;
-  if (output.json()) {
-    output.line(fmt::format(R"({{"result":{}}})", returned ? wit::to_json(type, *returned) : "null"));
-  } else if (returned) {
-    output.line(wit::to_wave(type, *returned));
-  }
+  show(function_type->result, returned, output);
   return {};
+}
+
+constexpr Duration kRemoteTimeout = std::chrono::seconds(30);
+
+Result<void> call_in_lattice(Lattice& lattice, const CallOptions& options, const Output& output) {
+  WATTLE_TRY(const auto name, parse_function_name(options.function));
+  WATTLE_TRY(const auto limits, options.limits.parse());
+  WATTLE_TRY(const auto function, find_remote_function(lattice, options.path, name));
+  WATTLE_TRY(const auto arguments, parse_arguments(function.type, options));
+  const async::DeadlineScope deadline(Clock::now() + limits.timeout.value_or(kRemoteTimeout));
+  WATTLE_TRY(const auto returned, call_remote(lattice, options.path, function, arguments));
+  show(function.type.result, returned, output);
+  return {};
+}
+
+// A word that is a file is a file, and so is what could be nothing else.
+bool is_file(const std::string& word) {
+  std::error_code problem;
+  return word.find('/') != std::string::npos || word.find('.') != std::string::npos || word.empty() ||
+         std::filesystem::exists(word, problem);
+}
+
+Result<void> call_anywhere(const Session& session, const CallOptions& options, const Output& output) {
+  if (is_file(options.path)) return call(session, options, output);
+  return run_on_lattice(session, options, output,
+                        [&](Lattice& lattice) { return call_in_lattice(lattice, options, output); });
 }
 
 }  // namespace
@@ -114,7 +147,9 @@ void add_call(CLI::App& app, Session& session) {
   auto* verb =
       app.add_subcommand("call", "Calls one exported function, with WAVE text as arguments and result");
   auto options = std::make_shared<CallOptions>();
-  verb->add_option("component", options->path, "The component file")->required();
+  verb->add_option("component", options->path, "The component file, or the id of a component in a lattice")
+      ->required();
+  options->LatticeOptions::add_to(*verb);
   verb->add_option("function", options->function, "ns:package/interface@version.function")->required();
   verb->add_option("arguments", options->arguments,
                    "One WAVE value a parameter; behind -- where one begins with -");
@@ -124,10 +159,11 @@ void add_call(CLI::App& app, Session& session) {
       "Examples:\n"
       "  wattle call library.wasm 'wattle:demo/calc@1.0.0.add' 2 3\n"
       "  wattle call library.wasm 'wattle:demo/calc@1.0.0.translate' '{x: 1, y: 2}' '(10, -20)'\n"
-      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.join' '[\"a\", \"b\"]' '\"-\"'");
+      "  wattle call library.wasm 'wattle:demo/calc@1.0.0.join' '[\"a\", \"b\"]' '\"-\"'\n"
+      "  wattle call calc 'wattle:demo/calc@1.0.0.add' 2 3    # where component calc runs in the lattice");
   verb->callback([&session, options] {
     session.verb = [&session, options](const Output& output) {
-      auto done = call(session, *options, output);
+      auto done = call_anywhere(session, *options, output);
       if (done) return kExitSuccess;
       output.error(done.error());
       return exit_code(done.error());

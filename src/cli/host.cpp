@@ -6,18 +6,20 @@
 
 #include "base/parse.h"
 #include "cli/builtin_providers.h"
+#include "cli/lattice_connection.h"
+#include "cli/lattice_session.h"
 #include "cli/sandbox.h"
-#include "cli/session.h"
 #include "host/host.h"
+#include "host/identity.h"
+#include "host/provider_credentials.h"
+#include "nats/credentials.h"
 #include "telemetry/log.h"
 
 namespace wattle::cli {
 namespace {
 
-struct HostFlags {
-  std::string lattice = "default";
-  std::string nats_url = "nats://127.0.0.1:4222";
-  std::string credentials_file;
+struct HostFlags : LatticeOptions {
+  std::string connection_file;
   std::vector<std::string> labels;
   uint32_t workers = 0;
   bool allow_file_load = false;
@@ -26,16 +28,11 @@ struct HostFlags {
   std::string drain_timeout = "10s";
 };
 
-Result<lattice::StringMap> parse_labels(const std::vector<std::string>& words) {
-  lattice::StringMap labels;
-  for (const std::string& word : words) {
-    const size_t equals = word.find('=');
-    if (equals == 0 || equals == std::string::npos)
-      return failure(Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is no label", word))
-                         .with_remedy("write it as KEY=VALUE, for example --label zone=a"));
-    labels[word.substr(0, equals)] = word.substr(equals + 1);
-  }
-  return labels;
+// Where the bus is, as the flags, the environment, the supervisor or the lattice's own file say.
+Result<Connection> connection_of(const HostFlags& flags) {
+  if (!flags.connection_file.empty()) return read_connection(flags.connection_file);
+  return find_connection(
+      {.lattice = flags.lattice, .url = flags.nats_url, .credentials_file = flags.credentials_file});
 }
 
 Result<void> make_folder(const std::string& path) {
@@ -48,12 +45,32 @@ Result<void> make_folder(const std::string& path) {
           .with_remedy("name a folder that this user may write with --data-dir"));
 }
 
-void announce(const Output& output, const std::string& lattice, const std::string& host_id) {
-  if (output.json()) {
-    output.line(
-        fmt::format(R"({{"ready":true,"host_id":"{}","lattice":{}}})", host_id, json_string(lattice)));
+// How providers that are programs reach the bus: with users of their own, where this host may make them.
+using ProviderConnections =
+    std::function<Result<host::ProviderConnection>(std::string_view id, std::string_view xkey)>;
+
+Result<ProviderConnections> provider_connections(const Connection& connection) {
+  if (connection.account_key_file.empty())
+    return [url = connection.url](std::string_view, std::string_view) -> Result<host::ProviderConnection> {
+      return host::ProviderConnection{.url = url};
+    };
+  bool others_can_read = false;
+  WATTLE_TRY(const auto text, nats::read_secret_file(connection.account_key_file, others_can_read));
+  WATTLE_TRY(auto key, nats::parse_seed_file(text));
+  return [connection, key = std::move(key)](std::string_view id,
+                                            std::string_view xkey) -> Result<host::ProviderConnection> {
+    return host::provider_connection(connection.url, key, connection.lattice, id, xkey);
+  };
+}
+
+// A supervisor reads it as JSON.
+void announce(const HostFlags& flags, const Output& output, const std::string& host_id) {
+  const std::string name = host::friendly_name(host_id);
+  if (output.json() || !flags.connection_file.empty()) {
+    output.line(fmt::format(R"({{"ready":true,"host_id":"{}","friendly_name":"{}","lattice":{}}})", host_id,
+                            name, json_string(flags.lattice)));
   } else {
-    output.line(fmt::format("host {} is ready in lattice \"{}\"", host_id, lattice));
+    output.line(fmt::format("host {} ({}) is ready in lattice \"{}\"", name, host_id, flags.lattice));
   }
 }
 
@@ -62,7 +79,9 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   telemetry::Log log({.level = *telemetry::parse_log_level(session.log_level),
                       .format = output.json() ? telemetry::LogFormat::json : telemetry::LogFormat::text,
                       .file = {}});
-  WATTLE_TRY(auto labels, parse_labels(flags.labels));
+  WATTLE_TRY(auto labels, parse_pairs(flags.labels, "a label with its value"));
+  WATTLE_CHECK(lattice::check_lattice(flags.lattice));
+  WATTLE_TRY(const auto connection, connection_of(flags));
   auto drain_time = parse_duration(flags.drain_timeout);
   if (!drain_time) return failure(about_option("--drain-timeout", drain_time.error()));
   BuiltinProviders providers;
@@ -71,9 +90,9 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   setup.control.labels = std::move(labels);
   setup.control.version = WATTLE_VERSION;
   setup.control.drain_time = *drain_time;
-  setup.client.urls = {flags.nats_url};
+  setup.client.urls = {connection.url};
   setup.client.name = "wattle host";
-  setup.client.credentials_file = flags.credentials_file;
+  setup.client.credentials_file = connection.credentials_file;
   setup.workers = flags.workers != 0 ? flags.workers : std::max(1u, std::thread::hardware_concurrency());
   setup.allow_file_load = flags.allow_file_load;
   if (!flags.data_folder.empty()) {
@@ -82,11 +101,9 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   }
   setup.log = &log;
   setup.factories = providers.factories();
-  setup.provider_connection = [&](std::string_view) -> Result<host::ProviderConnection> {
-    return host::ProviderConnection{.url = flags.nats_url};
-  };
+  WATTLE_TRY(setup.provider_connection, provider_connections(connection));
   setup.admin_address = flags.admin_address;
-  setup.on_ready = [&](const std::string& host_id) { announce(output, flags.lattice, host_id); };
+  setup.on_ready = [&](const std::string& host_id) { announce(flags, output, host_id); };
   return host::run_host(setup);
 }
 
@@ -95,11 +112,12 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
 void add_host(CLI::App& app, Session& session) {
   auto* verb = app.add_subcommand("host", "Runs one host that joins a lattice, until it is told to stop");
   auto flags = std::make_shared<HostFlags>();
-  verb->add_option("--lattice", flags->lattice, "Name of the lattice")->capture_default_str();
-  verb->add_option("--nats-url", flags->nats_url, "Where its bus is")->capture_default_str();
-  verb->add_option("--nats-creds", flags->credentials_file, "Credentials file for the bus")
+  flags->add_to(*verb);
+  verb->add_option("--connection", flags->connection_file, "What a supervisor wrote about the bus, instead")
       ->type_name("FILE");
-  verb->add_option("--label", flags->labels, "A label of this host")->type_name("KEY=VALUE");
+  verb->add_option("--label", flags->labels, "A label of this host; give several times for more")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   verb->add_option("--workers", flags->workers, "Threads that run components; 0 is one a core")
       ->capture_default_str();
   verb->add_flag("--allow-file-load", flags->allow_file_load, "Load file:// images from this machine");

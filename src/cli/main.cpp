@@ -44,6 +44,8 @@ int run_main(int argc, char** argv) {
   add_call(app, session);
   add_inspect(app, session);
   add_validate(app, session);
+  add_up(app, session);
+  add_down(app, session);
   add_get(app, session);
   add_start(app, session);
   add_scale(app, session);

@@ -40,5 +40,7 @@ void add_link_query(CLI::App& link, Session& session);  // beside "get links"
 void add_config(CLI::App& app, Session& session);
 void add_label(CLI::App& app, Session& session);
 void add_watch(CLI::App& app, Session& session);
+void add_up(CLI::App& app, Session& session);
+void add_down(CLI::App& app, Session& session);
 
 }  // namespace wattle::cli

@@ -39,11 +39,14 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 }
 
 // In the child, before the program: nothing but system calls, since memory is the parent's. Returns errno.
-int become(const char* program, char* const* arguments, char* const* environment, int input, pid_t parent) {
+int become(const ChildOptions& options, char* const* arguments, char* const* environment, int input,
+           pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
+  if (options.own_group) ::setpgid(0, 0);
   ::dup2(input, 0);
-  ::dup2(2, 1);
+  if (options.errors >= 0) ::dup2(options.errors, 2);
+  ::dup2(options.output >= 0 ? options.output : 2, 1);
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   sigset_t none;
   ::sigemptyset(&none);
@@ -51,7 +54,7 @@ int become(const char* program, char* const* arguments, char* const* environment
   struct sigaction usual{};
   usual.sa_handler = SIG_DFL;
   ::sigaction(SIGPIPE, &usual, nullptr);
-  ::execve(program, arguments, environment);
+  ::execve(options.program.c_str(), arguments, environment);
   return errno;
 }
 
@@ -81,8 +84,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(async::Worker& worker,
   volatile int problem = 0;
   const pid_t pid = ::vfork();
   if (pid == 0) {
-    problem =
-        become(options.program.c_str(), argument_pointers.data(), environment_pointers.data(), input, parent);
+    problem = become(options, argument_pointers.data(), environment_pointers.data(), input, parent);
     ::_exit(127);
   }
   const int fork_problem = errno;
@@ -126,6 +128,7 @@ void ChildProcess::reap() {
   int status = 0;
   if (::waitpid(pid_, &status, WNOHANG) != pid_) return listen();
   ended_ = describe_status(status);
+  ended_well_ = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   // Who is woken may destroy this object.
   const async::DeferWakesScope defer(worker_);
   changed_.notify();

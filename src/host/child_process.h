@@ -25,12 +25,14 @@ struct ChildOptions {
   std::vector<std::string> arguments{};    // without the program's name
   std::vector<std::string> environment{};  // "NAME=value": all that it gets
   std::string input{};                     // what its standard input holds, to the end
+  int output = -1;                         // a descriptor for its standard output; -1: its standard error
+  int errors = -1;                         // one for its standard error; -1: ours
+  bool own_group = false;                  // so that what a terminal sends to our group does not reach it
 };
 
 class ChildProcess {
  public:
-  // Its standard output and error are our standard error. From the worker's thread, which the child does not
-  // outlive. Refused: not_found, permission_denied, io.
+  // From the worker's thread, which the child does not outlive. Refused: not_found, permission_denied, io.
   static Result<std::unique_ptr<ChildProcess>> start(async::Worker& worker, const ChildOptions& options);
   // Kills it, if it still runs.
   ~ChildProcess();
@@ -40,6 +42,8 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
   // How it ended; nothing while it runs.
   const std::optional<std::string>& ended() const { return ended_; }
+  // Whether it ended by itself, with code 0.
+  bool ended_well() const { return ended_well_; }
   // Notified when it has ended.
   async::Signal& changed() { return changed_; }
   // Within the fiber's deadline.
@@ -56,6 +60,7 @@ class ChildProcess {
   pid_t pid_;
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> descriptor_;
   std::optional<std::string> ended_;
+  bool ended_well_ = false;
   async::Signal changed_;
   // Told to the completion of the last wait, which may come after this object.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -24,7 +24,8 @@ struct HostSetup {
   const telemetry::Log* log = nullptr;  // these outlive the host
   std::vector<capability::ProviderFactory*> factories{};
   // How providers that are programs reach the bus; without it they are refused.
-  std::function<Result<ProviderConnection>(std::string_view provider_id)> provider_connection{};
+  std::function<Result<ProviderConnection>(std::string_view provider_id, std::string_view provider_xkey)>
+      provider_connection{};
   std::string admin_address{};  // where /livez and /readyz answer; empty: nowhere
   // Told once, with the host's id, when it answers calls.
   std::function<void(const std::string& host_id)> on_ready{};

@@ -97,7 +97,7 @@ std::map<std::string, ProviderLinkDefinition> ProviderProcesses::Supervised::wan
 
 Result<lattice::HostData> ProviderProcesses::Supervised::host_data() {
   lattice::HostData data;
-  WATTLE_TRY(ProviderConnection connection, parts.connection(request.provider_id));
+  WATTLE_TRY(ProviderConnection connection, parts.connection(request.provider_id, provider_key.public_key()));
   data.host_id = options.host_id;
   data.lattice_rpc_prefix = options.lattice;
   data.lattice_rpc_url = std::move(connection.url);

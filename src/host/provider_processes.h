@@ -51,7 +51,9 @@ struct ProviderProcessParts {
   lattice::Bus& bus;
   LatticeState& state;
   const telemetry::Log& log;
-  std::function<Result<ProviderConnection>(std::string_view provider_id)> connection;
+  // `provider_xkey`: the provider's public key of this start, under which it hears of links.
+  std::function<Result<ProviderConnection>(std::string_view provider_id, std::string_view provider_xkey)>
+      connection;
   std::function<lattice::SecretMap(std::string_view provider_id)> secrets{};
   // Events of health.
   std::function<void(const lattice::Event&)> tell;

@@ -38,7 +38,8 @@ class ProviderProcessesTest : public testing::Test {
           {.bus = **bus,
            .state = *state,
            .log = log,
-           .connection = [&](std::string_view) { return ProviderConnection{.url = server_.url()}; },
+           .connection = [&](std::string_view,
+                             std::string_view) { return ProviderConnection{.url = server_.url()}; },
            .tell = [&](const lattice::Event& event) { events_.push_back(event.name); }},
           options);
       processes_ = &processes;

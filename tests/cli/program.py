@@ -99,7 +99,8 @@ class ProgramTest(unittest.TestCase):
     def start(self, *words, **options):
         """A process that goes on; it is killed at the test's end if it still runs."""
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        process = subprocess.Popen([WATTLE, *map(str, words)], env=environment(), cwd=self.folder, **{**pipes, **options})
+        settings = dict(env=environment(), cwd=self.folder)
+        process = subprocess.Popen([WATTLE, *map(str, words)], **{**settings, **pipes, **options})
 
         def end():
             if process.poll() is None:
