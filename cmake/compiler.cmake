@@ -43,8 +43,8 @@ elseif(WATTLE_SANITIZE)
   message(FATAL_ERROR "WATTLE_SANITIZE is \"${WATTLE_SANITIZE}\"; it takes address, thread or nothing")
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND (WATTLE_SANITIZE OR CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13))
-  # g++ 12 in instrumented variants, and g++ 14 in moves of tl::expected, see uses that are not there.
-  add_compile_options(-Wno-maybe-uninitialized)
+  # g++ 12 in instrumented variants, and g++ 14 in moves of tl::expected, see uses that are not there; so does the former with vfork.
+  add_compile_options(-Wno-maybe-uninitialized -Wno-clobbered)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options(-Wno-deprecated-declarations)  # libstdc++ 12's own stable_sort
