@@ -24,6 +24,7 @@ class KeepingData final : public DataPlane {
  public:
   Result<void> put_component(const ComponentSpec& spec) override {
     if (slow) (void)async::sleep_for(20ms);
+    ++puts_begun;
     while (held && async::sleep_for(1ms)) {
     }
     components[spec.id] = spec;
@@ -58,7 +59,8 @@ class KeepingData final : public DataPlane {
   std::shared_ptr<const lattice::DirectorySnapshot> directory;
   bool drained = false;
   bool slow = false;
-  bool held = false;  // nothing is put until it is let go
+  bool held = false;  // no component is put until it is let go
+  int puts_begun = 0;
 };
 
 // Nothing is run here, so nothing is compiled: what begins as WebAssembly does is taken for it.
@@ -317,6 +319,20 @@ TEST_P(HostControlTest, LinksNeedTheirConfigs) {
     EXPECT_EQ(ask("link.get"), fmt::format(R"({{"success":true,"message":"","response":[{}]}})", kLink));
     ASSERT_TRUE(nats::eventually([&] { return data_.links->entries().size() == 1; }));
     EXPECT_EQ(data_.links->entries()[0].target_config.at("url"), "redis://127.0.0.1");
+  });
+}
+
+TEST_P(HostControlTest, ReadyingAComponentHoldsUpNoLink) {
+  with_host([&] {
+    data_.held = true;
+    EXPECT_EQ(scale("one.wasm", 1), kDone);
+    ASSERT_TRUE(nats::eventually([&] { return data_.puts_begun == 1; }));
+    EXPECT_EQ(ask("config.put.redis", R"({"url":"redis://127.0.0.1"})"), kDone);
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    EXPECT_TRUE(nats::eventually([&] { return data_.links->entries().size() == 1; }));
+    EXPECT_TRUE(data_.components.empty());
+    data_.held = false;
+    expect_event("component_scaled", R"("component_id":"shop")");
   });
 }
 
