@@ -11,6 +11,7 @@ find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 find_library(NGHTTP2_LIBRARY nghttp2 REQUIRED)
 find_library(SODIUM_LIBRARY sodium REQUIRED)
 find_package(SQLite3 3.34 REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(PostgreSQL 15 REQUIRED)
 
 # V8 comes inside libnode. Where Debian's package cannot be installed beside another nodejs, tools/install

@@ -84,7 +84,7 @@ Result<std::string> decode_base64_url(std::string_view text) {
   if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
                         text.size(), nullptr, &length, nullptr,
                         sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
-    return failure(ErrorCode::malformed, "a component's token is not base64");
+    return failure(ErrorCode::malformed, "a token is not base64");
   bytes.resize(length);
   return bytes;
 }
@@ -97,6 +97,7 @@ struct Wascap {
   std::optional<int64_t> revision{};
   std::string version{};
   std::string call_alias{};
+  lattice::StringMap target_hashes{};  // of a provider's
 };
 
 template <class Fields, class Self>
@@ -107,6 +108,7 @@ void list_fields(Fields& fields, Self& self, const Wascap&) {
   fields.optional("rev", self.revision);
   fields.optional("ver", self.version);
   fields.optional("call_alias", self.call_alias);
+  fields.optional("target_hashes", self.target_hashes);
 }
 
 struct Token {
@@ -131,37 +133,50 @@ std::string human(const std::optional<int64_t>& seconds) {
   return seconds ? std::to_string(*seconds) : "never";
 }
 
-}  // namespace
-
-Result<lattice::ComponentClaims> parse_token(std::string_view token, int64_t now_s, std::string_view hash) {
+// `what`: "the component's token", for messages.
+Result<Token> verify_token(std::string_view token, int64_t now_s, std::string_view what) {
   const size_t first = token.find('.');
   const size_t second = token.find('.', first == std::string_view::npos ? first : first + 1);
   if (token.size() > kTokenBytesMax || second == std::string_view::npos)
-    return failure(ErrorCode::malformed, "a component's token is no JWT");
+    return failure(ErrorCode::malformed, "{} is no JWT", what);
   WATTLE_TRY(const std::string payload, decode_base64_url(token.substr(first + 1, second - first - 1)));
   WATTLE_TRY(const std::string signature, decode_base64_url(token.substr(second + 1)));
-  WATTLE_TRY(const Token claims, lattice::read_json<Token>(payload, "the component's token"));
+  WATTLE_TRY(Token claims, lattice::read_json<Token>(payload, what));
   WATTLE_TRY(const bool signed_by_issuer, nats::verify(claims.issuer, token.substr(0, second), signature));
   if (!signed_by_issuer)
-    return failure(ErrorCode::permission_denied, "the component's token is not signed by its issuer {}",
-                   claims.issuer);
+    return failure(ErrorCode::permission_denied, "{} is not signed by its issuer {}", what, claims.issuer);
   if (claims.expires_s && *claims.expires_s <= now_s)
-    return failure(ErrorCode::permission_denied, "the component's token has expired at {} s",
-                   human(claims.expires_s));
+    return failure(ErrorCode::permission_denied, "{} has expired at {} s", what, human(claims.expires_s));
   if (claims.not_before_s && *claims.not_before_s > now_s)
-    return failure(ErrorCode::permission_denied, "the component's token is not valid before {} s",
+    return failure(ErrorCode::permission_denied, "{} is not valid before {} s", what,
                    human(claims.not_before_s));
+  return claims;
+}
+
+lattice::ComponentClaims shown(const Token& claims) {
+  return {.issuer = claims.issuer,
+          .subject = claims.subject,
+          .name = claims.wascap.name,
+          .call_alias = claims.wascap.call_alias,
+          .revision = claims.wascap.revision.value_or(0),
+          .version = claims.wascap.version,
+          .tags = claims.wascap.tags,
+          .not_before_human = human(claims.not_before_s),
+          .expires_human = human(claims.expires_s)};
+}
+
+}  // namespace
+
+Result<lattice::ComponentClaims> parse_token(std::string_view token, int64_t now_s, std::string_view hash) {
+  WATTLE_TRY(const Token claims, verify_token(token, now_s, "the component's token"));
   if (!hash.empty() && !claims.wascap.hash.empty() && claims.wascap.hash != hash)
     return failure(ErrorCode::permission_denied, "the component's token was made for another binary");
-  return lattice::ComponentClaims{.issuer = claims.issuer,
-                                  .subject = claims.subject,
-                                  .name = claims.wascap.name,
-                                  .call_alias = claims.wascap.call_alias,
-                                  .revision = claims.wascap.revision.value_or(0),
-                                  .version = claims.wascap.version,
-                                  .tags = claims.wascap.tags,
-                                  .not_before_human = human(claims.not_before_s),
-                                  .expires_human = human(claims.expires_s)};
+  return shown(claims);
+}
+
+Result<ProviderClaims> parse_provider_token(std::string_view token, int64_t now_s) {
+  WATTLE_TRY(const Token claims, verify_token(token, now_s, "the provider's token"));
+  return ProviderClaims{shown(claims), claims.wascap.target_hashes};
 }
 
 Result<std::optional<lattice::ComponentClaims>> read_claims(std::span<const uint8_t> binary) {

@@ -1,5 +1,6 @@
 // What a signed component says about itself: a JWT in its custom section "wasmcloud_jwt", as wasmCloud v1's
-// tools put it there. Signing is read, never required.
+// tools put it there. Signing is read, never required. And what a provider's archive says: see
+// provider_archive.h.
 #pragma once
 
 #include <cstdint>
@@ -22,5 +23,12 @@ Result<std::optional<lattice::ComponentClaims>> read_claims(std::span<const uint
 // The same of a token by itself, at `now_s` seconds since 1970. `hash`: of the binary around it, upper-case
 // hexadecimal SHA-256; empty: not compared.
 Result<lattice::ComponentClaims> parse_token(std::string_view token, int64_t now_s, std::string_view hash);
+
+// A provider's token, under the same conditions.
+struct ProviderClaims {
+  lattice::ComponentClaims shown;
+  lattice::StringMap target_hashes;  // "x86_64-linux" -> upper-case hexadecimal SHA-256 of that program
+};
+Result<ProviderClaims> parse_provider_token(std::string_view token, int64_t now_s);
 
 }  // namespace wattle::host
