@@ -3,6 +3,7 @@
 #include <map>
 
 #include "bindings/blobstore_wire.h"
+#include "bindings/custom_functions.h"
 #include "bindings/key_value_wire.h"
 #include "bindings/messaging_wire.h"
 #include "bindings/postgres_wire.h"
@@ -303,8 +304,11 @@ Operations make_operations() {
 Result<Reply> answer_call(Provider& provider, IncomingCall& call) {
   static const Operations kOperations = make_operations();
   const auto found = kOperations.find(call.operation);
-  if (found == kOperations.end()) return failure(lacks(call));
-  return found->second(provider, call);
+  if (found != kOperations.end()) return found->second(provider, call);
+  const CustomFunctions* custom = provider.custom_functions();
+  const auto* function = custom == nullptr ? nullptr : custom->find(call.operation);
+  if (function == nullptr) return failure(lacks(call));
+  return (*function)(call);
 }
 
 }  // namespace wattle::bindings

@@ -34,6 +34,23 @@ Result<void> RemoteComponents::key_was_deleted(std::string_view target, std::str
   return component(target).call_without_result(caller(), key_value_wire::kWatcher, "on-delete", bucket, key);
 }
 
+Result<std::string> RemoteComponents::call_encoded(std::string_view target, std::string_view interface,
+                                                   std::string_view function, std::string_view parameters,
+                                                   const wrpc::IsWhole& is_whole) {
+  const std::string prefix = lattice::call_prefix(lattice_, target);
+  const lattice::Headers headers{{"source-id", provider_id_}, {"link-name", ""}};
+  auto answer = client_.invoke({.prefix = prefix,
+                                .instance = interface,
+                                .function = function,
+                                .headers = &headers,
+                                .parameters = parameters,
+                                .is_whole = is_whole});
+  if (!answer)
+    return failure(answer.error().with_context(fmt::format("calling {}.{} of \"{}\" from \"{}\" failed",
+                                                           interface, function, target, provider_id_)));
+  return std::move(answer->result);
+}
+
 Result<KeyChange> key_change_of(wrpc::IncomingCall& call) {
   if (call.instance == key_value_wire::kWatcher && call.function == "on-set") {
     WATTLE_TRY(auto parameters, (wrpc::parameters_of<std::string, std::string, ByteString>(call)));

@@ -20,6 +20,9 @@ class RemoteComponents final : public capability::ComponentCalls {
                            std::string_view value) override;
   Result<void> key_was_deleted(std::string_view target, std::string_view bucket,
                                std::string_view key) override;
+  Result<std::string> call_encoded(std::string_view target, std::string_view interface,
+                                   std::string_view function, std::string_view parameters,
+                                   const wrpc::IsWhole& is_whole) override;
 
  private:
   RemoteTarget component(std::string_view id) const;

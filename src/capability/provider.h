@@ -27,6 +27,9 @@ class Log;
 namespace wattle::http {
 class Exchange;
 }
+namespace wattle::bindings {
+class CustomFunctions;
+}
 
 namespace wattle::capability {
 
@@ -83,6 +86,17 @@ class ComponentCalls {
                                    std::string_view value) = 0;
   virtual Result<void> key_was_deleted(std::string_view target, std::string_view bucket,
                                        std::string_view key) = 0;
+  // A function of any other interface that the component exports: see bindings::call_component, which knows
+  // its types. Parameters and result are wRPC's bytes; `is_whole` says whether a result ends there. Refused
+  // (unsupported) by hosts that the provider is built into.
+  virtual Result<std::string> call_encoded(std::string_view target, std::string_view interface,
+                                           std::string_view function, std::string_view parameters,
+                                           const std::function<bool(std::string_view)>& is_whole) {
+    (void)parameters, (void)is_whole;
+    return failure(ErrorCode::unsupported,
+                   "{}.{} of \"{}\" can be called by a provider that is a process of its own only", interface,
+                   function, target);
+  }
 };
 
 // What a provider is given of its surroundings; all of it outlives the provider.
@@ -125,6 +139,9 @@ class Provider {
   virtual Messaging* messaging() { return nullptr; }
   virtual Postgres* postgres() { return nullptr; }
   virtual Secrets* secrets() { return nullptr; }
+  // What it has besides them: functions of interfaces of its own (bindings/custom_functions.h), which
+  // components call over the bus.
+  virtual bindings::CustomFunctions* custom_functions() { return nullptr; }
 };
 
 // What a provider's folder offers: made once a host or process, before its workers.

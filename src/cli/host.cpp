@@ -102,6 +102,7 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   setup.log = &log;
   setup.factories = providers.factories();
   WATTLE_TRY(setup.provider_connection, provider_connections(connection));
+  setup.provider_command = {"/proc/self/exe", "provider-process"};
   setup.admin_address = flags.admin_address;
   setup.on_ready = [&](const std::string& host_id) { announce(flags, output, host_id); };
   return host::run_host(setup);

@@ -28,6 +28,7 @@ Result<void> connect_and_work(async::Worker& worker, async::OffloadPool& blockin
   auto& fiber = async::Fiber::current();
   fiber.set_deadline(Clock::now() + kConnectTimeout);
   nats::ClientOptions options;
+  options.inbox_prefix = lattice::kInboxPrefix;
   options.urls = {connection.url};
   options.name = "wattle command";
   options.credentials_file = connection.credentials_file;

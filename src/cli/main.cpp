@@ -41,6 +41,7 @@ int run_main(int argc, char** argv) {
   add_run(app, session);
   add_serve(app, session);
   add_host(app, session);
+  add_provider_process(app, session);
   add_call(app, session);
   add_inspect(app, session);
   add_validate(app, session);

@@ -26,6 +26,7 @@ Result<void> start_engine(const Session& session);
 void add_run(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);
 void add_host(CLI::App& app, Session& session);
+void add_provider_process(CLI::App& app, Session& session);
 void add_call(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_validate(CLI::App& app, Session& session);

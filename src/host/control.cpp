@@ -63,6 +63,14 @@ std::string provider_job(const std::string& id) {
   return "provider " + id;
 }
 
+// What an event says of a failure: all of it, and what to do.
+std::string told(const Error& error) {
+  const Error* first = &error;
+  while (first->remedy().empty() && first->cause() != nullptr) first = first->cause();
+  if (first->remedy().empty()) return error.full_message();
+  return fmt::format("{}; {}", error.full_message(), first->remedy());
+}
+
 constexpr Duration kConfigPatience = std::chrono::seconds(5);
 
 }  // namespace
@@ -283,11 +291,12 @@ lattice::HostInventory HostControl::inventory_now() const {
                                     .limits = component.limits});
   for (const auto& [id, provider] : providers_)
     if (provider.running && (!provider.builtin.empty() || parts_.processes->running(id)))
-      inventory.providers.push_back({.id = id,
-                                     .image_ref = provider.image_ref,
-                                     .name = {},
-                                     .revision = 0,
-                                     .annotations = provider.annotations});
+      inventory.providers.push_back(
+          {.id = id,
+           .image_ref = provider.image_ref,
+           .name = provider.claims ? std::optional(provider.claims->name) : std::nullopt,
+           .revision = provider.claims ? static_cast<int32_t>(provider.claims->revision) : 0,
+           .annotations = provider.annotations});
   inventory.host_id = options_.host_id;
   inventory.friendly_name = friendly_name_;
   inventory.labels = labels_;
@@ -389,7 +398,7 @@ void HostControl::do_scale(const lattice::ScaleComponent& request) {
   if (scaled) return tell(lattice::component_scaled(event));
   parts_.log.error(
       scaled.error().with_context(fmt::format("component {} was not scaled", request.component_id)));
-  tell(lattice::component_scale_failed(event, scaled.error().full_message()));
+  tell(lattice::component_scale_failed(event, told(scaled.error())));
 }
 
 Result<void> HostControl::scale(const lattice::ScaleComponent& request) {
@@ -481,7 +490,7 @@ void HostControl::do_update(const lattice::UpdateComponent& request) {
   if (updated) return tell(lattice::component_scaled(event));
   parts_.log.error(
       updated.error().with_context(fmt::format("component {} was not updated", request.component_id)));
-  tell(lattice::component_scale_failed(event, updated.error().full_message()));
+  tell(lattice::component_scale_failed(event, told(updated.error())));
 }
 
 Result<void> HostControl::update(const lattice::UpdateComponent& request) {
@@ -499,10 +508,12 @@ Result<void> HostControl::update(const lattice::UpdateComponent& request) {
 Result<Ack> HostControl::start_provider(const lattice::StartProvider& request) {
   WATTLE_CHECK(lattice::check_id(request.provider_id, "the provider's id"));
   const bool builtin = builtin_name(request.provider_ref).has_value();
-  if (!builtin && (parts_.processes == nullptr || !ProviderProcesses::is_program(request.provider_ref)))
-    return failure(ErrorCode::invalid_argument,
-                   "\"{}\" is no provider that this host can start: builtin://NAME is one of its own",
-                   request.provider_ref);
+  if (!builtin && (parts_.processes == nullptr || !ProviderPrograms::is_program(request.provider_ref)))
+    return failure(
+        Error(ErrorCode::invalid_argument,
+              fmt::format("\"{}\" is no provider that this host can start", request.provider_ref))
+            .with_remedy("builtin://NAME is one of its own, process://NAME the same as a process of its own, "
+                         "file:///PATH a program or archive of its machine"));
   if (const auto found = providers_.find(request.provider_id); found != providers_.end())
     return failure(Error(ErrorCode::already_exists,
                          fmt::format("provider \"{}\" {} on this host already, from {}", request.provider_id,
@@ -521,19 +532,22 @@ Result<Ack> HostControl::start_provider(const lattice::StartProvider& request) {
 
 void HostControl::do_start(const lattice::StartProvider& request) {
   const auto started = start(request);
-  const lattice::ProviderEvent event{.annotations = request.annotations.value_or(lattice::StringMap{}),
-                                     .host_id = options_.host_id,
-                                     .image_ref = request.provider_ref,
-                                     .provider_id = request.provider_id};
+  lattice::ProviderEvent event{.annotations = request.annotations.value_or(lattice::StringMap{}),
+                               .host_id = options_.host_id,
+                               .image_ref = request.provider_ref,
+                               .provider_id = request.provider_id};
   if (started) {
-    providers_.at(request.provider_id).running = true;
+    Provider& provider = providers_.at(request.provider_id);
+    provider.running = true;
+    if (provider.builtin.empty()) provider.claims = parts_.processes->claims(request.provider_id);
+    event.claims = provider.claims;
     announce();
     return tell(lattice::provider_started(event));
   }
   providers_.erase(request.provider_id);
   parts_.log.error(
       started.error().with_context(fmt::format("provider {} was not started", request.provider_id)));
-  tell(lattice::provider_start_failed(event, started.error().full_message()));
+  tell(lattice::provider_start_failed(event, told(started.error())));
 }
 
 Result<void> HostControl::start(const lattice::StartProvider& request) {

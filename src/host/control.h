@@ -115,7 +115,8 @@ class HostControl final : public lattice::ControlHandler {
     std::string builtin;  // the factory's name; empty: a process
     std::vector<std::string> config;
     lattice::StringMap annotations;
-    bool running = false;  // else starting
+    std::optional<lattice::ComponentClaims> claims{};  // of a signed archive
+    bool running = false;                              // else starting
   };
 
   HostControl(HostParts parts, HostOptions options)

@@ -5,11 +5,14 @@
 
 #include "host/identity.h"
 #include "http/server.h"
+#include "lattice/names.h"
 #include "lattice/nats_bus.h"
 #include "runtime/runtime.h"
 
 namespace wattle::host {
 namespace {
+
+constexpr size_t kProgramBytesMax = size_t{256} << 20;  // of a provider or its archive
 
 // Everything of a host, on its control worker.
 class Host {
@@ -82,6 +85,8 @@ class Host {
     control_.reset();
     processes_.reset();
     data_.reset();
+    programs_.reset();
+    program_images_.reset();
     images_.reset();
     state_.reset();
     if (bus_) (void)bus_->drain();
@@ -92,6 +97,7 @@ class Host {
   Result<std::unique_ptr<lattice::Bus>> connect(async::Worker& worker) {
     nats::ClientOptions client = setup_.client;
     client.log = setup_.log;
+    client.inbox_prefix = lattice::kInboxPrefix;
     WATTLE_TRY(auto bus, lattice::NatsBus::connect(worker, {.client = std::move(client)}));
     return std::unique_ptr<lattice::Bus>(std::move(bus));
   }
@@ -105,11 +111,21 @@ class Host {
 
   void start_processes(const HostOptions& options) {
     if (!setup_.provider_connection) return;
+    program_images_.emplace(*bus_, blocking_,
+                            ImageOptions{.lattice = options.lattice,
+                                         .allow_file_load = setup_.allow_file_load,
+                                         .bytes_max = kProgramBytesMax});
+    ProviderProgramOptions programs;
+    programs.allow_file_load = setup_.allow_file_load;
+    programs.builtin_command = setup_.provider_command;
+    for (const auto* factory : setup_.factories) programs.builtin_names.emplace_back(factory->name());
+    programs_.emplace(*program_images_, blocking_, std::move(programs));
     processes_.emplace(
         ProviderProcessParts{
             .bus = *bus_,
             .state = *state_,
             .log = *setup_.log,
+            .programs = *programs_,
             .connection = setup_.provider_connection,
             .tell = [this, lattice = options.lattice, id = options.host_id](
                         const auto& event) { (void)lattice::publish(*bus_, lattice, id, event); },
@@ -117,9 +133,7 @@ class Host {
                 [this] {
                   if (control_) control_->announce();
                 }},
-        ProviderProcessOptions{.lattice = options.lattice,
-                               .host_id = options.host_id,
-                               .allow_file_load = setup_.allow_file_load});
+        ProviderProcessOptions{.lattice = options.lattice, .host_id = options.host_id});
   }
 
   Result<void> listen_for_health() {
@@ -149,6 +163,8 @@ class Host {
   std::unique_ptr<LatticeState> state_;
   std::unique_ptr<DataPlane> data_;
   std::optional<Images> images_;
+  std::optional<Images> program_images_;
+  std::optional<ProviderPrograms> programs_;
   std::optional<ProviderProcesses> processes_;
   std::unique_ptr<HostControl> control_;
   bool ready_ = false;

@@ -26,6 +26,8 @@ struct HostSetup {
   // How providers that are programs reach the bus; without it they are refused.
   std::function<Result<ProviderConnection>(std::string_view provider_id, std::string_view provider_xkey)>
       provider_connection{};
+  // What runs one of `factories` as a process of its own, when its name is put behind it.
+  std::vector<std::string> provider_command{};
   std::string admin_address{};  // where /livez and /readyz answer; empty: nowhere
   // Told once, with the host's id, when it answers calls.
   std::function<void(const std::string& host_id)> on_ready{};

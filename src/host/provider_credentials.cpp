@@ -8,11 +8,17 @@ nats::UserGrants provider_grants(std::string_view lattice, std::string_view prov
                                  std::string_view provider_xkey) {
   const std::string own = lattice::provider_subject(lattice, provider_id, ">");
   const std::string inboxes = "_INBOX.>";
-  return {.name = std::string(provider_id),
-          .publish = {lattice::call_prefix(lattice, "*") + ".wrpc.>", own, inboxes},
-          .subscribe = {lattice::call_prefix(lattice, provider_id) + ".wrpc.>", own,
-                        lattice::provider_subject(lattice, provider_xkey, ">"), inboxes},
-          .may_answer = true};
+  nats::UserGrants grants{.name = std::string(provider_id),
+                          .publish = {own, inboxes, fmt::format("{}.>", lattice::kInboxPrefix)},
+                          .subscribe = {own, lattice::provider_subject(lattice, provider_xkey, ">"), inboxes},
+                          .may_answer = true};
+  // Calls, and that their caller gives up: of anybody from here, of us by anybody.
+  for (const char* what : {".wrpc.>", ".wattle.cancel"}) {
+    grants.publish.push_back(lattice::call_prefix(lattice, "*") + what);
+    grants.subscribe.push_back(lattice::call_prefix(lattice, provider_id) + what);
+    grants.subscribe.push_back(lattice::host_call_prefix(lattice, "*", provider_id) + what);
+  }
+  return grants;
 }
 
 ProviderConnection provider_connection(std::string url, const nats::KeyPair& account_key,

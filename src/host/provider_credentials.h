@@ -10,8 +10,9 @@
 
 namespace wattle::host {
 
-// `provider_xkey`: the public key that it is told of its links under. Subscribing to every inbox is among it,
-// since v1's providers take inboxes with the common prefix.
+// `provider_xkey`: the public key that it is told of its links under. Subscribing to every inbox with NATS's
+// common prefix is among it, since v1's providers take such; hosts and the command line have others
+// (lattice::kInboxPrefix).
 nats::UserGrants provider_grants(std::string_view lattice, std::string_view provider_id,
                                  std::string_view provider_xkey);
 

@@ -14,7 +14,6 @@ namespace {
 
 using lattice::ProviderLinkDefinition;
 
-constexpr std::string_view kFile = "file://";
 constexpr Duration kFirstProbe = std::chrono::milliseconds(20);
 
 // What a provider may know of our environment: how to log and trace.
@@ -59,6 +58,7 @@ struct ProviderProcesses::Supervised {
   ProviderProcessParts& parts;
   const ProviderProcessOptions& options;
   lattice::StartProvider request;
+  ProviderProgram program;
   std::unique_ptr<ChildProcess> child;
   nats::CurveKeyPair host_key = nats::CurveKeyPair::generate();
   nats::CurveKeyPair provider_key = nats::CurveKeyPair::generate();
@@ -121,7 +121,8 @@ Result<void> ProviderProcesses::Supervised::launch() {
   provider_key = nats::CurveKeyPair::generate();
   WATTLE_TRY(const lattice::HostData data, host_data());
   ChildOptions child_options;
-  child_options.program = request.provider_ref.substr(kFile.size());
+  child_options.program = program.path;
+  child_options.arguments = program.arguments;
   child_options.environment = environment();
   child_options.input = lattice::to_line(data);
   WATTLE_TRY(child, ChildProcess::start(parts.bus.worker(), child_options));
@@ -130,10 +131,14 @@ Result<void> ProviderProcesses::Supervised::launch() {
 }
 
 Result<bool> ProviderProcesses::Supervised::ask_health() {
-  WATTLE_TRY(
-      const lattice::Message answer,
-      parts.bus.request(subject("health"), "", {.headers = nullptr, .timeout = options.health_timeout}));
-  WATTLE_TRY(const lattice::ProviderHealth health, lattice::parse_provider_health(answer.payload));
+  const lattice::RequestOptions patience{.headers = nullptr, .timeout = options.health_timeout};
+  // Its own subject, which processes of the same provider on other hosts do not answer; v1's have none.
+  auto answer = parts.bus.request(
+      lattice::provider_subject(options.lattice, provider_key.public_key(), "health"), "", patience);
+  if (!answer && nats::reason_of(answer.error()) == nats::Reason::no_responders)
+    answer = parts.bus.request(subject("health"), "", patience);
+  if (!answer) return failure(std::move(answer).error());
+  WATTLE_TRY(const lattice::ProviderHealth health, lattice::parse_provider_health(answer->payload));
   if (!health.healthy)
     parts.log.warn("a provider says that it is not well",
                    {{"provider", request.provider_id}, {"message", health.message.value_or("")}});
@@ -269,23 +274,13 @@ ProviderProcesses::ProviderProcesses(ProviderProcessParts parts, ProviderProcess
 
 ProviderProcesses::~ProviderProcesses() = default;
 
-bool ProviderProcesses::is_program(std::string_view reference) {
-  return reference.starts_with(kFile) && reference.size() > kFile.size();
-}
-
 Result<void> ProviderProcesses::start(const lattice::StartProvider& request) {
-  if (!is_program(request.provider_ref))
-    return failure(ErrorCode::invalid_argument, "\"{}\" is no program: file:///PATH is",
-                   request.provider_ref);
-  if (!options_.allow_file_load)
-    return failure(
-        Error(ErrorCode::permission_denied,
-              fmt::format("this host does not load files, and the provider is {}", request.provider_ref))
-            .with_remedy("start the host with --allow-file-load"));
+  WATTLE_TRY(ProviderProgram program, parts_.programs.find(request.provider_ref));
   if (providers_.contains(request.provider_id))
     return failure(ErrorCode::already_exists, "provider \"{}\" runs here already", request.provider_id);
   auto& provider = providers_[request.provider_id];
   provider = std::make_unique<Supervised>(parts_, options_, request);
+  provider->program = std::move(program);
   auto started = provider->launch();
   if (started) started = provider->await_first_answer();
   if (!started) {
@@ -313,6 +308,11 @@ void ProviderProcesses::stop(const std::string& provider_id) {
 bool ProviderProcesses::running(const std::string& provider_id) const {
   const auto found = providers_.find(provider_id);
   return found != providers_.end() && found->second->healthy;
+}
+
+std::optional<lattice::ComponentClaims> ProviderProcesses::claims(const std::string& provider_id) const {
+  const auto found = providers_.find(provider_id);
+  return found == providers_.end() ? std::nullopt : found->second->program.claims;
 }
 
 pid_t ProviderProcesses::pid(const std::string& provider_id) const {

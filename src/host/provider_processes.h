@@ -5,6 +5,8 @@
 //   ProviderProcesses processes({.bus = bus, .state = state, .log = log, .tell = ...}, {.host_id = id});
 //   WATTLE_CHECK(processes.start({.provider_id = "kv", .provider_ref = "file:///usr/lib/kv"}));
 //
+// provider_programs.h says which references there are.
+//
 // A provider that ends is started again, at first at once, then after waits that double; one that does not
 // answer its health checks is told as failed. What is said to run has answered.
 #pragma once
@@ -17,6 +19,7 @@
 
 #include "host/child_process.h"
 #include "host/lattice_state.h"
+#include "host/provider_programs.h"
 #include "lattice/bus.h"
 #include "lattice/events.h"
 #include "lattice/provider_host_data.h"
@@ -34,7 +37,6 @@ struct ProviderConnection {
 struct ProviderProcessOptions {
   std::string lattice = std::string("default");
   std::string host_id{};
-  bool allow_file_load = false;
   Duration start_time = std::chrono::seconds(10);  // until the first answer to a health check
   Duration health_interval = std::chrono::seconds(30);
   Duration health_timeout = std::chrono::seconds(2);
@@ -51,6 +53,7 @@ struct ProviderProcessParts {
   lattice::Bus& bus;
   LatticeState& state;
   const telemetry::Log& log;
+  ProviderPrograms& programs;
   // `provider_xkey`: the provider's public key of this start, under which it hears of links.
   std::function<Result<ProviderConnection>(std::string_view provider_id, std::string_view provider_xkey)>
       connection;
@@ -70,16 +73,16 @@ class ProviderProcesses {
   ProviderProcesses(const ProviderProcesses&) = delete;
   ProviderProcesses& operator=(const ProviderProcesses&) = delete;
 
-  // Whether the reference is a program's.
-  static bool is_program(std::string_view reference);
-  // Returns when it has answered a health check; supervises it from then on. Refused: already_exists,
-  // permission_denied (files are not loaded here), not_found and io (the program), unavailable (it ended at
-  // once), deadline_exceeded (it does not answer within start_time).
+  // Returns when it has answered a health check; supervises it from then on. Refused: already_exists, what
+  // ProviderPrograms::find refuses, io (the program), unavailable (it ended at once), deadline_exceeded (it
+  // does not answer within start_time).
   Result<void> start(const lattice::StartProvider& request);
   // Asks it to shut down, then ends it. Not being there is no failure.
   void stop(const std::string& provider_id);
   // Started, and its last health check was answered well.
   bool running(const std::string& provider_id) const;
+  // Of a signed archive.
+  std::optional<lattice::ComponentClaims> claims(const std::string& provider_id) const;
   // Of what was started; for tests and for people. 0: it is down now.
   pid_t pid(const std::string& provider_id) const;
 

@@ -33,11 +33,14 @@ class ProviderProcessesTest : public testing::Test {
       state_ = state.get();
       configure("");
       options.host_id = "NHOST";
-      options.allow_file_load = true;
+      async::OffloadPool blocking;
+      Images images(**bus, blocking, {.allow_file_load = true});
+      ProviderPrograms programs(images, blocking, {.allow_file_load = true});
       ProviderProcesses processes(
           {.bus = **bus,
            .state = *state,
            .log = log,
+           .programs = programs,
            .connection = [&](std::string_view,
                              std::string_view) { return ProviderConnection{.url = server_.url()}; },
            .tell = [&](const lattice::Event& event) { events_.push_back(event.name); }},

@@ -32,8 +32,9 @@ std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, s
   thread_local std::minstd_rand random{std::random_device{}()};
   std::vector<Candidate> candidates;
   for (const auto& place : hosts.places(target)) {
-    if (place.host->draining || place.host->host_id == own_host) continue;
-    const double load = place.component == nullptr ? 0 : load_of(*place.component);
+    const bool is_own = place.host->host_id == own_host;
+    if (place.host->draining || (is_own && place.component != nullptr)) continue;
+    const double load = place.component != nullptr ? load_of(*place.component) : is_own ? -1 : 0;
     candidates.push_back({load, static_cast<uint32_t>(random()), &place.host->host_id});
   }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& left, const Candidate& right) {

@@ -70,8 +70,9 @@ class RemoteCalls {
   std::map<std::string, std::vector<std::unique_ptr<wrpc::Service>>, std::less<>> services_;
 };
 
-// The hosts to ask for `target`, best first: those that run it and take calls, the least loaded first,
-// without `own_host`; at most `count_max`.
+// The hosts to ask for `target`, best first: those that run it and take calls, the least loaded first; at
+// most `count_max`. `own_host` comes first where the target is a provider, and not at all where it is a
+// component, which is called there without a bus.
 std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, std::string_view target,
                                       std::string_view own_host, size_t count_max);
 

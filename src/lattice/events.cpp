@@ -166,10 +166,13 @@ Event component_scale_failed(const ComponentScale& scale, std::string_view error
 }
 
 Event provider_started(const ProviderEvent& provider) {
-  return event("provider_started", {{"host_id", text(provider.host_id)},
-                                    {"image_ref", text(provider.image_ref)},
-                                    {"provider_id", text(provider.provider_id)},
-                                    {"annotations", map_of(provider.annotations)}});
+  object data{{"host_id", text(provider.host_id)},
+              {"image_ref", text(provider.image_ref)},
+              {"provider_id", text(provider.provider_id)},
+              {"annotations", map_of(provider.annotations)}};
+  if (provider.claims) data.emplace("claims", claims_data(*provider.claims));
+  add_legacy(data, provider);
+  return event("provider_started", data);
 }
 
 Event provider_start_failed(const ProviderEvent& provider, std::string_view error) {

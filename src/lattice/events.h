@@ -59,6 +59,7 @@ struct ProviderEvent {
   std::string host_id{};
   std::string image_ref{};
   std::string provider_id{};
+  std::optional<ComponentClaims> claims{};  // of a signed provider
 };
 Event provider_started(const ProviderEvent& provider);
 Event provider_start_failed(const ProviderEvent& provider, std::string_view error);

@@ -55,7 +55,8 @@ TEST(Events, HoldTheFieldsOfVersion1) {
             R"("component_id":"a"})");
   EXPECT_THAT(component_scale_failed(kScale, "no such file").data, HasSubstr(R"("error":"no such file")"));
   EXPECT_EQ(provider_started(kProvider).data,
-            R"({"host_id":"NA","image_ref":"builtin://x","provider_id":"kv","annotations":{}})");
+            R"({"host_id":"NA","image_ref":"builtin://x","provider_id":"kv","annotations":{},)"
+            R"("instance_id":"kv","public_key":"kv","link_name":"default"})");
   EXPECT_EQ(provider_start_failed(kProvider, "port taken").data,
             R"({"provider_ref":"builtin://x","provider_id":"kv","host_id":"NA","error":"port taken",)"
             R"("link_name":"default"})");

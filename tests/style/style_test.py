@@ -15,7 +15,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LINES_MAX = 700
-CODE_FOLDERS = ("src", "tests", "bench", "fuzz", "examples")
+CODE_FOLDERS = ("src", "sdk", "tests", "bench", "fuzz", "examples")
 CODE_SUFFIXES = (".h", ".c", ".cpp")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 ROW = re.compile(r"^\| `src/(\w+)(?:/\*)?` \| .* \| ([\w ]+) \|$", re.MULTILINE)
