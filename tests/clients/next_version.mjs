@@ -33,6 +33,13 @@ async function eventually(what, condition) {
   }
 }
 
+/** The bucket, once it holds something: nats-server 2.9 breaks when it is asked for a key while it makes the bucket. */
+const bucket = (name) =>
+  eventually(`the bucket ${name}`, async () => {
+    const opened = await buckets.kv(name, { bindOnly: true }).catch(() => undefined);
+    return opened && (await opened.status().catch(() => ({ values: 0 }))).values > 0 ? opened : undefined;
+  });
+
 // ---- leases
 
 const id = () => `N${createInbox().replaceAll(/[^A-Z2-7]/gi, "").toUpperCase().padEnd(55, "A").slice(-55)}`;
@@ -53,7 +60,7 @@ const beat = setInterval(() => {
   connection.publish(`wattle.${lattice}.lease.${neighbour}`, json({ ...lease, version: 2, readable_by: 1, host_id: neighbour }));
   connection.publish(`wattle.${lattice}.lease.${stranger}`, json({ ...lease, version: 2, readable_by: 2, host_id: stranger }));
 }, 300);
-const observed = await eventually("wadm_state", () => buckets.kv("wadm_state", { bindOnly: true }).catch(() => undefined));
+const observed = await bucket("wadm_state");
 const hosts = await eventually("the neighbour among the hosts", async () => {
   const entry = await observed.get(`host_${lattice}`);
   const all = entry?.json() ?? {};
@@ -68,7 +75,7 @@ const link = {
   interfaces: ["incoming-handler"], source_config: [], target_config: [],
 };
 assert.ok((await ask("link.put", link)).success);
-const store = await buckets.kv(`wattle_store_${lattice}`, { bindOnly: true });
+const store = await bucket(`wattle_store_${lattice}`);
 /** A record's first line and its value. */
 async function record(key) {
   const text = (await store.get(key)).string();
