@@ -64,6 +64,13 @@ class Echo final : public ControlHandler {
     }
     return Ack{};
   }
+  Result<Ack> replace_link(const Link& link) override { return put_link(link); }
+  Result<LinkCopyAck> copy_link(const LinkCopyRequest& value) override {
+    const std::string json = to_json(value);
+    const auto again = parse_link_copy(json);
+    if (!again || to_json(*again) != json) std::abort();
+    return LinkCopyAck{json};
+  }
   Result<Ack> delete_link(const LinkKey& value) override { return taken(value); }
   Result<std::vector<Link>> links() override { return std::vector<Link>(); }
   Result<Ack> put_config(const std::string&, const StringMap& value) override {
@@ -112,6 +119,9 @@ void read_texts(std::string_view text) {
   read_and_write(text, parse_host_data);
   read_and_write(text, parse_provider_link);
   read_and_write(text, parse_secrets);
+  read_and_write(text, parse_stored_links);
+  read_and_write(text, parse_link_state);
+  read_and_write(text, parse_link_records);
   read_and_write(text, parse_json<HostInventory>);
   read_and_write(text, parse_json<Host>);
   if (auto data = parse_line(text); data && !parse_line(to_line(*data))) std::abort();

@@ -8,6 +8,7 @@ namespace {
 struct LinkOptions : LatticeOptions {
   lattice::Link link;
   std::string package;
+  bool keep_others = false;
 };
 
 // "wasi:keyvalue" in its two parts.
@@ -28,7 +29,8 @@ Result<void> split_package(const std::string& text, std::string& wit_namespace, 
 Result<void> put_link(Lattice& lattice, const LinkOptions& options, const Output& output) {
   lattice::Link link = options.link;
   WATTLE_CHECK(split_package(options.package, link.wit_namespace, link.wit_package));
-  WATTLE_TRY(const auto message, lattice.control.put_link(link));
+  WATTLE_TRY(const auto message,
+             options.keep_others ? lattice.control.put_link(link) : lattice.control.replace_link(link));
   if (output.json()) {
     output.line(fmt::format(R"({{"link":{},"result":"put","message":{}}})", lattice::to_json(link),
                             json_string(message)));
@@ -55,7 +57,8 @@ Result<void> delete_link(Lattice& lattice, const LinkOptions& options, const Out
 }
 
 void add_put(CLI::App& link, Session& session) {
-  auto* verb = link.add_subcommand("put", "Makes a link, or replaces it");
+  auto* verb = link.add_subcommand(
+      "put", "Makes a link, or has it lead elsewhere: at once, while calls under way finish where they are");
   auto options = std::make_shared<LinkOptions>();
   options->add_to(*verb);
   verb->add_option("source", options->link.source_id, "Id of the component or provider that calls")
@@ -76,6 +79,8 @@ void add_put(CLI::App& link, Session& session) {
   verb->add_option("--target-config", options->link.target_config, "A config for the target")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  verb->add_flag("--keep-others", options->keep_others,
+                 "Refuse when an interface leads to another target already");
   verb->footer(
       "Examples:\n"
       "  wattle link put shop-api shop-kv wasi:keyvalue --interface store --target-config redis\n"

@@ -53,6 +53,7 @@ int run_main(int argc, char** argv) {
   add_update(app, session);
   add_stop(app, session);
   add_link(app, session);
+  add_provider(app, session);
   add_config(app, session);
   add_label(app, session);
   add_watch(app, session);

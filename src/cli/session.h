@@ -38,6 +38,7 @@ void add_update(CLI::App& app, Session& session);
 void add_stop(CLI::App& app, Session& session);
 void add_link(CLI::App& app, Session& session);
 void add_link_query(CLI::App& link, Session& session);  // beside "get links"
+void add_provider(CLI::App& app, Session& session);
 void add_config(CLI::App& app, Session& session);
 void add_label(CLI::App& app, Session& session);
 void add_watch(CLI::App& app, Session& session);

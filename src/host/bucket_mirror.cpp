@@ -192,8 +192,10 @@ std::vector<lattice::HostInventory> BucketMirror::inventories(const std::vector<
 std::map<std::string, std::string> BucketMirror::wanted_records(
     const std::vector<lattice::HostInventory>& hosts) const {
   std::map<std::string, lattice::ComponentRecord> records;
-  for (const auto& entry : state_.links()->entries())
-    records[entry.link.source_id].links.push_back(entry.link);
+  for (lattice::Link& link : state_.links()->in_force()) {
+    const std::string source = link.source_id;
+    records[source].links.push_back(std::move(link));
+  }
   for (const lattice::HostInventory& host : hosts) {
     for (const auto& component : host.components) records[component.id].url = component.image_ref;
     for (const auto& provider : host.providers) records[provider.id].url = provider.image_ref.value_or("");

@@ -10,6 +10,7 @@
 #include "capability/postgres.h"
 #include "capability/secrets.h"
 #include "host/data_worker.h"
+#include "host/recorded.h"
 #include "telemetry/log.h"
 
 namespace wattle::host {
@@ -32,21 +33,44 @@ telemetry::LogLevel level_of(bindings::LogLevel level) {
   return telemetry::LogLevel::error;
 }
 
+// The capability, which says for as long as it is held that a call is under way.
+template <class Capability>
+std::shared_ptr<Capability> during(LinkGate::Pass pass, std::shared_ptr<Capability> capability) {
+  struct Call {
+    LinkGate::Pass pass;
+    std::shared_ptr<Capability> capability;
+  };
+  auto call = std::make_shared<Call>(Call{std::move(pass), std::move(capability)});
+  Capability* const called = call->capability.get();
+  return std::shared_ptr<Capability>(std::move(call), called);
+}
+
 }  // namespace
 
 template <class Capability, class Remote>
 Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view interface,
                                                              std::string_view link_name,
                                                              Capability* (capability::Provider::*get)()) {
-  const auto links = worker_.surroundings().links;
+  auto links = worker_.surroundings().links;
   const auto* entry = links->find(id_, link_name, interface);
+  while (entry != nullptr && worker_.gates().find(*entry)->held()) {
+    const auto gate = worker_.gates().find(*entry);
+    WATTLE_CHECK(gate->wait());
+    links = worker_.surroundings().links;
+    entry = links->find(id_, link_name, interface);
+  }
   if (entry == nullptr) return failure(bindings::missing_link(id_, link_name, interface));
   const lattice::Link& link = entry->link;
+  const auto& gate = worker_.gates().find(*entry);
+  const auto target = [&](std::shared_ptr<Capability> found) {
+    if (gate->records()) found = recorded(std::move(found), gate);
+    return bindings::Target<Capability>{during(gate->enter(), std::move(found)), link.source_id, link.name,
+                                        entry->rules.timeout};
+  };
   auto provider = worker_.find_provider(link.target);
   if (provider == nullptr) {
-    WATTLE_TRY(auto target, worker_.remote_target(*entry));
-    return bindings::Target<Capability>{std::make_shared<Remote>(std::move(target)), link.source_id,
-                                        link.name, entry->rules.timeout};
+    WATTLE_TRY(auto elsewhere, worker_.remote_target(*entry));
+    return target(std::make_shared<Remote>(std::move(elsewhere)));
   }
   Capability* capability = (provider.get()->*get)();
   if (capability == nullptr)
@@ -55,8 +79,7 @@ Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view in
                                      "does not have",
                                      link.name, id_, link.target, interface))
                        .with_remedy("link it to a provider of that capability: wattle link put"));
-  return bindings::Target<Capability>{std::shared_ptr<Capability>(std::move(provider), capability),
-                                      link.source_id, link.name, entry->rules.timeout};
+  return target(std::shared_ptr<Capability>(std::move(provider), capability));
 }
 
 Result<bindings::Target<capability::KeyValue>> ComponentResolver::key_value(std::string_view interface,

@@ -95,11 +95,18 @@ Result<void> HostControl::begin() {
   labels_ = core_labels();
   labels_.insert(options_.labels.begin(), options_.labels.end());
   friendly_name_ = friendly_name(options_.host_id);
-  tell_data();
   WATTLE_TRY(directory_,
              lattice::Directory::start(bus, options_.lattice,
                                        {.book = {}, .log = &parts_.log, .own_host = options_.host_id}));
   directory_->set_listener([this](const lattice::LeaseChange& change) { log_host(change); });
+  WATTLE_TRY(link_changes_, LinkChanges::start({.bus = bus,
+                                                .state = parts_.state,
+                                                .data = parts_.data,
+                                                .log = parts_.log,
+                                                .lattice = options_.lattice,
+                                                .host_id = options_.host_id,
+                                                .live_hosts = [this] { return live_hosts().ids; }}));
+  tell_data();
   WATTLE_TRY(server_, lattice::ControlServer::start(bus, *this,
                                                     {.lattice = options_.lattice,
                                                      .host_id = options_.host_id,
@@ -167,11 +174,13 @@ void HostControl::log_host(const lattice::LeaseChange& change) {
 void HostControl::tell_data() {
   told_configs_ = parts_.state.configs();
   told_links_ = parts_.state.links();
+  const auto snapshot = parts_.state.snapshot();
   for (const Error& problem : told_links_->problems()) parts_.log.warn(problem.full_message());
   (void)with_data([&]() -> Result<void> {
     for (const Error& problem : parts_.data.set_configs(told_configs_))
       parts_.log.warn(problem.full_message());
     for (const Error& problem : parts_.data.set_links(told_links_)) parts_.log.warn(problem.full_message());
+    link_changes_->obeyed(snapshot);
     return {};
   });
 }
@@ -192,6 +201,7 @@ void HostControl::stop() {
   if (lease_) lease_->announce();  // that it drains
   if (server_)
     if (auto drained = server_->drain(); !drained) parts_.log.warn(drained.error().full_message());
+  if (link_changes_) link_changes_->stop();
   if (mirror_) mirror_->stop();
   jobs_.drain();
   for (const auto& fiber : {heart_, follower_, directory_follower_})
@@ -599,6 +609,25 @@ Result<Ack> HostControl::put_link(const lattice::Link& link) {
   return Ack{};
 }
 
+Result<Ack> HostControl::replace_link(const lattice::Link& link) {
+  if (auto put = link_changes_->replace(link); !put) {
+    tell(lattice::linkdef_set_failed(link, put.error().full_message()));
+    return failure(std::move(put).error());
+  }
+  tell(lattice::linkdef_set(link));
+  return Ack{};
+}
+
+Result<lattice::LinkCopyAck> HostControl::copy_link(const lattice::LinkCopyRequest& request) {
+  WATTLE_TRY(auto ack, link_changes_->copy(request));
+  if (request.step != lattice::LinkCopyStep::commit) return ack;
+  WATTLE_TRY(const auto links, lattice::parse_stored_links(ack.value));
+  for (const auto& each : links)
+    if (each.phase == lattice::LinkPhase::in_force && each.link.target == request.copy.next_target)
+      tell(lattice::linkdef_set(each.link));
+  return ack;
+}
+
 Result<Ack> HostControl::delete_link(const lattice::LinkKey& key) {
   WATTLE_TRY(const auto gone, parts_.state.delete_links(key));
   if (gone.empty()) tell(lattice::linkdef_deleted(key, nullptr));
@@ -607,9 +636,7 @@ Result<Ack> HostControl::delete_link(const lattice::LinkKey& key) {
 }
 
 Result<std::vector<lattice::Link>> HostControl::links() {
-  std::vector<lattice::Link> links;
-  for (const auto& entry : parts_.state.links()->entries()) links.push_back(entry.link);
-  return links;
+  return parts_.state.links()->in_force();
 }
 
 Result<Ack> HostControl::put_config(const std::string& name, const lattice::StringMap& values) {

@@ -21,6 +21,7 @@
 #include "host/images.h"
 #include "host/job_queues.h"
 #include "host/lattice_state.h"
+#include "host/link_changes.h"
 #include "host/provider_processes.h"
 #include "lattice/control_server.h"
 #include "lattice/directory.h"
@@ -93,6 +94,8 @@ class HostControl final : public lattice::ControlHandler {
   Result<lattice::Ack> start_provider(const lattice::StartProvider& request) override;
   Result<lattice::Ack> stop_provider(const lattice::StopProvider& request) override;
   Result<lattice::Ack> put_link(const lattice::Link& link) override;
+  Result<lattice::Ack> replace_link(const lattice::Link& link) override;
+  Result<lattice::LinkCopyAck> copy_link(const lattice::LinkCopyRequest& request) override;
   Result<lattice::Ack> delete_link(const lattice::LinkKey& key) override;
   Result<std::vector<lattice::Link>> links() override;
   Result<lattice::Ack> put_config(const std::string& name, const lattice::StringMap& values) override;
@@ -159,6 +162,7 @@ class HostControl final : public lattice::ControlHandler {
   std::unique_ptr<lattice::Directory> directory_;
   std::unique_ptr<lattice::LeasePublisher> lease_;
   std::unique_ptr<BucketMirror> mirror_;
+  std::unique_ptr<LinkChanges> link_changes_;
   std::shared_ptr<const lattice::ConfigTable> told_configs_;
   std::shared_ptr<const lattice::LinkTable> told_links_;
   BucketMirror::Hosts told_hosts_;

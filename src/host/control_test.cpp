@@ -40,11 +40,16 @@ class KeepingData final : public DataPlane {
   void remove_provider(const std::string& id) override { providers.erase(id); }
   std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
     links = std::move(table);
+    for (const auto& entry : links->entries()) was_held = was_held || !entry.hold.empty();
     return {};
   }
   std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
     configs = std::move(table);
     return {};
+  }
+  bool links_settled(const lattice::LinkKey&) override { return true; }
+  Result<lattice::LinkRecords> take_records(const lattice::LinkKey&, const std::string&, size_t) override {
+    return std::exchange(records, {});
   }
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
     directory = std::move(hosts);
@@ -57,6 +62,8 @@ class KeepingData final : public DataPlane {
   std::shared_ptr<const lattice::LinkTable> links;
   std::shared_ptr<const lattice::ConfigTable> configs;
   std::shared_ptr<const lattice::DirectorySnapshot> directory;
+  lattice::LinkRecords records;
+  bool was_held = false;
   bool drained = false;
   bool slow = false;
   bool held = false;  // no component is put until it is let go
@@ -336,6 +343,111 @@ TEST_P(HostControlTest, ReadyingAComponentHoldsUpNoLink) {
   });
 }
 
+// What begins with this is wattle's own: v1 has no such requests.
+constexpr std::string_view kOtherLink =
+    R"({"source_id":"shop","target":"pg","name":"default","wit_namespace":"wasi","wit_package":"keyvalue",)"
+    R"("interfaces":["store"],"source_config":[],"target_config":[]})";
+
+TEST_P(HostControlTest, ALinkIsReplacedInOneStep) {
+  with_host([&] {
+    (void)ask("config.put.redis", "{}");
+    EXPECT_EQ(ask("link.replace", kLink), kDone);
+    expect_event("linkdef_set", R"("target":"kv")");
+    EXPECT_THAT(ask("link.put", kOtherLink), HasSubstr(R"("code":"already-exists")"));
+    EXPECT_EQ(ask("link.replace", kOtherLink), kDone);
+    expect_event("linkdef_set", R"("target":"pg")");
+    // v1's clients see the one that is in force; calls to the other are still taken.
+    EXPECT_EQ(ask("link.get"), fmt::format(R"({{"success":true,"message":"","response":[{}]}})", kOtherLink));
+    ASSERT_TRUE(nats::eventually([&] {
+      const auto* entry = data_.links->find("shop", "default", "wasi:keyvalue/store");
+      return entry != nullptr && entry->link.target == "pg";
+    }));
+    EXPECT_NE(data_.links->find_to("shop", "default", "kv", "wasi:keyvalue/store"), nullptr);
+    EXPECT_TRUE(nats::eventually([&] { return data_.links->entries().size() == 1; }));
+  });
+}
+
+// As a copier does.
+class LinkCopyTest : public HostControlTest {
+ protected:
+  std::string step(std::string_view name, std::string_view attempt = "") {
+    return ask("link.copy",
+               fmt::format(R"({{"version":1,"step":"{}","link":{{"source_id":"shop","name":"default",)"
+                           R"("wit_namespace":"wasi","wit_package":"keyvalue"}},"copy":{{"token":"one",)"
+                           R"("attempt":"{}","target":"kv","next_target":"pg","next_target_config":[]}}}})",
+                           name, attempt));
+  }
+  lattice::LinkStateRequest request() const {
+    lattice::LinkStateRequest request;
+    request.key = {
+        .source_id = "shop", .name = "default", .wit_namespace = "wasi", .wit_package = "keyvalue"};
+    return request;
+  }
+  bool obeys(const std::string& reply) {
+    const auto parsed = lattice::parse_reply(reply);
+    const auto ack = lattice::parse_link_copy_ack(parsed ? parsed->response : "");
+    auto asked = request();
+    asked.value = ack ? ack->value : "none";
+    asked.settled = true;
+    asked.timeout_ms = 10'000;
+    return lattice::ask_link_state(*bus_, "default", kHost, asked).has_value();
+  }
+  Result<lattice::LinkRecords> records(uint64_t sequence) {
+    auto asked = request();
+    asked.copy = "one";
+    asked.sequence = sequence;
+    return lattice::ask_link_state(*bus_, "default", kHost, asked);
+  }
+  std::string target() const {
+    const auto* entry = data_.links->find("shop", "default", "wasi:keyvalue/store");
+    return entry == nullptr ? "nobody" : entry->link.target;
+  }
+};
+TEST_P(LinkCopyTest, RecordsThenMovesTheLink) {
+  with_host([&] {
+    (void)ask("config.put.redis", "{}");
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    EXPECT_TRUE(obeys(step("begin")));
+    EXPECT_EQ(data_.links->find("shop", "default", "wasi:keyvalue/store")->copy, "one");
+    data_.records.records = {{"default", "key", false}};
+    const auto first = records(1);
+    ASSERT_TRUE(first) << first.error().full_message();
+    EXPECT_EQ(first->records.size(), 1u);
+    EXPECT_EQ(records(1)->records, first->records);  // for who did not hear it
+    EXPECT_TRUE(records(2)->records.empty());
+    EXPECT_FALSE(records(4));
+    // A hold that nobody uses ends by itself, and then nothing moves.
+    (void)step("hold", "1");
+    ASSERT_TRUE(nats::eventually([&] {
+      return data_.was_held && data_.links->find("shop", "default", "wasi:keyvalue/store")->hold.empty();
+    }));
+    EXPECT_THAT(step("commit", "1"), HasSubstr(R"("code":"deadline-exceeded")"));
+    EXPECT_EQ(target(), "kv");
+    std::string moved;
+    for (int attempt = 2; attempt < 50 && moved.find(R"("success":true)") == std::string::npos; ++attempt) {
+      (void)step("hold", std::to_string(attempt));
+      moved = step("commit", std::to_string(attempt));
+    }
+    EXPECT_TRUE(obeys(moved));
+    EXPECT_EQ(target(), "pg");
+    EXPECT_FALSE(records(3));
+  });
+}
+
+TEST_P(LinkCopyTest, ThatIsEndedLeavesTheLink) {
+  with_host([&] {
+    (void)ask("config.put.redis", "{}");
+    EXPECT_EQ(ask("link.put", kLink), kDone);
+    EXPECT_TRUE(obeys(step("begin")));
+    EXPECT_THAT(ask("link.replace", kOtherLink), HasSubstr("is being copied"));
+    EXPECT_TRUE(obeys(step("end")));
+    EXPECT_EQ(target(), "kv");
+    EXPECT_EQ(data_.links->entries().size(), 1u);
+    EXPECT_FALSE(records(1));
+    EXPECT_THAT(step("hold", "1"), HasSubstr("the copy has ended"));
+  });
+}
+
 TEST_P(HostControlTest, ConflictingLinksAreRefusedAndDeletionsRepeated) {
   with_host([&] {
     (void)ask("config.put.redis", "{}");
@@ -467,11 +579,12 @@ TEST_P(HostControlTest, WhatOneHostIsToldEveryHostKnows) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Buses, HostControlTest,
-                         testing::Values(lattice::BusKind::memory, lattice::BusKind::nats),
-                         [](const auto& test) {
-                           return test.param == lattice::BusKind::memory ? "memory" : "nats";
-                         });
+const auto kBuses = testing::Values(lattice::BusKind::memory, lattice::BusKind::nats);
+std::string bus_name(const testing::TestParamInfo<lattice::BusKind>& test) {
+  return test.param == lattice::BusKind::memory ? "memory" : "nats";
+}
+INSTANTIATE_TEST_SUITE_P(Buses, HostControlTest, kBuses, bus_name);
+INSTANTIATE_TEST_SUITE_P(Buses, LinkCopyTest, kBuses, bus_name);
 
 TEST(Identity, IsAnNkeyWithAName) {
   const std::string id = new_host_id();

@@ -101,6 +101,33 @@ class Plane final : public DataPlane {
     return tell_surroundings();
   }
 
+  bool links_settled(const lattice::LinkKey& key) override {
+    for (auto& worker : workers_)
+      if (!run_on(worker->loop(), [&] { return worker->gates().settled(key); })) return false;
+    return true;
+  }
+
+  Result<lattice::LinkRecords> take_records(const lattice::LinkKey& key, const std::string& copy,
+                                            size_t bytes_max) override {
+    lattice::LinkRecords all;
+    size_t bytes = 0;
+    for (auto& worker : workers_) {
+      if (bytes >= bytes_max) {
+        all.more = true;
+        break;
+      }
+      WATTLE_TRY(auto some,
+                 run_on(worker->loop(), [&] { return worker->gates().take(key, copy, bytes_max - bytes); }));
+      for (auto& record : some.records) {
+        bytes += size_bytes(record);
+        all.records.push_back(std::move(record));
+      }
+      all.used.insert(all.used.end(), some.used.begin(), some.used.end());
+      all.more = all.more || some.more;
+    }
+    return all;
+  }
+
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
     for (auto& worker : workers_)
       worker->loop().post([each = worker.get(), hosts] { each->set_directory(hosts); });

@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "capability/provider.h"
 #include "lattice/bus.h"
+#include "lattice/link_requests.h"
 #include "lattice/links.h"
 #include "lattice/membership.h"
 
@@ -108,6 +109,13 @@ class DataPlane {
   // of its links comes back; the others are in force.
   virtual std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
   virtual std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) = 0;
+
+  // These two also while another call goes on. Whether the calls that began along the links under `key`
+  // before these last changed have ended.
+  virtual bool links_settled(const lattice::LinkKey& key) = 0;
+  // Moves out what was written along a link that is copied. Refused: as LinkGate::take.
+  virtual Result<lattice::LinkRecords> take_records(const lattice::LinkKey& key, const std::string& copy,
+                                                    size_t bytes_max) = 0;
 
   virtual void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) = 0;
 

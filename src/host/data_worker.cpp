@@ -199,6 +199,8 @@ std::vector<capability::ProviderLink> DataWorker::links_of(const std::string& pr
   std::vector<capability::ProviderLink> links;
   const auto add = [&](const lattice::LinkTable::Entry& entry, const lattice::StringMap& config) {
     const lattice::Link& link = entry.link;
+    // A provider calls along what is in force, and is called along the others too.
+    if (link.source_id == provider_id && entry.phase != lattice::LinkPhase::in_force) return;
     links.push_back({.source_id = link.source_id,
                      .target = link.target,
                      .name = link.name,
@@ -213,19 +215,29 @@ std::vector<capability::ProviderLink> DataWorker::links_of(const std::string& pr
   return links;
 }
 
-// Tells the provider what is gone, then what is new or has changed.
+// Tells the provider what is gone, then what is new or has changed; of a link that it calls along, and that
+// leads elsewhere now, first the new target, so that it is never without one.
 void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refused) {
   const auto wanted = links_of(running.spec.id);
   const auto is_same = [](const capability::ProviderLink& left, const capability::ProviderLink& right) {
     return left.same_link(right) && left.interfaces == right.interfaces && left.config == right.config &&
            left.secrets == right.secrets;
   };
-  std::vector<capability::ProviderLink> kept;
+  const auto has_moved = [&](const capability::ProviderLink& known) {
+    return known.source_id == running.spec.id &&
+           std::any_of(wanted.begin(), wanted.end(), [&](capability::ProviderLink each) {
+             each.target = known.target;
+             return each.same_link(known);
+           });
+  };
+  std::vector<capability::ProviderLink> kept, left;
   for (const auto& known : running.links) {
     const bool stays =
         std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.same_link(known); });
     if (stays) {
       kept.push_back(known);
+    } else if (has_moved(known)) {
+      left.push_back(known);
     } else {
       running.provider->delete_link(known);
     }
@@ -241,6 +253,7 @@ void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refuse
     std::erase_if(kept, [&](const auto& each) { return each.same_link(link); });
     kept.push_back(link);
   }
+  for (const auto& link : left) running.provider->delete_link(link);
   running.links = std::move(kept);
 }
 
@@ -266,6 +279,7 @@ void DataWorker::allow_outgoing_http(Revision& revision) {
 
 std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings) {
   const auto before = std::exchange(surroundings_, surroundings);
+  gates_.follow(surroundings_.links);
   for (auto& [id, revision] : components_) allow_outgoing_http(*revision);
   std::vector<Error> refused;
   for (auto& [id, running] : providers_) {

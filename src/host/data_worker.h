@@ -11,6 +11,7 @@
 
 #include "engine/store_pool.h"
 #include "host/data_plane.h"
+#include "host/link_gates.h"
 #include "host/remote_calls.h"
 #include "host/revision.h"
 #include "http/client.h"
@@ -69,6 +70,8 @@ class DataWorker {
   // ---- What happens here
 
   const Surroundings& surroundings() const { return surroundings_; }
+  // Of the surroundings' links.
+  LinkGates& gates() { return gates_; }
   const telemetry::Log& log() const { return *shared_.options.log; }
   // Null: it does not run on this worker.
   std::shared_ptr<capability::Provider> find_provider(std::string_view id) const;
@@ -110,6 +113,7 @@ class DataWorker {
   std::unique_ptr<lattice::Bus> bus_;  // null: this host is alone
   std::unique_ptr<RemoteCalls> remote_;
   Surroundings surroundings_;
+  LinkGates gates_;
   std::shared_ptr<const lattice::DirectorySnapshot> hosts_;
   std::map<std::string, std::shared_ptr<Revision>, std::less<>> components_;
   std::map<std::string, RunningProvider, std::less<>> providers_;

@@ -7,25 +7,20 @@ namespace wattle::host {
 namespace {
 
 using lattice::Link;
+using lattice::StoredLinks;
 
 constexpr std::string_view kLinks = "link.";
 constexpr std::string_view kConfigs = "config.";
 constexpr std::string_view kClaims = "claims.";
 constexpr Duration kConfigPatience = std::chrono::milliseconds(1000);
 
-// The links of one source under one name for one package: one value, so that v1's rule about their targets is
-// held by comparing and setting it. None of the parts holds a dot.
-std::string key_of(const lattice::LinkKey& key) {
-  return fmt::format("{}{}.{}.{}.{}", kLinks, key.source_id, key.wit_namespace, key.wit_package, key.name);
-}
-
 std::string key_of_config(std::string_view name) {
   return fmt::format("{}{}", kConfigs, name);
 }
 
-Result<std::vector<Link>> read_links(std::optional<std::string_view> value) {
-  if (!value) return std::vector<Link>();
-  auto links = lattice::parse_json<std::vector<Link>>(*value);
+Result<StoredLinks> read_links(std::optional<std::string_view> value) {
+  if (!value) return StoredLinks();
+  auto links = lattice::parse_stored_links(*value);
   if (!links) return failure(links.error().with_context("what the lattice's store holds of these links"));
   return links;
 }
@@ -55,13 +50,13 @@ void LatticeState::rebuild() {
   for (const auto& [key, value] : snapshot->prefix(kConfigs))
     if (auto values = lattice::parse_json<lattice::StringMap>(*value))
       configs->emplace(key.substr(kConfigs.size()), std::move(*values));
-  std::vector<Link> links;
+  StoredLinks links;
   for (const auto& [key, value] : snapshot->prefix(kLinks))
     if (auto some = read_links(*value)) links.insert(links.end(), some->begin(), some->end());
   claims_.clear();
   for (const auto& [key, value] : snapshot->prefix(kClaims))
     if (auto claims = lattice::parse_claims(*value)) claims_.push_back(std::move(*claims));
-  links_ = LinkTable::build(std::move(links), *configs);
+  links_ = LinkTable::build_stored(std::move(links), *configs);
   configs_ = std::move(configs);
   changed_.notify();
 }
@@ -84,25 +79,50 @@ Result<void> LatticeState::wait_for_configs(const std::vector<std::string>& name
   return {};
 }
 
-Result<void> LatticeState::put_link(const Link& link) {
+// The links of one source under one name for one package: one value, so that v1's rule about their targets is
+// held by comparing and setting it. None of the parts holds a dot.
+std::string LatticeState::key_of(const lattice::LinkKey& key) {
+  return fmt::format("{}{}.{}.{}.{}", kLinks, key.source_id, key.wit_namespace, key.wit_package, key.name);
+}
+
+lattice::LinkKey LatticeState::key_of(const Link& link) {
+  return {.source_id = link.source_id,
+          .name = link.name,
+          .wit_namespace = link.wit_namespace,
+          .wit_package = link.wit_package};
+}
+
+Result<void> LatticeState::check_new(const Link& link) {
   WATTLE_CHECK(lattice::check(link));
   std::vector<std::string> names = link.source_config;
   names.insert(names.end(), link.target_config.begin(), link.target_config.end());
   WATTLE_CHECK(wait_for_configs(names, kConfigPatience));
   WATTLE_CHECK(lattice::parse_rules(lattice::merge_configs(*configs_, link.source_config)));
-  const auto put = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
-    WATTLE_TRY(std::vector<Link> links, read_links(value));
-    WATTLE_CHECK(LinkTable::build(links)->check_put(link));
-    std::erase_if(links, [&](const Link& other) { return other.target == link.target; });
-    links.push_back(link);
-    return lattice::to_json(links);
+  return {};
+}
+
+Result<std::string> LatticeState::change_links(const lattice::LinkKey& key, const Step& step) {
+  std::string changed;
+  bool is_same = false;
+  const auto change = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
+    WATTLE_TRY(StoredLinks links, read_links(value));
+    WATTLE_TRY(links, step(std::move(links)));
+    changed = lattice::to_json(links);
+    is_same = value ? *value == changed : links.empty();
+    if (is_same) return failure(ErrorCode::already_exists, "nothing is to be written");
+    if (links.empty()) return std::optional<std::string>();
+    return changed;
   };
-  WATTLE_CHECK(store_->update(key_of({.source_id = link.source_id,
-                                      .name = link.name,
-                                      .wit_namespace = link.wit_namespace,
-                                      .wit_package = link.wit_package}),
-                              put));
+  if (auto updated = store_->update(key_of(key), change); !updated && !is_same)
+    return failure(std::move(updated).error());
   rebuild();
+  return changed;
+}
+
+Result<void> LatticeState::put_link(const Link& link) {
+  WATTLE_CHECK(check_new(link));
+  WATTLE_CHECK(
+      change_links(key_of(link), [&](StoredLinks links) { return lattice::put(std::move(links), link); }));
   return {};
 }
 
@@ -117,7 +137,10 @@ Result<std::vector<Link>> LatticeState::delete_links(const lattice::LinkKey& key
   if (!lattice::check(such)) return std::vector<Link>();
   std::vector<Link> gone;
   const auto remove = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
-    WATTLE_TRY(gone, read_links(value));
+    WATTLE_TRY(const StoredLinks links, read_links(value));
+    gone.clear();
+    for (const auto& each : links)
+      if (each.phase == lattice::LinkPhase::in_force) gone.push_back(each.link);
     return std::optional<std::string>();
   };
   WATTLE_CHECK(store_->update(key_of(key), remove));

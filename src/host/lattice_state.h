@@ -7,6 +7,7 @@
 //   state->links()->find(...);
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,11 +48,22 @@ class LatticeState {
   // Notified after each change of any.
   async::Signal& changed() { return changed_; }
 
-  // Returns when it is durable. Replaces a link of the same source, target, name and package. Refused:
-  // invalid_argument (a field; a reserved key of its configs that does not parse), not_found (a config, after
-  // waiting for it a moment: it may be on its way from another host), already_exists (v1's rule: another link
-  // leads there, whichever host put it), and what the store refuses.
+  // As the store holds what the tables were made of; never null.
+  std::shared_ptr<const lattice::StoreSnapshot> snapshot() const { return seen_; }
+  // The key in it of the links of one source, name and package.
+  static std::string key_of(const lattice::LinkKey& key);
+  static lattice::LinkKey key_of(const lattice::Link& link);
+
+  // Returns when it is durable. Replaces a link of the same source, target, name and package. Refused: as
+  // check_new(), already_exists (v1's rule: another link leads there, whichever host put it), and what the
+  // store refuses.
   Result<void> put_link(const lattice::Link& link);
+  // Takes a step of stored_link.h; it may be tried several times. Returns the value that holds then.
+  using Step = std::function<Result<lattice::StoredLinks>(lattice::StoredLinks links)>;
+  Result<std::string> change_links(const lattice::LinkKey& key, const Step& step);
+  // Whether the link can be put. Refused: invalid_argument (a field; a reserved key of its configs that does
+  // not parse), not_found (a config, after waiting for it a moment: it may be on its way from another host).
+  Result<void> check_new(const lattice::Link& link);
   // What went; nothing when there was none.
   Result<std::vector<lattice::Link>> delete_links(const lattice::LinkKey& key);
   // Refused (invalid_argument): a name that is none, reserved keys that do not parse.

@@ -81,6 +81,8 @@ std::map<std::string, ProviderLinkDefinition> ProviderProcesses::Supervised::wan
     const lattice::Link& link = entry.link;
     const bool is_source = link.source_id == request.provider_id;
     if (!is_source && link.target != request.provider_id) continue;
+    // A provider calls along what is in force, and is called along the others too.
+    if (is_source && entry.phase != lattice::LinkPhase::in_force) continue;
     ProviderLinkDefinition definition;
     definition.source_id = link.source_id;
     definition.target = link.target;

@@ -55,9 +55,9 @@ Result<const LinkTable::Entry*> authorize(const LinkTable& table, std::string_vi
                                           std::string_view link_name, std::string_view interface,
                                           std::string_view function, std::string_view target) {
   const LinkTable::Entry* entry = link_name.empty() ? table.find_between(source, target, interface)
-                                                    : table.find(source, link_name, interface);
-  if (entry == nullptr || (!target.empty() && entry->link.target != target))
-    return no_link(table, source, link_name, interface, function, target);
+                                  : target.empty()  ? table.find(source, link_name, interface)
+                                                    : table.find_to(source, link_name, target, interface);
+  if (entry == nullptr) return no_link(table, source, link_name, interface, function, target);
   return entry;
 }
 

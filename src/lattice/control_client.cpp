@@ -163,6 +163,17 @@ Result<std::string> ControlClient::put_link(const Link& link) {
   return acknowledged("link", "put", "", to_json(link));
 }
 
+Result<std::string> ControlClient::replace_link(const Link& link) {
+  WATTLE_CHECK(check(link));
+  return acknowledged("link", "replace", "", to_json(link));
+}
+
+Result<LinkCopyAck> ControlClient::copy_link(const LinkCopyRequest& copy) {
+  WATTLE_TRY(const Reply reply, request("link", "copy", "", to_json(copy)));
+  if (reply.response.empty()) return failure(ErrorCode::malformed, "the answer to link.copy has no response");
+  return parse_link_copy_ack(reply.response);
+}
+
 Result<std::string> ControlClient::delete_link(const LinkKey& key) {
   return acknowledged("link", "del", "", to_json(key));
 }

@@ -18,6 +18,7 @@
 #include "lattice/bus.h"
 #include "lattice/control_types.h"
 #include "lattice/link.h"
+#include "lattice/link_requests.h"
 
 namespace wattle::lattice {
 
@@ -54,6 +55,11 @@ class ControlClient {
   Result<std::string> stop_provider(const StopProvider& request);
 
   Result<std::string> put_link(const Link& link);
+  // Of wattle's hosts only: takes the interfaces from whatever other target they lead to, so that no call
+  // fails; returns when calls go to the new one.
+  Result<std::string> replace_link(const Link& link);
+  // A step of a copy.
+  Result<LinkCopyAck> copy_link(const LinkCopyRequest& request);
   Result<std::string> delete_link(const LinkKey& key);
   Result<std::vector<Link>> links();
   Result<std::string> put_config(std::string_view name, const StringMap& values);

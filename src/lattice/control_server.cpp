@@ -81,6 +81,16 @@ Answer put_link(const Request& request) {
   return link ? acknowledged(request.handler.put_link(*link)) : refused(link.error());
 }
 
+Answer replace_link(const Request& request) {
+  const auto link = parse_link(request.payload);
+  return link ? acknowledged(request.handler.replace_link(*link)) : refused(link.error());
+}
+
+Answer copy_link(const Request& request) {
+  const auto wanted = parse_link_copy(request.payload);
+  return wanted ? answered(request.handler.copy_link(*wanted)) : refused(wanted.error());
+}
+
 enum class Argument : uint8_t {
   none,
   host,           // our id
@@ -114,6 +124,8 @@ constexpr std::array kCommands{
     Command{"label", "put", Argument::host, [](const Request& r) { return ask(r, &H::put_label); }},
     Command{"label", "del", Argument::host, [](const Request& r) { return ask(r, &H::delete_label); }},
     Command{"link", "put", Argument::none, &put_link},
+    Command{"link", "replace", Argument::none, &replace_link},
+    Command{"link", "copy", Argument::none, &copy_link},
     Command{"link", "del", Argument::none, [](const Request& r) { return ask(r, &H::delete_link); }},
     Command{"link", "get", Argument::none, [](const Request& r) { return answered(r.handler.links()); }},
     Command{"config", "put", Argument::name, &put_config},

@@ -18,6 +18,7 @@
 #include "lattice/bus.h"
 #include "lattice/control_types.h"
 #include "lattice/link.h"
+#include "lattice/link_requests.h"
 
 namespace wattle::lattice {
 
@@ -49,6 +50,9 @@ class ControlHandler {
 
   // These are answered by one host for the whole lattice.
   virtual Result<Ack> put_link(const Link& link) = 0;
+  // wattle's own: link.replace and link.copy.
+  virtual Result<Ack> replace_link(const Link& link) = 0;
+  virtual Result<LinkCopyAck> copy_link(const LinkCopyRequest& request) = 0;
   virtual Result<Ack> delete_link(const LinkKey& key) = 0;
   virtual Result<std::vector<Link>> links() = 0;
   virtual Result<Ack> put_config(const std::string& name, const StringMap& values) = 0;

@@ -82,6 +82,14 @@ class KeepingHost final : public ControlHandler {
     return Ack{"a warning"};
   }
   Result<Ack> stop_provider(const StopProvider&) override { return Ack{}; }
+  Result<Ack> replace_link(const Link& link) override {
+    std::erase_if(links_, [&](const Link& other) { return other.name == link.name; });
+    return put_link(link);
+  }
+  Result<LinkCopyAck> copy_link(const LinkCopyRequest& request) override {
+    if (request.copy.token.empty()) return failure(ErrorCode::invalid_argument, "a copy needs a token");
+    return LinkCopyAck{request.copy.token};
+  }
   Result<Ack> put_link(const Link& link) override {
     WATTLE_CHECK(check(link));
     WATTLE_CHECK(LinkTable::build(links_)->check_put(link));

@@ -97,17 +97,30 @@ std::string describe(const Link& link) {
                      link.wit_package, interfaces);
 }
 
-std::shared_ptr<const LinkTable> LinkTable::build(std::vector<Link> links, const ConfigTable& configs) {
+std::shared_ptr<const LinkTable> LinkTable::build(const std::vector<Link>& links,
+                                                  const ConfigTable& configs) {
+  StoredLinks stored;
+  stored.reserve(links.size());
+  for (const Link& link : links) stored.push_back({link, LinkPhase::in_force, {}, {}});
+  return build_stored(std::move(stored), configs);
+}
+
+std::shared_ptr<const LinkTable> LinkTable::build_stored(StoredLinks links, const ConfigTable& configs) {
   auto table = std::make_shared<LinkTable>();
   // The same table whatever order they come in.
-  std::sort(links.begin(), links.end(), [](const Link& left, const Link& right) {
-    return std::tie(left.source_id, left.name, left.wit_namespace, left.wit_package, left.target) <
-           std::tie(right.source_id, right.name, right.wit_namespace, right.wit_package, right.target);
-  });
+  const auto order = [](const StoredLink& each) {
+    const Link& link = each.link;
+    return std::tie(link.source_id, link.name, link.wit_namespace, link.wit_package, link.target, each.phase);
+  };
+  std::sort(links.begin(), links.end(),
+            [&](const StoredLink& left, const StoredLink& right) { return order(left) < order(right); });
   size_t keys = 0;
   table->entries_.reserve(links.size());
-  for (Link& link : links) {
-    Entry entry{.link = std::move(link), .rules = {}, .source_config = {}, .target_config = {}};
+  for (StoredLink& stored : links) {
+    Entry entry{.link = std::move(stored.link),
+                .phase = stored.phase,
+                .copy = std::move(stored.copy),
+                .hold = std::move(stored.hold)};
     entry.source_config = merge_configs(configs, entry.link.source_config);
     entry.target_config = merge_configs(configs, entry.link.target_config);
     if (auto rules = parse_rules(entry.source_config))
@@ -126,9 +139,11 @@ std::shared_ptr<const LinkTable> LinkTable::build(std::vector<Link> links, const
 
 void LinkTable::add_to_indexes(const Entry& entry) {
   const Link& link = entry.link;
+  const bool in_force = entry.phase == LinkPhase::in_force;
+  if (!in_force) changing_.push_back(&entry);
   for (const std::string& interface : link.interfaces) {
     const std::string name = fmt::format("{}:{}/{}", link.wit_namespace, link.wit_package, interface);
-    if (const Entry* other = by_name_.put(link.source_id, link.name, name, &entry);
+    if (const Entry* other = in_force ? by_name_.put(link.source_id, link.name, name, &entry) : nullptr;
         other != nullptr && other->link.target != link.target) {
       problems_.emplace_back(ErrorCode::already_exists,
                              fmt::format("the link {} does not hold, because there is {}", describe(link),
@@ -137,7 +152,7 @@ void LinkTable::add_to_indexes(const Entry& entry) {
     }
     by_target_.put(link.source_id, link.target, name, &entry);
     if (std::string wire = wire_interface(link, interface); !wire.empty()) {
-      by_name_.put(link.source_id, link.name, wire, &entry);
+      if (in_force) by_name_.put(link.source_id, link.name, wire, &entry);
       by_target_.put(link.source_id, link.target, std::move(wire), &entry);
     }
   }
@@ -146,6 +161,22 @@ void LinkTable::add_to_indexes(const Entry& entry) {
 const LinkTable::Entry* LinkTable::find(std::string_view source, std::string_view link_name,
                                         std::string_view interface) const {
   return by_name_.find(source, link_name, without_version(interface));
+}
+
+const LinkTable::Entry* LinkTable::find_to(std::string_view source, std::string_view link_name,
+                                           std::string_view target, std::string_view interface) const {
+  if (const Entry* entry = find(source, link_name, interface); entry && entry->link.target == target)
+    return entry;
+  for (const Entry* entry : changing_) {
+    const Link& link = entry->link;
+    if (link.source_id != source || link.name != link_name || link.target != target) continue;
+    for (const std::string& each : link.interfaces) {
+      const std::string name = fmt::format("{}:{}/{}", link.wit_namespace, link.wit_package, each);
+      if (name == without_version(interface) || wire_interface(link, each) == without_version(interface))
+        return entry;
+    }
+  }
+  return nullptr;
 }
 
 const LinkTable::Entry* LinkTable::find_between(std::string_view source, std::string_view target,
@@ -167,6 +198,13 @@ std::vector<const LinkTable::Entry*> LinkTable::of_target(std::string_view targe
   return found;
 }
 
+std::vector<Link> LinkTable::in_force() const {
+  std::vector<Link> links;
+  for (const Entry& entry : entries_)
+    if (entry.phase == LinkPhase::in_force) links.push_back(entry.link);
+  return links;
+}
+
 std::vector<const LinkTable::Entry*> LinkTable::matching(const LinkKey& key) const {
   std::vector<const Entry*> found;
   for (const Entry& entry : entries_)
@@ -179,7 +217,7 @@ std::vector<const LinkTable::Entry*> LinkTable::matching(const LinkKey& key) con
 Result<void> LinkTable::check_put(const Link& link) const {
   for (const Entry& entry : entries_) {
     const Link& other = entry.link;
-    if (!same_way(other, link) || other.target == link.target) continue;
+    if (entry.phase != LinkPhase::in_force || !same_way(other, link) || other.target == link.target) continue;
     for (const std::string& interface : link.interfaces)
       if (std::find(other.interfaces.begin(), other.interfaces.end(), interface) != other.interfaces.end())
         return failure(

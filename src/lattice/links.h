@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "lattice/control_types.h"
 #include "lattice/link.h"
+#include "lattice/stored_link.h"
 
 namespace wattle::lattice {
 
@@ -43,24 +44,34 @@ class LinkTable {
  public:
   struct Entry {
     Link link;
-    CallRules rules;
-    StringMap source_config;  // merged, without wattle's own keys
-    StringMap target_config;
+    LinkPhase phase = LinkPhase::in_force;
+    std::string copy{}, hold{};  // see StoredLink
+    CallRules rules{};
+    StringMap source_config{};  // merged, without wattle's own keys
+    StringMap target_config{};
   };
 
   // What cannot hold (rules that do not parse, a link that conflicts with another) is left out and told in
   // problems().
-  static std::shared_ptr<const LinkTable> build(std::vector<Link> links, const ConfigTable& configs = {});
+  static std::shared_ptr<const LinkTable> build_stored(StoredLinks links, const ConfigTable& configs = {});
+  // All of them in force.
+  static std::shared_ptr<const LinkTable> build(const std::vector<Link>& links,
+                                                const ConfigTable& configs = {});
 
-  // Null when there is none. `interface` with or without a version.
+  // The one in force; null when there is none. `interface` with or without a version.
   const Entry* find(std::string_view source, std::string_view link_name, std::string_view interface) const;
-  // Whichever link name: for callees that were not told it.
+  // In whatever phase, since callers learn of changes earlier or later than callees do.
+  const Entry* find_to(std::string_view source, std::string_view link_name, std::string_view target,
+                       std::string_view interface) const;
+  // Whichever link name, in whatever phase: for callees that were not told it.
   const Entry* find_between(std::string_view source, std::string_view target,
                             std::string_view interface) const;
 
   const std::vector<Entry>& entries() const { return entries_; }
   std::vector<const Entry*> of_source(std::string_view source) const;
   std::vector<const Entry*> of_target(std::string_view target) const;
+  // Those in force, for who knows nothing of phases.
+  std::vector<Link> in_force() const;
   // All that a deletion means: every target and interface.
   std::vector<const Entry*> matching(const LinkKey& key) const;
   const std::vector<Error>& problems() const { return problems_; }
@@ -89,8 +100,9 @@ class LinkTable {
 
   std::vector<Entry> entries_;
   std::vector<Error> problems_;
-  Index by_name_;    // source, link name, interface
-  Index by_target_;  // source, target, interface
+  std::vector<const Entry*> changing_;  // not in force; few
+  Index by_name_;                       // source, link name, interface
+  Index by_target_;                     // source, target, interface
 };
 
 // "wasi:keyvalue" and so on, for messages: "source --name--> target (wasi:keyvalue/store)".

@@ -31,8 +31,11 @@ class HttpServer final : public capability::Provider {
     auto settings = parse_settings(config_, link.config);
     if (!settings) return failure(about(link, settings.error()));
     auto route = std::make_shared<const Route>(Route{link.target, link.name, std::move(*settings)});
-    const auto old = std::find_if(links_.begin(), links_.end(),
-                                  [&](const Known& known) { return known.link.same_link(link); });
+    // Perhaps to another target: then requests go there from now on, and those under way finish.
+    const auto old = std::find_if(links_.begin(), links_.end(), [&](const Known& known) {
+      return known.link.name == link.name && known.link.wit_package == link.wit_package &&
+             known.link.wit_namespace == link.wit_namespace;
+    });
     if (auto added = add(route); !added) return failure(about(link, added.error()));
     if (old == links_.end()) {
       links_.push_back({link, std::move(route)});

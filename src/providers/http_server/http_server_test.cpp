@@ -43,7 +43,7 @@ ProviderLink link_to(const std::string& target, Config config) {
   config.emplace("address", "127.0.0.1:0");
   return {.source_id = "web",
           .target = target,
-          .name = "default",
+          .name = "to-" + target,
           .wit_namespace = "wasi",
           .wit_package = "http",
           .interfaces = {"incoming-handler"},
@@ -120,6 +120,23 @@ TEST(HttpServerProvider, GivesEachPathItsComponent) {
     const auto nobody = place.get("/shopping");
     EXPECT_EQ(nobody.first, 404);
     EXPECT_THAT(nobody.second, HasSubstr("/shopping"));
+    provider->drain();
+  });
+}
+
+TEST(HttpServerProvider, ALinkThatLeadsElsewhereKeepsItsPort) {
+  run_test([](async::Worker& worker) {
+    Place place(worker);
+    const auto provider = place.make_provider();
+    const auto before = link_to("first", {{"path", "/a"}});
+    auto after = before;
+    after.target = "second";
+    ASSERT_TRUE(provider->put_link(before));
+    const std::string address = place.address();
+    ASSERT_TRUE(provider->put_link(after));
+    provider->delete_link(before);
+    EXPECT_EQ(place.get("/a"), Got(200, "second"));
+    EXPECT_EQ(place.address(), address);
     provider->drain();
   });
 }

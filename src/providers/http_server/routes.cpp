@@ -46,7 +46,7 @@ std::shared_ptr<const Route> Routes::Paths::find(std::string_view path) const {
 Result<void> Routes::add(std::shared_ptr<const Route> route) {
   Paths& paths = hosts_[route->settings.host];
   auto& slot = paths.by_prefix[route->settings.path];
-  if (slot && (slot->target != route->target || slot->link_name != route->link_name))
+  if (slot && slot->link_name != route->link_name)
     return failure(
         Error(
             ErrorCode::already_exists,
@@ -63,9 +63,7 @@ void Routes::remove(const Route& route) {
   const auto paths = hosts_.find(route.settings.host);
   if (paths == hosts_.end()) return;
   const auto found = paths->second.by_prefix.find(route.settings.path);
-  if (found == paths->second.by_prefix.end() || found->second->target != route.target ||
-      found->second->link_name != route.link_name)
-    return;
+  if (found == paths->second.by_prefix.end() || found->second->link_name != route.link_name) return;
   paths->second.by_prefix.erase(found);
   --count_;
   if (paths->second.by_prefix.empty()) {

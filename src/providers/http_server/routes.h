@@ -21,7 +21,7 @@ struct Route {
 
 class Routes {
  public:
-  // Refused (already_exists): host and path are another target's, which the message names.
+  // Refused (already_exists): host and path are another link's, which the message names.
   Result<void> add(std::shared_ptr<const Route> route);
   void remove(const Route& route);
   bool empty() const { return count_ == 0; }

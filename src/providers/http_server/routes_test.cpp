@@ -15,7 +15,7 @@ std::shared_ptr<const Route> route(const std::string& target, const std::string&
   settings.address = "127.0.0.1:80";
   settings.host = host;
   settings.path = path;
-  return std::make_shared<const Route>(Route{target, "default", std::move(settings)});
+  return std::make_shared<const Route>(Route{target, "to-" + target, std::move(settings)});
 }
 
 std::string found(const Routes& routes, std::string_view authority, std::string_view path) {
@@ -56,7 +56,7 @@ TEST(HttpServerRoutes, OfAHostFallBackToAnyHosts) {
   EXPECT_EQ(found(routes, "example.org", "/"), "any");
 }
 
-TEST(HttpServerRoutes, AreOneTargetsEach) {
+TEST(HttpServerRoutes, AreOneLinksEach) {
   Routes routes;
   ASSERT_TRUE(routes.add(route("first", "example.org", "/api")));
   ASSERT_TRUE(routes.add(route("first", "example.org", "/api")));  // again, with other settings
