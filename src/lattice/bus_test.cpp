@@ -330,6 +330,22 @@ TEST_P(BusTest, ABucketKeepsRevisions) {
   });
 }
 
+// Also where a replica is behind.
+TEST_P(BusTest, KeysAreThoseOfNow) {
+  with_buses([&](Bus& bus, Bus& other) {
+    const std::string bucket_name = name();
+    const auto bucket = BusPlace::make_bucket(bus, {.bucket = bucket_name});
+    const auto same = BusPlace::make_bucket(other, {.bucket = bucket_name});
+    for (size_t i = 0; i < 20; ++i) {
+      const std::string key = fmt::format("k{}", i);
+      ASSERT_TRUE(bucket->put(key, "1"));
+      EXPECT_EQ(same->keys().value().size(), 1U) << i;
+      ASSERT_TRUE(bucket->remove(key));
+      EXPECT_EQ(same->keys().value().size(), 0U) << i;
+    }
+  });
+}
+
 TEST_P(BusTest, OnlyOneOfManyWritersWins) {
   with_buses([&](Bus& bus, Bus& other) {
     const std::string bucket_name = name();
@@ -479,6 +495,7 @@ TEST(NatsBus, TellsThatABucketWasMadeAnew) {
 
 TEST(MemoryBus, CutOffBehavesAsABrokenNetwork) {
   run_test([](async::Worker& worker) {
+    int changes = 0;  // also while the bus ends
     MemoryBroker broker;
     MemoryBus bus(worker, broker);
     MemoryBus other(worker, broker);
@@ -493,7 +510,6 @@ TEST(MemoryBus, CutOffBehavesAsABrokenNetwork) {
     std::optional<Reason> in_flight;
     worker.spawn([&] { in_flight = reason_of(bus.request("silent", "").error()); });
     async::Fiber::current().yield();
-    int changes = 0;
     bus.changed().set_listener([&] { ++changes; });
     bus.cut();
     EXPECT_FALSE(bus.connected());

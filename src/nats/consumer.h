@@ -143,7 +143,8 @@ class OrderedConsumer {
   TimePoint heard_ = kNever;
 };
 
-// Hands every message that lies in the stream now to `take`, in order, and returns.
+// Hands every message that lies in the stream now, which is all that was acknowledged before, to `take`, in
+// order, and returns. With DeliverFrom::last_per_subject a subject that is written meanwhile may come twice.
 Result<void> read_stream(JetStream& js, std::string_view stream, OrderedOptions options,
                          const std::function<void(JetMessage)>& take);
 

@@ -1,6 +1,8 @@
 #include "nats/key_value.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "nats/subject.h"
 
@@ -256,17 +258,20 @@ Result<void> KeyValue::purge(std::string_view key, std::optional<uint64_t> revis
 
 Result<std::vector<std::string>> KeyValue::keys(std::string_view pattern) {
   WATTLE_CHECK(check_pattern(pattern));
-  std::vector<std::string> keys;
+  std::set<std::string> keys;
   OrderedOptions options;
   options.filter_subject = prefix_ + std::string(pattern);
   options.from = DeliverFrom::last_per_subject;
   options.headers_only = true;
   auto done = read_stream(*js_, stream_of(bucket_), options, [&](JetMessage message) {
     Entry entry = entry_of(std::move(message), prefix_);
-    if (entry.operation == Entry::Operation::put) keys.push_back(std::move(entry.key));
+    if (entry.operation == Entry::Operation::put)
+      keys.insert(std::move(entry.key));
+    else
+      keys.erase(entry.key);
   });
   if (!done) return failure(missing_bucket(done.error(), bucket_));
-  return keys;
+  return std::vector<std::string>(std::move_iterator(keys.begin()), std::move_iterator(keys.end()));
 }
 
 Result<std::vector<Entry>> KeyValue::history(std::string_view key) {

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <map>
 
 #include "nats/jetstream_json.h"
 #include "nats/subject.h"
@@ -294,16 +295,22 @@ Result<void> ObjectStore::remove(std::string_view name) {
 }
 
 Result<std::vector<ObjectInfo>> ObjectStore::list() {
-  std::vector<ObjectInfo> objects;
+  std::map<std::string, ObjectInfo> objects;
   auto read = read_stream(
       *js_, stream_of(bucket_),
       {.filter_subject = fmt::format("$O.{}.M.>", bucket_), .from = DeliverFrom::last_per_subject},
       [&](JetMessage message) {
         auto info = read_info(message.message.payload, message.time_ns);
-        if (info && !info->deleted) objects.push_back(std::move(*info));
+        if (!info) return;
+        if (info->deleted)
+          objects.erase(info->name);
+        else
+          objects.insert_or_assign(info->name, std::move(*info));
       });
   if (!read) return failure(missing_store(read.error(), bucket_));
-  return objects;
+  std::vector<ObjectInfo> list;
+  for (auto& [name, info] : objects) list.push_back(std::move(info));
+  return list;
 }
 
 }  // namespace wattle::nats

@@ -11,6 +11,7 @@ namespace {
 using json::Object;
 
 constexpr Duration kRetryWait = std::chrono::milliseconds(50);
+constexpr Duration kLookAgain = std::chrono::milliseconds(250);
 constexpr int kSilentHeartbeatsMax = 3;
 
 int64_t nanoseconds(Duration duration) {
@@ -181,22 +182,41 @@ void OrderedConsumer::on_status(const Message& message) {
   }
 }
 
+// The sequence of the last message that matches, from the stream's leader; 0 when there is none.
+static Result<uint64_t> last_at_leader(JetStream& js, std::string_view stream, std::string_view filter) {
+  auto last = js.last_message(stream, filter.empty() ? ">" : filter);
+  if (last) return last->sequence;
+  if (api_error_of(last.error()) == api_error::kNoMessageFound) return 0;
+  return failure(last.error());
+}
+
 Result<void> read_stream(JetStream& js, std::string_view stream, OrderedOptions options,
                          const std::function<void(JetMessage)>& take) {
+  const std::string filter = options.filter_subject;
+  WATTLE_TRY(uint64_t last, last_at_leader(js, stream, filter));
+  if (last == 0) return {};
   WATTLE_TRY(auto messages, OrderedConsumer::create(js, stream, std::move(options)));
-  bool more = messages.pending_at_start() > 0;
+  bool more = true;
+  uint64_t taken = 0;
+  TimePoint heard = Clock::now();
   while (more) {
     const uint64_t made = messages.made();
-    WATTLE_TRY(auto message, messages.next_until(Clock::now() + js.timeout()));
+    WATTLE_TRY(auto message, messages.next_until(Clock::now() + std::min(js.timeout(), kLookAgain)));
     if (message) {
-      more = message->pending > 0;
+      taken = message->stream_sequence;
+      // The consumer may lie on a replica that has not got all of it yet; it delivers the rest when it has.
+      more = message->pending > 0 || taken < last;
       take(std::move(*message));
-    } else if (messages.made() != made) {
-      more = messages.pending_at_start() > 0;
-    } else {
-      return failure(ErrorCode::deadline_exceeded, "the stream \"{}\" does not deliver what it holds",
-                     stream);
+    } else if (messages.made() == made) {
+      if (Clock::now() - heard >= js.timeout())
+        return failure(ErrorCode::deadline_exceeded, "the stream \"{}\" does not deliver what it holds",
+                       stream);
+      // What was awaited may have been deleted meanwhile.
+      WATTLE_TRY(last, last_at_leader(js, stream, filter));
+      more = taken < last;
+      continue;
     }
+    heard = Clock::now();
   }
   return {};
 }
