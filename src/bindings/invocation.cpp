@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "http/client.h"
+
 namespace wattle::bindings {
 
 const std::string& Invocation::link_name(std::string_view interface) const {
@@ -25,6 +27,17 @@ Result<void> Invocation::set_link_name(std::string_view interface, std::string n
                    kMaxLinkNames);
   link_names_.emplace_back(interface, std::move(name));
   return {};
+}
+
+Result<OutgoingHttpLink> outgoing_http_link(runtime::Host& host) {
+  constexpr std::string_view kInterface = "wasi:http/outgoing-handler";
+  const Invocation& invocation = invocation_of(host);
+  WATTLE_TRY(auto target, invocation.resolver().outgoing_http(kInterface, invocation.link_name(kInterface)));
+  return [target = std::move(target)](const http::Request& request, std::shared_ptr<http::Body> body,
+                                      const http::RequestOptions& options) {
+    const async::DeadlineScope deadline(target.deadline());
+    return target.capability->send(target.caller(), request, std::move(body), options);
+  };
 }
 
 Error missing_link(std::string_view source, std::string_view link_name, std::string_view interface) {

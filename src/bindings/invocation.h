@@ -6,6 +6,7 @@
 //   instance.host().attach(invocation);
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,7 +16,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "capability/provider.h"
+#include "capability/outgoing_http.h"
 #include "runtime/host.h"
 
 namespace wattle::bindings {
@@ -51,6 +52,8 @@ class CapabilityResolver {
                                                           std::string_view link_name) = 0;
   virtual Result<Target<capability::Postgres>> postgres(std::string_view interface,
                                                         std::string_view link_name) = 0;
+  virtual Result<Target<capability::OutgoingHttp>> outgoing_http(std::string_view interface,
+                                                                 std::string_view link_name) = 0;
   // The secrets that the component was given, by the names that it knows them by.
   virtual Result<Target<capability::Secrets>> secrets() = 0;
   // The component's configuration, as of now; never null.
@@ -83,6 +86,12 @@ class Invocation {
 inline Invocation& invocation_of(runtime::Host& host) {
   return host.state<Invocation>();
 }
+
+// What sends the requests of the invocation that `host` is attached to: wasi::Context::http_link for
+// components whose outgoing HTTP goes along links.
+using OutgoingHttpLink = std::function<Result<http::ClientResponse>(
+    const http::Request& request, std::shared_ptr<http::Body> body, const http::RequestOptions& options)>;
+Result<OutgoingHttpLink> outgoing_http_link(runtime::Host& host);
 
 // not_found: `source` has no link of that name for `interface`; with the command that puts one.
 Error missing_link(std::string_view source, std::string_view link_name, std::string_view interface);

@@ -4,9 +4,11 @@
 
 #include "bindings/blobstore_wire.h"
 #include "bindings/custom_functions.h"
+#include "bindings/http_wire.h"
 #include "bindings/key_value_wire.h"
 #include "bindings/messaging_wire.h"
-#include "bindings/postgres_wire.h"
+#include "bindings/postgres_codec.h"
+#include "bindings/remote_http.h"
 #include "wrpc/call_codec.h"
 
 namespace wattle::bindings {
@@ -38,7 +40,6 @@ Answered serve_with(Capability* capability, IncomingCall& call, Serve serve) {
 }
 
 // ---- wrpc:keyvalue
-// -----------------------------------------------------------------------------------------
 
 namespace kv = key_value_wire;
 using capability::KeyValue;
@@ -108,7 +109,6 @@ Answered remove_many(Provider& provider, IncomingCall& call) {
 }
 
 // ---- wrpc:blobstore
-// ----------------------------------------------------------------------------------------
 
 namespace blob = blobstore_wire;
 using capability::Blobstore;
@@ -196,7 +196,6 @@ Answered write_object(Provider& provider, IncomingCall& call) {
 }
 
 // ---- wasmcloud:messaging
-// -----------------------------------------------------------------------------------
 
 namespace msg = messaging_wire;
 using capability::Messaging;
@@ -216,7 +215,6 @@ Answered publish(Provider& provider, IncomingCall& call) {
 }
 
 // ---- wasmcloud:postgres
-// ------------------------------------------------------------------------------------
 
 namespace pg = pg_wire;
 using capability::Postgres;
@@ -261,8 +259,18 @@ Answered exec(Provider& provider, IncomingCall& call) {
       });
 }
 
+// ---- wrpc:http
+
+Answered handle_http(Provider& provider, IncomingCall& call) {
+  auto* const http = provider.outgoing_http();
+  if (http == nullptr) return failure(lacks(call));
+  return answer_outgoing(call, [&](const http::Request& request, std::shared_ptr<http::Body> body,
+                                   const http::RequestOptions& options) {
+    return http->send(caller_of(call), request, std::move(body), options);
+  });
+}
+
 // ---- All of them
-// -------------------------------------------------------------------------------------------
 
 using Answer = Answered (*)(Provider&, IncomingCall&);
 using Operations = std::map<std::string, Answer, std::less<>>;
@@ -293,6 +301,7 @@ Operations make_operations() {
                    {"copy-object", of_objects<&Blobstore::copy_object>},
                    {"move-object", of_objects<&Blobstore::move_object>}});
   }
+  add(http_wire::kOutgoing, {{"handle", handle_http}});
   add(msg::kConsumer, {{"request", request}, {"publish", publish}});
   add(pg::kQuery, {{"query", query}, {"query-batch", query_batch}});
   add(pg::kPrepared, {{"prepare", prepare}, {"exec", exec}});

@@ -11,10 +11,10 @@
 
 namespace wattle::bindings {
 
-// Serves wrpc:keyvalue (store, atomics, batch), wrpc:blobstore, wasmcloud:messaging/consumer and
-// wasmcloud:postgres, and the provider's custom functions. Whether the caller has a link is the provider's to
-// judge, by the link's source and name. Refused: unsupported (a function, or a capability that the provider
-// does not have), malformed (parameters).
+// Serves wrpc:keyvalue (store, atomics, batch), wrpc:blobstore, wasmcloud:messaging/consumer,
+// wasmcloud:postgres and wrpc:http/outgoing-handler, and the provider's custom functions. Whether the caller
+// has a link is the provider's to judge, by the link's source and name. Refused: unsupported (a function, or
+// a capability that the provider does not have), malformed (parameters).
 Result<wrpc::Reply> answer_call(capability::Provider& provider, wrpc::IncomingCall& call);
 
 }  // namespace wattle::bindings

@@ -120,7 +120,6 @@ class CalledExchange final : public http::Exchange {
 }  // namespace
 
 // ---- incoming-handler
-// --------------------------------------------------------------------------------------
 
 void answer_failure(http::Exchange& exchange, const Error& error) {
   if (exchange.responded()) return exchange.abort();
@@ -168,7 +167,6 @@ Result<wrpc::Reply> answer_incoming(wrpc::IncomingCall& call,
 }
 
 // ---- outgoing-handler
-// --------------------------------------------------------------------------------------
 
 Result<http::ClientResponse> send_remotely(const RemoteTarget& target, const capability::Caller& caller,
                                            const http::Request& request,

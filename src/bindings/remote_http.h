@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "bindings/remote_target.h"
+#include "capability/outgoing_http.h"
 #include "http/client.h"
 #include "http/server.h"
 
@@ -31,6 +32,19 @@ Result<http::ClientResponse> send_remotely(const RemoteTarget& target, const cap
                                            const http::Request& request,
                                            const std::shared_ptr<http::Body>& body,
                                            const http::RequestOptions& options);
+
+class RemoteOutgoingHttp final : public capability::OutgoingHttp {
+ public:
+  explicit RemoteOutgoingHttp(std::shared_ptr<const RemoteTarget> target) : target_(std::move(target)) {}
+  Result<http::ClientResponse> send(const capability::Caller& caller, const http::Request& request,
+                                    std::shared_ptr<http::Body> body,
+                                    const http::RequestOptions& options) override {
+    return send_remotely(*target_, caller, request, body, options);
+  }
+
+ private:
+  const std::shared_ptr<const RemoteTarget> target_;
+};
 
 // The callee's side: `send` is http::Client::send, or a policy before it.
 using SendHttp = std::function<Result<http::ClientResponse>(

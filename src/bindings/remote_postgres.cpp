@@ -1,6 +1,6 @@
 #include "bindings/remote_postgres.h"
 
-#include "bindings/postgres_wire.h"
+#include "bindings/postgres_codec.h"
 #include "runtime/error_mapping.h"
 
 namespace wattle::bindings {

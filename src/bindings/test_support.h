@@ -270,6 +270,10 @@ class TestResolver final : public CapabilityResolver {
   Result<Target<capability::Postgres>> postgres(std::string_view interface, std::string_view name) override {
     return lead_to<capability::Postgres>(databases, remote_databases, interface, name);
   }
+  Result<Target<capability::OutgoingHttp>> outgoing_http(std::string_view interface,
+                                                         std::string_view name) override {
+    return failure(missing_link("checks", name, interface));
+  }
   Result<Target<capability::Secrets>> secrets() override {
     return Target<capability::Secrets>{known_secrets, "checks", "default"};
   }

@@ -36,7 +36,8 @@ namespace wattle::capability {
 class Blobstore;
 class KeyValue;
 class Messaging;
-class Postgres;  // postgres.h
+class OutgoingHttp;  // outgoing_http.h
+class Postgres;      // postgres.h
 class Secrets;
 struct BrokerMessage;
 
@@ -137,6 +138,7 @@ class Provider {
   virtual KeyValue* key_value() { return nullptr; }
   virtual Blobstore* blobstore() { return nullptr; }
   virtual Messaging* messaging() { return nullptr; }
+  virtual OutgoingHttp* outgoing_http() { return nullptr; }
   virtual Postgres* postgres() { return nullptr; }
   virtual Secrets* secrets() { return nullptr; }
   // What it has besides them: functions of interfaces of its own (bindings/custom_functions.h), which

@@ -1,6 +1,7 @@
 #include "host/component_resolver.h"
 
 #include "bindings/remote_blobstore.h"
+#include "bindings/remote_http.h"
 #include "bindings/remote_key_value.h"
 #include "bindings/remote_messaging.h"
 #include "bindings/remote_postgres.h"
@@ -101,6 +102,11 @@ Result<bindings::Target<capability::Postgres>> ComponentResolver::postgres(std::
                                                                            std::string_view link_name) {
   return find<capability::Postgres, bindings::RemotePostgres>(interface, link_name,
                                                               &capability::Provider::postgres);
+}
+Result<bindings::Target<capability::OutgoingHttp>> ComponentResolver::outgoing_http(
+    std::string_view interface, std::string_view link_name) {
+  return find<capability::OutgoingHttp, bindings::RemoteOutgoingHttp>(interface, link_name,
+                                                                      &capability::Provider::outgoing_http);
 }
 // Secrets never cross the bus as wRPC: hosts fetch them from their backends themselves.
 Result<bindings::Target<capability::Secrets>> ComponentResolver::secrets() {

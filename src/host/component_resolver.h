@@ -26,6 +26,8 @@ class ComponentResolver final : public bindings::CapabilityResolver {
                                                             std::string_view link_name) override;
   Result<bindings::Target<capability::Postgres>> postgres(std::string_view interface,
                                                           std::string_view link_name) override;
+  Result<bindings::Target<capability::OutgoingHttp>> outgoing_http(std::string_view interface,
+                                                                   std::string_view link_name) override;
   Result<bindings::Target<capability::Secrets>> secrets() override;
   std::shared_ptr<const bindings::Config> config() override;
   void log(bindings::LogLevel level, std::string_view context, std::string_view message) override;

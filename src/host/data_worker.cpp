@@ -101,7 +101,6 @@ Result<void> DataWorker::connect() {
 }
 
 // ---- What the control side tells
-// ---------------------------------------------------------------------------
 
 Result<std::shared_ptr<Revision>> DataWorker::make_revision(
     const ComponentSpec& spec, std::shared_ptr<const runtime::LinkedComponent> linked,
@@ -120,7 +119,6 @@ Result<std::shared_ptr<Revision>> DataWorker::make_revision(
 // Calls in flight hold the revision that was there before.
 Result<void> DataWorker::put_revision(std::shared_ptr<Revision> revision) {
   const std::string id = revision->id();
-  allow_outgoing_http(*revision);
   components_.insert_or_assign(id, std::move(revision));
   if (remote_ == nullptr) return {};
   auto served = remote_->serve(
@@ -257,30 +255,9 @@ void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refuse
   running.links = std::move(kept);
 }
 
-void DataWorker::allow_outgoing_http(Revision& revision) {
-  if (shared_.options.grants) return;  // which have said it
-  wasi::NetworkPolicy policy;
-  const auto* entry = surroundings_.links->find(revision.id(), "default", "wasi:http/outgoing-handler");
-  if (entry != nullptr) {
-    const auto allowed = entry->target_config.find("allowed_hosts");
-    std::string_view rest = allowed == entry->target_config.end() ? "*" : std::string_view(allowed->second);
-    while (!rest.empty()) {
-      const size_t comma = std::min(rest.find(','), rest.size());
-      std::string_view host = rest.substr(0, comma);
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-      host.remove_prefix(std::min(host.find_first_not_of(' '), host.size()));
-      host = host.substr(0, host.find_last_not_of(' ') + 1);
-      if (auto put = policy.allow(host); !put)
-        log().warn(put.error().full_message(), {{"component", revision.id()}, {"link", entry->link.name}});
-    }
-  }
-  revision.context().outgoing_http = std::move(policy);
-}
-
 std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings) {
   const auto before = std::exchange(surroundings_, surroundings);
   gates_.follow(surroundings_.links);
-  for (auto& [id, revision] : components_) allow_outgoing_http(*revision);
   std::vector<Error> refused;
   for (auto& [id, running] : providers_) {
     const auto config = lattice::merge_configs(*surroundings_.configs, running.spec.config);
@@ -316,7 +293,6 @@ void DataWorker::drain() {
 }
 
 // ---- What happens here
-// ---------------------------------------------------------------------------------------
 
 std::shared_ptr<capability::Provider> DataWorker::find_provider(std::string_view id) const {
   const auto found = providers_.find(id);

@@ -96,8 +96,6 @@ class DataWorker {
   };
 
   Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
-  // Outgoing HTTP needs a link.
-  void allow_outgoing_http(Revision& revision);
   void give_links(RunningProvider& running, std::vector<Error>& refused);
   std::vector<capability::ProviderLink> links_of(const std::string& provider_id) const;
   Result<std::shared_ptr<Revision>> find_revision(std::string_view target) const;
@@ -109,8 +107,8 @@ class DataWorker {
   std::thread thread_;
   bool stopping_ = false;
   async::Signal stopped_;
-  std::unique_ptr<http::Client> http_client_;
-  std::unique_ptr<lattice::Bus> bus_;  // null: this host is alone
+  std::unique_ptr<http::Client> http_client_;  // of components that were granted hosts
+  std::unique_ptr<lattice::Bus> bus_;          // null: this host is alone
   std::unique_ptr<RemoteCalls> remote_;
   Surroundings surroundings_;
   LinkGates gates_;

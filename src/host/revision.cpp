@@ -56,6 +56,7 @@ Revision::Revision(DataWorker& worker, const Parts& parts)
       pool_(async::Fiber::current().worker(), linked_,
             pool_options(parts, max_instances_, max_queue_, context_, caller_, resolver_)) {
   context_.client = &parts.http_client;
+  if (!parts.grants) context_.http_link = bindings::outgoing_http_link;
   context_.stdio = wasi::inherit_stdio(parts.blocking);
   context_.stdio.input = wasi::empty_source();
 }

@@ -79,7 +79,6 @@ class Revision {
   bool is_full() const;
   bool serves_http() const { return http_ != nullptr; }
   runtime::InstancePool& pool() { return pool_; }
-  wasi::Context& context() { return context_; }
   const std::string& id() const { return id_; }
   const runtime::LinkedComponent& linked() const { return *linked_; }
   // For a call that begins now.

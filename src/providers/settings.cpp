@@ -25,6 +25,10 @@ Settings::Settings(std::initializer_list<const Map*> sources) {
     for (const auto& [key, value] : *source) values_[lower_case(key)] = value;
 }
 
+bool Settings::mentions(std::string_view key) const {
+  return values_.contains(lower_case(key));
+}
+
 std::optional<std::string> Settings::find(std::string_view key) const {
   const auto found = values_.find(lower_case(key));
   if (found == values_.end() || found->second.empty()) return std::nullopt;

@@ -25,6 +25,8 @@ class Settings {
   Settings(std::initializer_list<const Map*> sources);
 
   bool has(std::string_view key) const { return find(key).has_value(); }
+  // Also when it is empty.
+  bool mentions(std::string_view key) const;
   // Nothing when it is not there or empty.
   std::optional<std::string> find(std::string_view key) const;
   std::string text(std::string_view key, std::string_view otherwise = {}) const;

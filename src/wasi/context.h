@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "async/offload.h"
+#include "http/network_policy.h"
 #include "runtime/host.h"
-#include "wasi/network_policy.h"
 #include "wasi/stdio.h"
 
 namespace wattle::http {
@@ -32,6 +32,9 @@ struct RequestOptions;
 }  // namespace wattle::http
 
 namespace wattle::wasi {
+
+using http::IpAddress;
+using http::NetworkPolicy;
 
 enum class FolderAccess : uint8_t { read_only, read_write };
 

@@ -21,16 +21,6 @@ Duration timeout_or(std::optional<uint64_t> nanoseconds, Duration otherwise) {
   return std::chrono::nanoseconds(static_cast<int64_t>(std::min(*nanoseconds, kMost)));
 }
 
-// By name, or by the address that the name turned out to have.
-Result<void> check_allowed(const NetworkPolicy& policy, const http::Endpoint& endpoint) {
-  if (policy.allows_host(endpoint.host, endpoint.port)) return {};
-  if (auto address = IpAddress::parse(endpoint.address.address().to_string());
-      address && policy.allows(*address, endpoint.port))
-    return {};
-  return failure(http::http_error(ErrorCase::http_request_denied, fmt::format("the guest may not reach {}:{}",
-                                                                              endpoint.host, endpoint.port)));
-}
-
 }  // namespace
 
 // ---- outgoing-request
@@ -157,8 +147,10 @@ tl::expected<Context::SendHttp, HttpErrorCode> find_way_out(Host& host) {
   }
   if (context.client == nullptr || context.outgoing_http.empty())
     return tl::make_unexpected(error_code_of(ErrorCase::http_request_denied));
-  return [client = context.client](const http::Request& sent, std::shared_ptr<http::Body> body,
-                                   const http::RequestOptions& how) {
+  // A copy: the request's fiber may outlive the context for a moment, when it is cancelled.
+  return [client = context.client, policy = context.outgoing_http](
+             const http::Request& sent, std::shared_ptr<http::Body> body, http::RequestOptions how) {
+    how.allow = [&policy](const http::Endpoint& endpoint) { return http::check_allowed(policy, endpoint); };
     return client->send(sent, std::move(body), how);
   };
 }
@@ -177,10 +169,6 @@ tl::expected<std::unique_ptr<FutureIncomingResponse>, HttpErrorCode> handle_outg
     how.first_byte_timeout = timeout_or(options->first_byte_timeout, how.first_byte_timeout);
     how.between_bytes_timeout = timeout_or(options->between_bytes_timeout, how.between_bytes_timeout);
   }
-  // A copy: the request's fiber may outlive the context for a moment, when it is cancelled.
-  how.allow = [policy = context_of(host).outgoing_http](const http::Endpoint& endpoint) {
-    return check_allowed(policy, endpoint);
-  };
   return FutureIncomingResponse::send(host, std::move(*send), std::move(*head), request.start_body(),
                                       std::move(how));
 }

@@ -399,8 +399,13 @@ struct Code<tl::expected<T, E>> {
   }
 };
 
+// Has a name of its own so that a variant of very many cases can be compiled once: see
+// bindings/postgres_codec.h.
+template <class Variant>
+struct VariantCode;
+
 template <class... T>
-struct Code<std::variant<T...>> {
+struct VariantCode<std::variant<T...>> {
   static constexpr bool kStreams = (false || ... || Code<T>::kStreams);
   static constexpr size_t kLeastBytes = 1;
   static void encode(Writer& writer, const std::variant<T...>& value) {
@@ -423,6 +428,9 @@ struct Code<std::variant<T...>> {
     return std::variant<T...>(std::in_place_index<I>, std::move(value));
   }
 };
+
+template <class... T>
+struct Code<std::variant<T...>> : VariantCode<std::variant<T...>> {};
 
 // ---- Whole messages
 

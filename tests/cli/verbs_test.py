@@ -2,11 +2,13 @@
 """The verbs of the lattice, against real hosts: from a component's file to an answer over HTTP, and back."""
 
 import http.client
+import http.server
 import json
 import os
 import select
 import signal
 import socket
+import threading
 import unittest
 
 from lattice import Lattice
@@ -21,10 +23,34 @@ def free_address():
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def get(address):
+class SmallSite:
+    """Answers every request with "hello"."""
+
+    def __init__(self, test):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("content-length", "5")
+                self.end_headers()
+                self.wfile.write(b"hello")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        test.addCleanup(server.server_close)
+        test.addCleanup(server.shutdown)
+        self.address = "127.0.0.1:{}".format(server.server_address[1])
+
+
+def get(address, headers={}):
     connection = http.client.HTTPConnection(address, timeout=SECONDS_MAX)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/", headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     except OSError as error:
@@ -78,6 +104,34 @@ class Verbs(ProgramTest):
         self.assertEqual(lattice.json("stop", "provider", "web")["result"], "stopped")
         self.assertEqual(lattice.json("stop", "component", "hello")["result"], "stopped")
         self.assertEqual(lattice.json("get", "components"), [])
+
+    def test_outgoing_http_goes_along_its_link(self):
+        """On the component's own host, on another, and in a process of its own."""
+        lattice = Lattice(self, hosts=2)
+        here, there = (host["friendly_name"] for host in lattice.ready["hosts"])
+        site, address = SmallSite(self), free_address()
+        lattice.succeeds("start", "component", guest("client-http-c"), "--id", "client", "--host", here)
+        lattice.succeeds("start", "provider", "builtin://http-server", "--id", "web", "--host", here)
+        lattice.succeeds("config", "put", "web", f"address={address}")
+        lattice.succeeds("link", "put", "web", "client", "wasi:http", "--interface", "incoming-handler", "--source-config", "web")
+
+        def fetch():
+            return get(address, {"wattle-authority": site.address, "wattle-path": "/"})
+
+        failed = "the outgoing request failed: error-code case {}\n".format
+        prohibited, internal_error = 4, 38
+        wait_until(lambda: fetch() == (502, failed(internal_error)), "an error while there is no link")
+        lattice.succeeds("config", "put", "site", f"allowed_hosts={site.address}")
+        lattice.succeeds("config", "put", "elsewhere", "allowed_hosts=example.com")
+        for reference, host in (("builtin://http-client", here), ("builtin://http-client", there), ("process://http-client", there)):
+            with self.subTest(reference=reference, host=host):
+                target = f"client-{reference[:7]}-{host}"
+                lattice.succeeds("start", "provider", reference, "--id", target, "--host", host)
+                link = ("link", "put", "client", target, "wasi:http", "--interface", "outgoing-handler", "--target-config")
+                lattice.succeeds(*link, "site")
+                wait_until(lambda: fetch() == (200, "hello"), "the site's answer")
+                lattice.succeeds(*link, "elsewhere")
+                wait_until(lambda: fetch() == (502, failed(prohibited)), "a refusal of this host")
 
     def test_configs(self):
         lattice = Lattice(self)

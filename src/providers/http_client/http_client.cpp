@@ -1,21 +1,95 @@
 #include "providers/http_client/http_client.h"
 
+#include "capability/outgoing_http.h"
+#include "http/client.h"
+#include "http/error.h"
+#include "http/network_policy.h"
+#include "providers/in_flight.h"
+#include "providers/link_table.h"
+#include "providers/settings.h"
+
 namespace wattle::providers {
 namespace {
 
-// Its links are read by the host itself (DataWorker), which sends the requests.
-class HttpClient final : public capability::Provider {
+using capability::Caller;
+using capability::ProviderLink;
+
+class HttpClient final : public capability::Provider, private capability::OutgoingHttp {
  public:
-  Result<void> put_link(const capability::ProviderLink&) override { return {}; }
-  void delete_link(const capability::ProviderLink&) override {}
+  explicit HttpClient(const capability::ProviderContext& context)
+      : id_(context.provider_id),
+        config_(context.config),
+        client_(context.worker, context.blocking, http::ClientOptions{}) {}
+  ~HttpClient() override {
+    const async::MaskScope mask;
+    drain();
+  }
+
+  Result<void> put_link(const ProviderLink& link) override {
+    const Settings settings({&config_, &link.config});
+    auto made = std::make_shared<Link>();
+    made->put = link;
+    std::vector<std::string> hosts = settings.list("allowed_hosts");
+    if (!settings.mentions("allowed_hosts")) hosts.emplace_back("*");
+    for (const std::string& host : hosts)
+      if (auto allowed = made->allowed.allow(host); !allowed)
+        return failure(Error(ErrorCode::invalid_argument, "allowed_hosts cannot be used", allowed.error()));
+    links_.put(link, std::move(made));
+    return {};
+  }
+
+  void delete_link(const ProviderLink& link) override { links_.erase(link); }
+
+  Result<void> update_config(const std::map<std::string, std::string>& config) override {
+    config_ = config;
+    std::vector<ProviderLink> all;
+    for (const auto& [key, link] : links_) all.push_back(link->put);
+    for (const ProviderLink& link : all) WATTLE_CHECK(put_link(link));
+    return {};
+  }
+
+  void drain() override {
+    in_flight_.wait();
+    client_.close_idle();
+  }
+
+  capability::OutgoingHttp* outgoing_http() override { return this; }
+
+ private:
+  struct Link {
+    http::NetworkPolicy allowed;
+    ProviderLink put;
+  };
+
+  Result<http::ClientResponse> send(const Caller& caller, const http::Request& request,
+                                    std::shared_ptr<http::Body> body,
+                                    const http::RequestOptions& options) override {
+    const auto link = links_.find(caller);
+    if (link == nullptr)
+      return failure(http::http_error(http::ErrorCase::http_request_denied,
+                                      fmt::format("{} does not reach \"{}\": it has no such link",
+                                                  link_text(caller.link_name, caller.source_id), id_)));
+    const InFlight::Call call(in_flight_);
+    http::RequestOptions how = options;
+    how.allow = [&link](const http::Endpoint& endpoint) {
+      return http::check_allowed(link->allowed, endpoint);
+    };
+    return client_.send(request, std::move(body), how);
+  }
+
+  const std::string id_;
+  std::map<std::string, std::string> config_;
+  LinkTable<Link> links_;
+  InFlight in_flight_;
+  http::Client client_;
 };
 
 class HttpClientFactory final : public capability::ProviderFactory {
  public:
   std::string_view name() const override { return "http-client"; }
   std::vector<std::string> interfaces() const override { return {"wasi:http/outgoing-handler"}; }
-  Result<std::unique_ptr<capability::Provider>> make(const capability::ProviderContext&) override {
-    return std::make_unique<HttpClient>();
+  Result<std::unique_ptr<capability::Provider>> make(const capability::ProviderContext& context) override {
+    return std::make_unique<HttpClient>(context);
   }
 };
 

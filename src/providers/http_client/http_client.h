@@ -1,8 +1,10 @@
-// The provider of wasi:http/outgoing-handler. Requests leave from the host that the component runs on,
-// through that worker's pooled connections; a link to this provider is what allows them.
+// The provider of wasi:http/outgoing-handler: pooled connections of its own, on each worker. A request leaves
+// from the host that runs the provider; where that is the component's own host, from its own worker.
 //
-//   allowed_hosts   of the link's target config: HOST, HOST:PORT, *.NAME, ADDRESS/BITS or *, separated by
-//                   commas; without it, every host
+// Settings of a link (or, as default, of the provider):
+//
+//   allowed_hosts   HOST, HOST:PORT, *.NAME, ADDRESS/BITS or *, separated by commas; without it, every host, and
+//                   none where it is empty
 #pragma once
 
 #include <memory>
@@ -11,6 +13,7 @@
 
 namespace wattle::providers {
 
+// "http-client"
 std::unique_ptr<capability::ProviderFactory> http_client_factory();
 
 }  // namespace wattle::providers

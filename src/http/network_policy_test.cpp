@@ -1,8 +1,8 @@
-#include "wasi/network_policy.h"
+#include "http/network_policy.h"
 
 #include <gtest/gtest.h>
 
-namespace wattle::wasi {
+namespace wattle::http {
 namespace {
 
 IpAddress address(std::string_view text) {
@@ -86,4 +86,4 @@ TEST(NetworkPolicy, RefusesWhatMeansNothing) {
 }
 
 }  // namespace
-}  // namespace wattle::wasi
+}  // namespace wattle::http

@@ -1,11 +1,14 @@
-#include "wasi/network_policy.h"
+#include "http/network_policy.h"
 
 #include <arpa/inet.h>
 
 #include <algorithm>
 #include <charconv>
 
-namespace wattle::wasi {
+#include "http/client.h"
+#include "http/error.h"
+
+namespace wattle::http {
 
 namespace {
 
@@ -172,4 +175,12 @@ void NetworkPolicy::note_resolved(std::string_view name, const IpAddress& given)
   resolved_.emplace(address, std::move(lower));
 }
 
-}  // namespace wattle::wasi
+Result<void> check_allowed(const NetworkPolicy& policy, const Endpoint& endpoint) {
+  if (policy.allows_host(endpoint.host, endpoint.port)) return {};
+  const auto address = IpAddress::parse(endpoint.address.address().to_string());
+  if (address && policy.allows(*address, endpoint.port)) return {};
+  return failure(http_error(ErrorCase::http_request_denied,
+                            fmt::format("the guest may not reach {}:{}", endpoint.host, endpoint.port)));
+}
+
+}  // namespace wattle::http

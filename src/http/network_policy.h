@@ -24,7 +24,9 @@
 
 struct sockaddr_storage;
 
-namespace wattle::wasi {
+namespace wattle::http {
+
+struct Endpoint;
 
 // An IP address; IPv4 ones lie in the first four bytes.
 struct IpAddress {
@@ -72,4 +74,8 @@ class NetworkPolicy {
   std::multimap<IpAddress, std::string> resolved_;
 };
 
-}  // namespace wattle::wasi
+// Whether a request may go there: by the name that it gives, or by the address that this turned out to have.
+// Refused: ErrorCase::http_request_denied.
+Result<void> check_allowed(const NetworkPolicy& policy, const Endpoint& endpoint);
+
+}  // namespace wattle::http
