@@ -167,7 +167,6 @@ void host_call_string_1_kib(benchmark::State& state) {
 BENCHMARK(host_call_string_1_kib);
 
 // ---- Through a link, into an instance of another component
-// ---------------------------------------------------
 
 // One store inside a call of another: what the processor has to be told, without any call.
 void nested_scope(benchmark::State& state) {

@@ -1,3 +1,22 @@
+# The sanitizers' builds read what is included everywhere once, and optimise only what the fuzzers spend their time
+# in: the rest compiles in half the time without.
+if(WATTLE_SANITIZE)
+  if(WATTLE_SANITIZE STREQUAL "address")
+    set(FUZZER_COVERAGE -fsanitize=fuzzer-no-link)
+  endif()
+  set(OPTIMISED_FOLDERS base wit component nats wrpc)
+  foreach(NAME IN ITEMS wattle_precompiled_optimised wattle_precompiled wattle_precompiled_for_tests)
+    file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/${NAME}.cpp" CONTENT "")
+    add_library(${NAME} OBJECT "${CMAKE_BINARY_DIR}/${NAME}.cpp")
+    target_precompile_headers(${NAME} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.h")
+  endforeach()
+  target_compile_options(wattle_precompiled_optimised PRIVATE ${FUZZER_COVERAGE})
+  target_compile_options(wattle_precompiled PRIVATE ${FUZZER_COVERAGE} -O0)
+  target_compile_options(wattle_precompiled_for_tests PRIVATE -O0)
+  target_link_libraries(wattle_precompiled_for_tests PRIVATE GTest::gtest GTest::gmock)
+  target_precompile_headers(wattle_precompiled_for_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+endif()
+
 # wattle_library(NAME DEPENDS folder... LIBRARIES target...)
 #
 # One folder is one static library: every x.cpp beside this list belongs to it, every x_test.cpp goes into the
@@ -21,10 +40,23 @@ function(wattle_library NAME)
   target_include_directories(wattle_${NAME} ${SCOPE} "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(wattle_${NAME} ${SCOPE} ${DEPENDS} ${ARG_LIBRARIES})
 
-  if(TESTS AND NOT WATTLE_FUZZ)
+  if(SOURCES AND WATTLE_SANITIZE)
+    target_compile_options(wattle_${NAME} PRIVATE ${FUZZER_COVERAGE})
+    if(NAME IN_LIST OPTIMISED_FOLDERS)
+      target_precompile_headers(wattle_${NAME} REUSE_FROM wattle_precompiled_optimised)
+    else()
+      target_compile_options(wattle_${NAME} PRIVATE -O0)
+      target_precompile_headers(wattle_${NAME} REUSE_FROM wattle_precompiled)
+    endif()
+  endif()
+
+  if(TESTS)
     add_executable(${NAME}_test ${TESTS})
     target_compile_options(${NAME}_test PRIVATE -O0) # half the time to compile; what is measured lies in the library
     target_link_libraries(${NAME}_test PRIVATE wattle_${NAME} ${ARG_TEST_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
+    if(WATTLE_SANITIZE)
+      target_precompile_headers(${NAME}_test REUSE_FROM wattle_precompiled_for_tests)
+    endif()
     add_test(NAME ${NAME} COMMAND ${NAME}_test WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
     set_tests_properties(${NAME} PROPERTIES TIMEOUT 300)
     if(WATTLE_SANITIZE STREQUAL "address")

@@ -17,6 +17,7 @@ using lattice::ProviderLinkDefinition;
 
 constexpr size_t kNewsMax = 10'000;
 constexpr size_t kLinksMax = 100'000;
+constexpr int kHealthAskedMax = 4;  // at once
 
 template <class Link>
 std::string key_of(const Link& link) {
@@ -149,10 +150,14 @@ Result<void> ProviderProcess::listen() {
   subscriptions_.push_back(std::move(shutdown));
   WATTLE_CHECK(bus_.flush());
   for (const std::string& name : names) {
-    WATTLE_TRY(auto health,
-               bus_.subscribe(lattice::provider_subject(data_.lattice_rpc_prefix, name, "health"),
-                              {.queue_group = {}, .fibers_max = 4},
-                              [this](const lattice::Message& message) { answer_health(message); }));
+    WATTLE_TRY(
+        auto health,
+        bus_.subscribe(lattice::provider_subject(data_.lattice_rpc_prefix, name, "health"), {},
+                       [this](lattice::Message message) {
+                         if (health_asked_ >= kHealthAskedMax) return;  // whoever asks, asks again
+                         ++health_asked_;
+                         fibers_.spawn([this, message = std::move(message)] { answer_health(message); });
+                       }));
     subscriptions_.push_back(std::move(health));
   }
   return bus_.flush();
@@ -208,6 +213,7 @@ void ProviderProcess::answer_health(const lattice::Message& message) {
   const capability::Health health = provider_->health();
   lattice::ProviderHealth answer{.healthy = health.healthy};
   if (!health.message.empty()) answer.message = health.message;
+  --health_asked_;
   (void)bus_.publish(message.reply, lattice::to_json(answer));
 }
 

@@ -98,6 +98,7 @@ class ProviderProcess {
   async::Signal call_ended_;
   std::deque<std::function<void()>> news_;  // what the host said, in its order
   async::Signal news_came_;
+  int health_asked_ = 0;  // fibers of fibers_, so that they end before the provider does
   bool stop_asked_ = false;
   async::Signal stop_;
   async::FiberGroup fibers_;

@@ -96,7 +96,6 @@ class ObjectNames : public runtime::HostResource {
 };
 
 // ---- blobstore
-// ---------------------------------------------------------------------------------------------
 
 BlobResult<std::unique_ptr<Container>> create_container(Host& host, std::string name) {
   const std::string& link_name = invocation_of(host).link_name(kInterface);
@@ -152,7 +151,6 @@ void add_blobstore_interface(runtime::Linker& linker) {
 }
 
 // ---- container
-// ---------------------------------------------------------------------------------------------
 
 BlobResult<WitContainerMetadata> info(Host& host, Container& self) {
   auto found = call_store(host, self.link_name(), [&](Store& store, const Caller& caller) {
@@ -239,7 +237,6 @@ void add_container(runtime::Linker& linker) {
 }
 
 // ---- types
-// -------------------------------------------------------------------------------------------------
 
 BlobResult<ByteString> consume_sync(IncomingValue& value) {
   auto contents = value.consume();

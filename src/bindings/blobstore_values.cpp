@@ -9,7 +9,6 @@ using capability::BlobResult;
 using runtime::error_text;
 
 // ---- Outgoing
-// ----------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<OutgoingValue>> OutgoingValue::create(runtime::Host& host) {
   std::unique_ptr<OutgoingValue> value(new OutgoingValue(host));
@@ -56,7 +55,6 @@ BlobResult<void> OutgoingValue::finish() {
 }
 
 // ---- Incoming
-// ----------------------------------------------------------------------------------------------
 
 BlobResult<std::unique_ptr<IncomingValue>> IncomingValue::open(BlobTarget target, capability::ObjectId id,
                                                                uint64_t first, uint64_t last) {

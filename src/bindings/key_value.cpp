@@ -153,7 +153,6 @@ void add_key_value(runtime::Linker& linker) {
 }
 
 // ---- Watching
-// ----------------------------------------------------------------------------------------------
 
 Result<WatcherExport> find_watcher(const runtime::LinkedComponent& component) {
   constexpr std::string_view kWatcher = "wasi:keyvalue/watcher@0.2.0-draft";

@@ -273,7 +273,6 @@ struct Wire<capability::PgHstoreEntry> {
 };
 
 // ---- pg-value
-// ----------------------------------------------------------------------------------------------
 
 // Every case with its payload on the wire, in the WIT's order. The first is only there because a macro's list
 // must begin without a comma: it is cut off.
@@ -292,7 +291,6 @@ capability::PgValue value_from_wire(Value value);
 using Row = std::vector<std::tuple<std::string, Value>>;
 
 // ---- Errors
-// ------------------------------------------------------------------------------------------------
 
 // invalid-params, invalid-query, unexpected
 using QueryError = std::variant<std::string, std::string, std::string>;

@@ -10,9 +10,8 @@ std::string remedy_for(const Error& error, std::string_view target) {
   if (error.code() == ErrorCode::deadline_exceeded)
     return "if it needs longer, say so with wattle-timeout in a source config of the link";
   if (error.code() == ErrorCode::unavailable)
-    return "it may have been carried out; if repeating it is safe, name the function in wattle-idempotent in "
-           "a "
-           "source config of the link";
+    return "it may have been carried out; if repeating it is safe, name the function in wattle-idempotent "
+           "in a source config of the link";
   return {};
 }
 

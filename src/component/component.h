@@ -50,7 +50,6 @@ struct CoreModuleType;
 struct Component;
 
 // ---- Types of the things that cross a component's boundary
-// -------------------------------------------------
 
 struct ExternType;
 

@@ -103,7 +103,7 @@ TEST(Call, TrapsInTheSpecificationsWords) {
   EXPECT_EQ(guest.trap_of("stack"), "call stack exhausted");
 }
 
-// ---- Host functions ----
+// ---- Host functions
 
 constexpr std::string_view kCaller = R"((module
   (import "host" "f" (func $f (param i32 i64 f64) (result i64)))

@@ -44,7 +44,6 @@ std::string_view v8_version();
 void flush_code_cache();
 
 // ---- Values and types
-// --------------------------------------------------------------------------------------
 
 enum class CoreType : uint8_t { i32, i64, f32, f64, v128, funcref, externref };
 
@@ -81,7 +80,6 @@ struct Extern {
 };
 
 // ---- Modules
-// -----------------------------------------------------------------------------------------------
 
 struct ModuleImport {
   std::string module, name;
@@ -131,7 +129,6 @@ class Module {
 };
 
 // ---- Stores
-// ------------------------------------------------------------------------------------------------
 
 struct CallLimits {
   TimePoint deadline = kNever;  // wall clock: ends guest code; waits are ended by the fiber's deadline
@@ -209,7 +206,7 @@ class Store {
   // Ends the guest code that runs, or is about to go on, with `error`. From any thread.
   void terminate(Error error);
 
-  // ---- A pristine instance for every call ----
+  // ---- A pristine instance for every call
   // Remembers memories, globals and tables as they are now. Later reset() goes back to it. Give `like` the
   // image of another store with the same instances: what is equal is then shared between the two. Refuses
   // with unsupported when a module is not resettable().

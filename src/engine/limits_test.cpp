@@ -219,7 +219,7 @@ TEST(Limits, AStoreMayBeEnteredFromAnothersHostFunction) {
   EXPECT_TRUE(right);
 }
 
-// ---- On fibers ----
+// ---- On fibers
 
 TEST(Slices, SpinningGuestsShareAWorkerWithAWellBehavedFiber) {
   testing::start_engine();
@@ -312,7 +312,7 @@ TEST(Slices, CancellingAFiberEndsItsSpinningGuest) {
   EXPECT_EQ(message, "the client went away");
 }
 
-// ---- Waits in host functions ----
+// ---- Waits in host functions
 
 constexpr std::string_view kWaiter = R"((module (import "host" "wait" (func $wait (param i32) (result i32)))
   (func (export "run") (param i32) (result i32)

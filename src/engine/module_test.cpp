@@ -126,7 +126,7 @@ TEST(Module, ComesBackFromItsBytesAndItsRecord) {
   }
 }
 
-// ---- With the cache ----
+// ---- With the cache
 
 constexpr std::string_view kSummer = R"((module (func (export "sum") (param i32) (result i32) (local i32)
   (loop (local.set 1 (i32.add (local.get 1) (local.get 0)))

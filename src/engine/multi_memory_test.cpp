@@ -401,7 +401,7 @@ TEST(MultiMemory, DeadlinesEndAGuestInAnotherMemory) {
   EXPECT_EQ(called.error().code(), ErrorCode::deadline_exceeded);
 }
 
-// ---- Validation ----
+// ---- Validation
 
 // With the bytes of `from`, which the assembled text has once, replaced by those of `to`.
 Result<void> validate(std::string_view text, const Bytes& from = {}, const Bytes& to = {}) {

@@ -76,7 +76,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   explicit Impl(const StoreOptions& store_options) : options(store_options) {}
   ~Impl();
 
-  // ---- Limits and ends (scope.cpp) ----
+  // ---- Limits and ends (scope.cpp)
   void enter(const CallLimits& limits);
   void leave();
   void begin_segment();
@@ -100,7 +100,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   void stop_guest();
   Duration cpu_used() const;
 
-  // ---- Making (store.cpp) ----
+  // ---- Making (store.cpp)
   Result<void> initialize();
   uint32_t add_function(v8::Local<v8::Function> function, const Signature& signature);
   uint32_t add_memory(v8::Local<v8::WasmMemoryObject> memory);
@@ -111,7 +111,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   // The exports of a new instance.
   Result<v8::Local<v8::Object>> make_instance(const ModuleImpl& module, v8::Local<v8::Object> imports);
 
-  // ---- Memories (memories.cpp) ----
+  // ---- Memories (memories.cpp)
   uint64_t memory_bytes() const;
   // All of an instance, as positions in `memories`: those given, and its own, which are made.
   Result<std::vector<uint32_t>> memories_of(const ModuleImpl& module, std::span<const Extern> imports);
@@ -121,7 +121,7 @@ struct Store::Impl final : MemoryBudget, Interruptible, async::SwitchObserver {
   // The function that does the module's MemoryFacts::operations.
   v8::Local<v8::Function> make_operate(const ModuleImpl& module, std::vector<uint32_t> memories_used);
 
-  // ---- Calling (call.cpp) ----
+  // ---- Calling (call.cpp)
   Error call_failed(const v8::TryCatch& caught);
   Extern make_host_function(const Signature& signature, HostCallback callback, void* host_context);
   // An outermost call has ended: whatever was to end it is over.

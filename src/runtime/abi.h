@@ -70,7 +70,6 @@ inline void store_bytes(CallContext& context, uint32_t pointer, const void* valu
 }  // namespace abi_detail
 
 // ---- Scalars
-// -----------------------------------------------------------------------------------------------
 
 template <class T>
 concept Scalar = std::integral<T> || std::floating_point<T>;
@@ -135,7 +134,6 @@ struct Abi<T> {
 };
 
 // ---- Enumerations and flags
-// --------------------------------------------------------------------------------
 
 template <class E>
   requires std::is_enum_v<E>
@@ -184,7 +182,6 @@ struct Abi<Flags<N>> {
 };
 
 // ---- Strings and lists: pointer and length
-// -----------------------------------------------------------------
 
 struct PairAbi {
   static constexpr uint32_t kSize = 8;
@@ -309,7 +306,6 @@ struct Abi<std::span<const uint8_t>> : ListAbi<uint8_t> {
 };
 
 // ---- Products
-// ----------------------------------------------------------------------------------------------
 
 template <class... T>
 struct ProductAbi {
@@ -421,7 +417,6 @@ struct Abi<std::monostate> : ProductAbi<> {
 };
 
 // ---- Sums
-// --------------------------------------------------------------------------------------------------
 
 template <class... T>
 struct SumAbi {
@@ -602,7 +597,6 @@ struct Abi<tl::expected<T, E>> : SumAbi<abi_detail::NotVoid<T>, E> {
 };
 
 // ---- Handles of host resources
-// -----------------------------------------------------------------------------
 
 struct HandleAbi {
   static constexpr uint32_t kSize = 4;

@@ -45,7 +45,6 @@ uint32_t CallContext::allocate(uint32_t alignment, uint64_t bytes, std::string_v
 }
 
 // ---- Strings
-// -----------------------------------------------------------------------------------------------
 
 std::string CallContext::lift_string(uint32_t pointer, uint32_t length) {
   const engine::MemoryView memory_view = view();
@@ -86,7 +85,6 @@ std::pair<uint32_t, uint32_t> CallContext::lower_string(std::string_view text) {
 }
 
 // ---- Handles
-// -----------------------------------------------------------------------------------------------
 
 ResourceIndex CallContext::index_of(const ResourceType& type) const {
   const auto& resources = instance.resources;

@@ -49,7 +49,6 @@ Result<void> run_post_return(engine::Store& store, const LiveLift& lift, CoreVal
 }
 
 // ---- Component to component
-// --------------------------------------------------------------------------------
 
 bool GuestCallAdapter::call_direct(void* context, CoreValue* values) {
   auto& self = *static_cast<GuestCallAdapter*>(context);
@@ -99,7 +98,6 @@ bool GuestCallAdapter::call(void* context, CoreValue* values) {
 }
 
 // ---- Component to host
-// -------------------------------------------------------------------------------------
 
 bool HostCallAdapter::call(void* context, CoreValue* values) {
   auto& self = *static_cast<HostCallAdapter*>(context);
@@ -138,7 +136,6 @@ bool LaterAdapter::call(void* context, CoreValue*) {
 }
 
 // ---- Resources
-// ---------------------------------------------------------------------------------------------
 
 bool ResourceAdapter::create(void* context, CoreValue* values) {
   auto& self = *static_cast<ResourceAdapter*>(context);

@@ -48,7 +48,6 @@ const std::shared_ptr<const engine::Module>& Component::module(const component::
 }
 
 // ---- LinkedComponent
-// ---------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<const Plan>> LinkedComponent::plan() const {
   std::lock_guard lock(mutex_);

@@ -118,7 +118,6 @@ class Hostile : public ::testing::Test {
 };
 
 // ---- Allocation
-// --------------------------------------------------------------------------------------------
 
 TEST_F(Hostile, ReallocReturnsAnAddressOutsideTheMemory) {
   EXPECT_THAT(trap_with<uint32_t>(Mode::out_of_bounds, "accept", std::string("text")),
@@ -170,7 +169,6 @@ TEST_F(Hostile, ReallocSpinsUntilItsDeadline) {
 }
 
 // ---- Pointers, lengths, bit patterns
-// -----------------------------------------------------------------------
 
 TEST_F(Hostile, ResultsOutsideTheMemory) {
   EXPECT_THAT(trap_of<std::string>("give-text", 0xffffffffu, 2u), HasSubstr("out of bounds"));
@@ -195,7 +193,6 @@ TEST_F(Hostile, BitPatternsThatMeanNothing) {
 }
 
 // ---- Handles
-// -----------------------------------------------------------------------------------------------
 
 TEST_F(Hostile, ForgedHandles) {
   for (uint32_t handle : {0u, 1u, 77u, 0xffffffffu}) {
@@ -244,7 +241,6 @@ TEST_F(Hostile, AHandleOfAnotherTypeIsTheCallersMistake) {
 }
 
 // ---- Ends from outside, while a host function waits
-// --------------------------------------------------------
 
 TEST_F(Hostile, ACancelledWaitEndsTheGuest) {
   async::Worker worker;

@@ -84,7 +84,6 @@ ImportCall::ImportCall(LinkedCallAdapter& adapter, CoreValue* values)
 }
 
 // ---- In another instance
-// -----------------------------------------------------------------------------------
 
 Result<void> ImportCall::check_callee(Instance& callee, const ExportedFunction& function) {
   const Plan& theirs = callee.impl().plan;
@@ -163,7 +162,6 @@ void ImportCall::copy_result(CallContext& callee) {
 }
 
 // ---- By values
-// ---------------------------------------------------------------------------------------------
 
 Result<void> ImportCall::check_remote(const ResourceType& carried) const {
   return check_handles(*adapter_.surroundings->plan, import(), layout(), &carried);
@@ -194,7 +192,6 @@ Result<void> ImportCall::set_result(const std::optional<wit::Value>& result) {
 }
 
 // ---- The adapter
-// -------------------------------------------------------------------------------------------
 
 bool LinkedCallAdapter::call(void* context, CoreValue* values) {
   auto& self = *static_cast<LinkedCallAdapter*>(context);

@@ -193,7 +193,10 @@ TEST_F(LinkedCalls, LetOthersRunWhileTheCalleeComputes) {
   on_worker([&] {
     bool done = false, ended = false;
     worker.spawn([&] {
-      for (; !done; ++others) (void)async::sleep_for(std::chrono::milliseconds(1));
+      while (!done) {
+        (void)async::sleep_for(std::chrono::milliseconds(1));
+        ++others;
+      }
       ended = true;
     });
     (void)call("spin");

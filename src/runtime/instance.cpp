@@ -31,7 +31,6 @@ std::vector<CoreType> core_types(const std::vector<wit::FlatType>& flat) {
 }  // namespace
 
 // ---- Instantiation
-// -----------------------------------------------------------------------------------------
 
 Instance::Impl::Impl(std::shared_ptr<const LinkedComponent> linked_component,
                      std::shared_ptr<const Plan> its_plan, Host&& host_state,
@@ -175,7 +174,6 @@ Result<void> Instance::Impl::take(const Plan::PrepareResource& step) {
 }
 
 // ---- Reset
-// -------------------------------------------------------------------------------------------------
 
 // Host resources that start functions have made cannot be made anew: such an instance serves one call.
 void Instance::Impl::remember() {
@@ -218,7 +216,6 @@ Error Instance::Impl::poison(Error error) {
 }
 
 // ---- Instance
-// ----------------------------------------------------------------------------------------------
 
 Instance::Instance(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -317,7 +314,6 @@ Instance::Session::Session(Instance& instance, const engine::CallLimits& limits)
     : instance_(instance), scope_(*instance.impl().store, limits) {}
 
 // ---- ExportCall
-// --------------------------------------------------------------------------------------------
 
 ExportCall::ExportCall(Instance& instance, const ExportedFunction& function)
     : instance_(instance.impl()),

@@ -182,7 +182,6 @@ TEST(Instance, ResetTakesItBackToItsStart) {
 }
 
 // ---- Host functions
-// ----------------------------------------------------------------------------------------
 
 struct Counter : HostResource {
   static constexpr std::string_view kInterface = "wattle:demo/counters";
@@ -266,7 +265,6 @@ TEST(HostFunction, CanBeDynamic) {
 }
 
 // ---- Linking
-// -----------------------------------------------------------------------------------------------
 
 TEST(Linker, NamesAnImportThatNothingSatisfies) {
   auto linked = Linker().link(load_guest("caller-c"));

@@ -130,7 +130,6 @@ Result<void> Planner::define(Frame& frame, const Arguments* arguments,
 }
 
 // ---- Core WebAssembly
-// --------------------------------------------------------------------------------------
 
 Result<void> Planner::add(Frame& frame, const component::CoreModule& definition) {
   frame.items[Sort::core_module].push_back(
@@ -192,7 +191,6 @@ Result<Planner::Slot> Planner::core_item(const Frame& frame, Sort sort, uint32_t
 }
 
 // ---- Components and instances
-// ------------------------------------------------------------------------------
 
 Result<const Planner::Item*> Planner::item(const Frame& frame, Sort sort, uint32_t index) const {
   auto space = frame.items.find(sort);
@@ -285,7 +283,6 @@ Result<void> Planner::add(Frame& frame, const component::Export& definition) {
 }
 
 // ---- Functions and resources
-// -------------------------------------------------------------------------------
 
 Result<Plan::Options> Planner::options(const Frame& frame, const component::CanonicalOptions& options) const {
   Plan::Options resolved{.encoding = options.string_encoding};
@@ -374,7 +371,6 @@ Result<void> Planner::add(Frame& frame, const component::LaterFunction& definiti
 }
 
 // ---- Imports
-// -----------------------------------------------------------------------------------------------
 
 Result<void> Planner::add_import(Frame& frame, const Arguments* arguments,
                                  const component::Import& definition) {
@@ -464,7 +460,6 @@ Result<Planner::Item> Planner::host_resource(const std::string& interface, const
 }
 
 // ---- Types
-// -------------------------------------------------------------------------------------------------
 
 void Planner::bind_resources(Frame& frame, const component::ExternType& type, const Item& item) {
   if (type.sort == Sort::instance && type.instance && item.instance) {
@@ -524,7 +519,6 @@ wit::ResourceNamer Planner::namer(const Frame& frame) const {
 }
 
 // ---- Exports
-// -----------------------------------------------------------------------------------------------
 
 Result<void> Planner::collect_functions(const std::string& interface,
                                         const std::vector<component::NamedExtern>& types, Frame& frame,

@@ -67,7 +67,6 @@ struct InstancePool::Impl {
 };
 
 // ---- Taking
-// ------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Instance>> InstancePool::Impl::take() {
   if (closed) return failure(*closed);
@@ -145,7 +144,6 @@ Result<InstancePool::Lease> InstancePool::acquire() {
 }
 
 // ---- Giving back
-// -------------------------------------------------------------------------------------------
 
 void InstancePool::Impl::give_back(std::unique_ptr<Instance> instance) {
   auto entry = std::find_if(lent.begin(), lent.end(),
@@ -176,7 +174,7 @@ void InstancePool::Impl::drop(std::unique_ptr<Instance> instance) {
 
 // One at a time, and each only when nobody else wants the worker, or has not for long.
 void InstancePool::Impl::replace_dropped() {
-  constexpr Duration kPatience = std::chrono::milliseconds(10);
+  static constexpr Duration kPatience = std::chrono::milliseconds(10);
   if (closed || is_replacing || ready.size() >= options.replaced_ahead || busy >= options.max_instances)
     return;
   is_replacing = true;
@@ -217,7 +215,6 @@ void InstancePool::Impl::wake_first(std::unique_ptr<Instance> instance) {
 }
 
 // ---- Idling
-// ------------------------------------------------------------------------------------------------
 
 // Rounded up, so that many pools drop what is idle at the same time, and memory is trimmed once for all.
 TimePoint InstancePool::Impl::idle_end(TimePoint since) const {
@@ -254,7 +251,6 @@ void InstancePool::Impl::drop_idle() {
 }
 
 // ---- The pool
-// ----------------------------------------------------------------------------------------------
 
 InstancePool::InstancePool(async::Worker& worker, std::shared_ptr<const LinkedComponent> linked,
                            const PoolOptions& options)

@@ -91,7 +91,6 @@ Transfer::Pair Transfer::list(const Layout& element, Pair range) {
 }
 
 // ---- Flat values
-// -------------------------------------------------------------------------------------------
 
 void Transfer::flat(const Layout& layout, CoreValue*& values) {
   CoreValue& value = *values;
@@ -165,7 +164,6 @@ void Transfer::flat_variant(const Layout& layout, CoreValue*& values) {
 }
 
 // ---- Memory
-// ------------------------------------------------------------------------------------------------
 
 void Transfer::memory(const Layout& layout, uint32_t source, uint32_t target) {
   if (failed()) return;

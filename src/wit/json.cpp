@@ -11,7 +11,7 @@
 namespace wattle::wit {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string json = "\"";
   for (char character : text) {
     auto byte = static_cast<uint8_t>(character);
@@ -28,11 +28,11 @@ std::string quoted(std::string_view text) {
 }
 
 std::string object(std::string_view key, const std::string& value) {
-  return "{" + quoted(key) + ": " + value + "}";
+  return "{" + json_string(key) + ": " + value + "}";
 }
 
 std::string mismatch(const Type& type) {
-  return quoted(fmt::format("<not a {}>", kind_name(type.kind)));
+  return json_string(fmt::format("<not a {}>", kind_name(type.kind)));
 }
 
 std::string values_json(const Type& type, const Values& values) {
@@ -41,7 +41,7 @@ std::string values_json(const Type& type, const Values& values) {
   std::string json = is_record ? "{" : "[";
   for (size_t i = 0; i < values.size(); i++) {
     if (i > 0) json += ", ";
-    if (is_record) json += quoted(type.members[i].name) + ": ";
+    if (is_record) json += json_string(type.members[i].name) + ": ";
     json += to_json(is_list ? type.element() : type.members[i].type, values[i]);
   }
   return json + (is_record ? "}" : "]");
@@ -60,7 +60,7 @@ std::string case_json(const Type& type, const CaseValue& value) {
   if (type.kind == Kind::result) return object(label, payload);
   if (type.kind == Kind::option)
     return payload_type && payload_type->kind == Kind::option ? object(label, payload) : payload;
-  return payload_type ? object(label, payload) : quoted(label);
+  return payload_type ? object(label, payload) : json_string(label);
 }
 
 std::string flags_json(const Type& type, const FlagsValue& flags) {
@@ -68,7 +68,7 @@ std::string flags_json(const Type& type, const FlagsValue& flags) {
   for (size_t i = 0; i < flags.set.size(); i++) {
     if (!flags.set[i]) continue;
     if (json.size() > 1) json += ", ";
-    json += quoted(type.members[i].name);
+    json += json_string(type.members[i].name);
   }
   return json + "]";
 }
@@ -78,13 +78,13 @@ std::string flags_json(const Type& type, const FlagsValue& flags) {
 std::string to_json(const TypeRef& type, const Value& value) {
   switch (type->kind) {
     case Kind::string:
-      if (const auto* text = std::get_if<std::string>(&value.data)) return quoted(*text);
+      if (const auto* text = std::get_if<std::string>(&value.data)) return json_string(*text);
       return mismatch(*type);
     case Kind::character:
       if (const auto* character = std::get_if<char32_t>(&value.data)) {
         std::string text;
         append_utf8(text, *character);
-        return quoted(text);
+        return json_string(text);
       }
       return mismatch(*type);
     case Kind::list:
@@ -118,7 +118,7 @@ std::string to_json(const TypeRef& type, const Value& value) {
   // A number or boolean reads in JSON as it does in WAVE, except what JSON has no number for.
   std::string text = to_wave(type, value);
   bool is_plain = text != "nan" && text != "inf" && text != "-inf" && text[0] != '<';
-  return is_plain ? text : quoted(text);
+  return is_plain ? text : json_string(text);
 }
 
 }  // namespace wattle::wit

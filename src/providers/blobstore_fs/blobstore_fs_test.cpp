@@ -18,7 +18,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Files, BlobstoreContract, FileBackend);
 
 class FileTreeTest : public testing::Test {
  protected:
-  FileTreeTest() : tree_(*FileTree::open(folder_.path() + "/root")) {
+  FileTreeTest() : tree_(*FileTree::open(folder_.path() + "/tree")) {
     EXPECT_TRUE(tree_->make_container("c"));
   }
   Result<void> write(const std::string& object, std::string_view text = "x") {
@@ -28,7 +28,7 @@ class FileTreeTest : public testing::Test {
   }
   struct Root {
     nats::TestFolder folder;
-    Root() { std::filesystem::create_directory(folder.path() + "/root"); }
+    Root() { std::filesystem::create_directory(folder.path() + "/tree"); }
     const std::string& path() const { return folder.path(); }
   };
   Root folder_;
@@ -37,8 +37,8 @@ class FileTreeTest : public testing::Test {
 
 TEST_F(FileTreeTest, NamesNeverLeadOut) {
   std::ofstream(folder_.path() + "/outside") << "secret";
-  std::filesystem::create_symlink(folder_.path(), folder_.path() + "/root/c/link");
-  std::filesystem::create_symlink("../../outside", folder_.path() + "/root/c/file_link");
+  std::filesystem::create_symlink(folder_.path(), folder_.path() + "/tree/c/link");
+  std::filesystem::create_symlink("../../outside", folder_.path() + "/tree/c/file_link");
   for (const std::string name :
        {"../../outside", "..", ".", "/", "/etc/passwd", "a/../../../outside", "a//b", "a/", "/a"}) {
     EXPECT_FALSE(tree_->open_object("c", name)) << name;
@@ -59,10 +59,10 @@ TEST_F(FileTreeTest, NamesNeverLeadOut) {
 
 TEST_F(FileTreeTest, OtherProgramsFindTheFiles) {
   ASSERT_TRUE(write("images/cat.png"));
-  EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/root/c/images/cat.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/tree/c/images/cat.png"));
   ASSERT_TRUE(tree_->remove_object("c", "images/cat.png"));
-  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/root/c/images"));
-  EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/root/c"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/tree/c/images"));
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/tree/c"));
 }
 
 TEST_F(FileTreeTest, AnObjectIsNoFolder) {

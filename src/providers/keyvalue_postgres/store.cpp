@@ -49,7 +49,7 @@ uint64_t position_of(std::string_view bytes) {
   return position;
 }
 
-std::string quoted(std::string_view name) {
+std::string quoted_identifier(std::string_view name) {
   std::string text = "\"";
   for (const char c : name) {
     if (c == '"') text += '"';
@@ -72,7 +72,8 @@ Result<std::string> quoted_table(std::string_view name) {
   if (table.empty() || (schema.empty() && dot != std::string_view::npos) ||
       name.find('\0') != std::string_view::npos)
     return failure(ErrorCode::invalid_argument, "\"{}\" cannot name a table", name);
-  return schema.empty() ? quoted(table) : quoted(schema) + "." + quoted(table);
+  return schema.empty() ? quoted_identifier(table)
+                        : quoted_identifier(schema) + "." + quoted_identifier(table);
 }
 
 PostgresStore::PostgresStore(std::shared_ptr<postgres::Pool> pool, std::string table)

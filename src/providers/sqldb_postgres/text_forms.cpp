@@ -15,7 +15,7 @@ constexpr int kExponentOfInfinitySingle = 105;  // of 32
 constexpr uint64_t kMantissaOfNan = uint64_t{3} << 51;
 constexpr uint64_t kMantissaOfNanSingle = uint64_t{3} << 22;
 
-std::string quoted(std::string_view text, char quote, bool double_it) {
+std::string in_quotes(std::string_view text, char quote, bool double_it) {
   std::string out(1, quote);
   for (const char c : text) {
     if (c == '\\' || (c == quote && !double_it)) out += '\\';
@@ -170,7 +170,7 @@ std::string write(const std::vector<PgLexeme>& vector) {
   std::string text;
   for (const PgLexeme& lexeme : vector) {
     if (!text.empty()) text += ' ';
-    text += quoted(lexeme.data, '\'', true);
+    text += in_quotes(lexeme.data, '\'', true);
     // A weight needs a position.
     if (lexeme.position || lexeme.weight)
       fmt::format_to(std::back_inserter(text), ":{}", std::max<unsigned>(lexeme.position.value_or(1), 1));
@@ -183,7 +183,8 @@ std::string write(const std::vector<PgHstoreEntry>& map) {
   std::string text;
   for (const PgHstoreEntry& entry : map) {
     if (!text.empty()) text += ", ";
-    text += quoted(entry.key, '"', false) + "=>" + (entry.value ? quoted(*entry.value, '"', false) : "NULL");
+    text += in_quotes(entry.key, '"', false) + "=>" +
+            (entry.value ? in_quotes(*entry.value, '"', false) : "NULL");
   }
   return text;
 }
@@ -196,7 +197,7 @@ std::string write_array(const std::vector<std::string>& elements, char delimiter
   std::string text = "{";
   for (const std::string& element : elements) {
     if (text.size() > 1) text += delimiter;
-    text += quoted(element, '"', false);
+    text += in_quotes(element, '"', false);
   }
   return text + "}";
 }
