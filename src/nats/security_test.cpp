@@ -1,11 +1,9 @@
 // TLS, and the ways to say who one is.
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <sodium.h>
 #include <sys/stat.h>
 
+#include "http/test_certificate.h"
 #include "nats/client.h"
 #include "nats/nkey.h"
 #include "nats/test_server.h"
@@ -15,47 +13,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void write_pem(const std::string& path, const std::function<void(FILE*)>& content) {
-  FILE* file = std::fopen(path.c_str(), "w");
-  ASSERT_NE(file, nullptr);
-  content(file);
-  std::fclose(file);
-}
-
-// A key and a self-signed certificate for 127.0.0.1 in a folder of their own.
-class Certificate {
- public:
-  Certificate() {
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* certificate = X509_new();
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>("wattle test"), -1, -1, 0);
-    X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
-    X509_add_ext(certificate, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(certificate, key, EVP_sha256());
-    write_pem(file(), [&](FILE* to) { PEM_write_X509(to, certificate); });
-    write_pem(key_file(),
-              [&](FILE* to) { PEM_write_PrivateKey(to, key, nullptr, nullptr, 0, nullptr, nullptr); });
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-  }
-  std::string file() const { return folder_.path() + "/certificate.pem"; }
-  std::string key_file() const { return folder_.path() + "/key.pem"; }
-
- private:
-  TestFolder folder_;
-};
+using http::Certificate;
 
 std::string tls_config(const Certificate& certificate, const std::string& more = {}) {
-  return "tls { cert_file: \"" + certificate.file() + "\", key_file: \"" + certificate.key_file() +
-         "\", timeout: 10" + more + " }\n";
+  return "tls { cert_file: \"" + certificate.certificate_file() + "\", key_file: \"" +
+         certificate.key_file() + "\", timeout: 10" + more + " }\n";
 }
 
 // What a request to oneself comes to.
@@ -72,7 +34,8 @@ TEST(Tls, IsUsedWhereTheServerWantsIt) {
   const Certificate certificate;
   TestServer server({.config = tls_config(certificate)});
   run_test([&](async::Worker& worker) {
-    EXPECT_EQ(try_out(worker, {.urls = {server.url()}, .tls = {.ca_file = certificate.file()}}), "hi");
+    EXPECT_EQ(try_out(worker, {.urls = {server.url()}, .tls = {.ca_file = certificate.certificate_file()}}),
+              "hi");
   });
 }
 
@@ -80,7 +43,8 @@ TEST(Tls, LargeMessagesPass) {
   const Certificate certificate;
   TestServer server({.config = tls_config(certificate), .tls = true});
   run_test([&](async::Worker& worker) {
-    auto client = Client::connect(worker, {.urls = {server.url()}, .tls = {.ca_file = certificate.file()}});
+    auto client =
+        Client::connect(worker, {.urls = {server.url()}, .tls = {.ca_file = certificate.certificate_file()}});
     ASSERT_TRUE(client) << client.error().full_message();
     auto incoming = (*client)->subscribe("large").value();
     const std::string large(1024 * 1024, 'x');
@@ -94,7 +58,8 @@ TEST(Tls, RefusesACertificateOfAnotherAuthority) {
   const Certificate other;
   TestServer server({.config = tls_config(certificate), .tls = true});
   run_test([&](async::Worker& worker) {
-    const std::string outcome = try_out(worker, {.urls = {server.url()}, .tls = {.ca_file = other.file()}});
+    const std::string outcome =
+        try_out(worker, {.urls = {server.url()}, .tls = {.ca_file = other.certificate_file()}});
     EXPECT_TRUE(outcome.starts_with("permission-denied")) << outcome;
     EXPECT_NE(outcome.find("certificate"), std::string::npos) << outcome;
     EXPECT_TRUE(try_out(worker, {.urls = {server.url()}, .tls = {.ca_file = "/nonexistent"}})
@@ -104,12 +69,12 @@ TEST(Tls, RefusesACertificateOfAnotherAuthority) {
 
 TEST(Tls, ShowsTheServerWhoTheClientIs) {
   const Certificate certificate;
-  TestServer server(
-      {.config = tls_config(certificate, ", ca_file: \"" + certificate.file() + "\", verify: true")});
+  TestServer server({.config = tls_config(certificate, ", ca_file: \"" + certificate.certificate_file() +
+                                                           "\", verify: true")});
   run_test([&](async::Worker& worker) {
-    TlsOptions tls{.ca_file = certificate.file()};
+    TlsOptions tls{.ca_file = certificate.certificate_file()};
     EXPECT_NE(try_out(worker, {.urls = {server.url()}, .tls = tls}), "hi");
-    tls.certificate_file = certificate.file();
+    tls.certificate_file = certificate.certificate_file();
     tls.key_file = certificate.key_file();
     EXPECT_EQ(try_out(worker, {.urls = {server.url()}, .tls = tls}), "hi");
   });
