@@ -191,6 +191,16 @@ Result<void> ImportCall::set_result(const std::optional<wit::Value>& result) {
   return {};
 }
 
+Result<wit::Values> ImportCall::seen_arguments() {
+  return lift_parameters(context_, layout(), values_);
+}
+
+Result<std::optional<wit::Value>> ImportCall::seen_result() {
+  engine::CoreValue core = values_[0];
+  if (layout().result_in_memory) core.u32 = return_pointer_;
+  return lift_result(context_, layout(), &core);
+}
+
 // ---- The adapter
 
 bool LinkedCallAdapter::call(void* context, CoreValue* values) {

@@ -87,6 +87,12 @@ class ImportCall {
   // type.
   Result<void> set_result(const std::optional<wit::Value>& result);
 
+  // What goes by, as values, for who watches: the arguments before run_in(), the result after it. The call is
+  // not changed by it. Precondition: no handles are passed. Refused (trap): there is something else than the
+  // type says, which the call finds by itself.
+  Result<wit::Values> seen_arguments();
+  Result<std::optional<wit::Value>> seen_result();
+
  private:
   friend struct LinkedCallAdapter;
   Result<void> check_callee(Instance& callee, const ExportedFunction& function);

@@ -302,6 +302,23 @@ TEST_F(LinkedCalls, AreAnsweredWithValues) {
   });
 }
 
+TEST_F(LinkedCalls, AreSeenAsTheyGoBy) {
+  std::vector<Values> arguments;
+  std::vector<std::optional<Value>> results;
+  answer = [&](ImportCall& call) -> Result<void> {
+    arguments.push_back(call.seen_arguments().value());
+    WATTLE_CHECK(run_local(call));
+    results.push_back(call.seen_result().value());
+    return {};
+  };
+  on_worker([&] {
+    expect_value(call("add", {{uint32_t{2}}, {uint32_t{3}}}), {uint32_t{5}});
+    expect_value(call("echo", {{std::string("far away")}}), {std::string("far away")});
+  });
+  EXPECT_EQ(arguments, (std::vector<Values>{{{uint32_t{2}}, {uint32_t{3}}}, {{std::string("far away")}}}));
+  EXPECT_EQ(results, (std::vector<std::optional<Value>>{Value{uint32_t{5}}, Value{std::string("far away")}}));
+}
+
 TEST_F(LinkedCalls, FailWithTheErrorOfTheLink) {
   answer = [](ImportCall&) -> Result<void> {
     return failure(Error(ErrorCode::not_found, "no link").with_remedy("wattle link put a b"));

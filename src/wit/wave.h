@@ -28,6 +28,8 @@ Result<Value> parse_wave(const TypeRef& type, std::string_view text);
 // parse_wave gives the value back. A handle shows as "<handle 7>", a part that is not of its type as "<not a
 // u8>"; neither can be read back.
 std::string to_wave(const TypeRef& type, const Value& value);
+// The same, to be looked at: of a longer text about bytes_max bytes, without the work of writing the rest.
+std::string to_short_wave(const TypeRef& type, const Value& value, size_t bytes_max);
 
 // Whether the encoding reserves the word, so that a case of that name is written with %.
 bool is_wave_keyword(std::string_view label);

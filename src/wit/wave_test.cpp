@@ -44,6 +44,19 @@ TEST(Wave, RandomValuesSurviveTheirText) {
   }
 }
 
+TEST(Wave, ShortTextsEndSoon) {
+  const TypeRef bytes = list_of(kU8);
+  for (const auto& [type, value] : {std::pair<TypeRef, Value>{bytes, {ByteList(1'000'000, 7)}},
+                                    {list_of(kString), {Values(100'000, Value{std::string("text")})}},
+                                    {kString, {std::string(1'000'000, 'a')}}}) {
+    const std::string text = to_short_wave(type, value, 100);
+    EXPECT_GE(text.size(), 100u);
+    EXPECT_LT(text.size(), 120u);
+    EXPECT_EQ(to_wave(type, value).substr(0, 100), text.substr(0, 100));
+  }
+  EXPECT_EQ(to_short_wave(bytes, {ByteList{1, 2}}, 100), "[1, 2]");
+}
+
 TEST(Wave, ReadsNumbers) {
   EXPECT_EQ(again(kU8, " 255 // the largest\n"), "255");
   EXPECT_EQ(again(primitive(Kind::s8), "-128"), "-128");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include "wit/transcode.h"
 #include "wit/wave.h"
@@ -10,6 +11,7 @@ namespace {
 
 class Writer {
  public:
+  explicit Writer(size_t bytes_max = std::numeric_limits<size_t>::max()) : bytes_max_(bytes_max) {}
   void write(const TypeRef& type, const Value& value) {
     std::visit([&](const auto& data) { write_data(*type, data); }, value.data);
   }
@@ -64,7 +66,8 @@ class Writer {
   void write_data(const Type& type, const std::string& value) {
     if (type.kind != Kind::string) return mismatch(type);
     text_ += '"';
-    for (size_t position = 0; position < value.size();) append_escaped(next_utf8(value, position), U'"');
+    for (size_t position = 0; position < value.size() && !is_full();)
+      append_escaped(next_utf8(value, position), U'"');
     text_ += '"';
   }
 
@@ -91,7 +94,7 @@ class Writer {
     if (!is_list && ((!is_record && type.kind != Kind::tuple) || values.size() != type.members.size()))
       return mismatch(type);
     text_ += is_list ? '[' : is_record ? '{' : '(';
-    for (size_t i = 0; i < values.size(); i++) {
+    for (size_t i = 0; i < values.size() && !is_full(); i++) {
       if (i > 0) text_ += ", ";
       if (is_record) text_ += type.members[i].name + ": ";
       write(is_list ? type.element() : type.members[i].type, values[i]);
@@ -101,7 +104,12 @@ class Writer {
 
   void write_data(const Type& type, const ByteList& value) {
     if (!is_list_of_bytes(type)) return mismatch(type);
-    text_ += fmt::format("[{}]", fmt::join(value, ", "));
+    text_ += '[';
+    for (size_t i = 0; i < value.size() && !is_full(); i++) {
+      if (i > 0) text_ += ", ";
+      write_data(*type.element(), value[i]);
+    }
+    text_ += ']';
   }
 
   void write_data(const Type& type, const CaseValue& value) {
@@ -139,6 +147,9 @@ class Writer {
     text_ += fmt::format("<handle {}>", value.representation);
   }
 
+  bool is_full() const { return text_.size() >= bytes_max_; }
+
+  const size_t bytes_max_;
   std::string text_;
 };
 
@@ -176,6 +187,12 @@ TypeRef case_type(const Type& type, uint32_t index) {
 
 std::string to_wave(const TypeRef& type, const Value& value) {
   Writer writer;
+  writer.write(type, value);
+  return writer.take();
+}
+
+std::string to_short_wave(const TypeRef& type, const Value& value, size_t bytes_max) {
+  Writer writer(bytes_max);
   writer.write(type, value);
   return writer.take();
 }
