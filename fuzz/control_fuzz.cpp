@@ -13,6 +13,8 @@
 #include "lattice/events.h"
 #include "lattice/names.h"
 #include "lattice/provider_host_data.h"
+#include "lattice/secret_reference.h"
+#include "lattice/spy.h"
 #include "lattice/state_buckets.h"
 
 namespace {
@@ -75,6 +77,8 @@ class Echo final : public ControlHandler {
   Result<std::vector<Link>> links() override { return std::vector<Link>(); }
   Result<Ack> put_config(const std::string&, const StringMap& value) override {
     (void)parse_rules(value);
+    if (auto reference = parse_secret_reference("SECRET_a", value))
+      if (parse_secret_reference("SECRET_a", to_map(*reference)) != reference) std::abort();
     return taken(value);
   }
   Result<Ack> delete_config(const std::string& name) override { return Ack{name}; }
@@ -122,6 +126,8 @@ void read_texts(std::string_view text) {
   read_and_write(text, parse_stored_links);
   read_and_write(text, parse_link_state);
   read_and_write(text, parse_link_records);
+  read_and_write(text, parse_spy_request);
+  read_and_write(text, parse_spied_call);
   read_and_write(text, parse_json<HostInventory>);
   read_and_write(text, parse_json<Host>);
   if (auto data = parse_line(text); data && !parse_line(to_line(*data))) std::abort();

@@ -5,6 +5,8 @@
 //   account.nk     the account's key, made at the first start: JetStream's data belongs to it
 //   client.creds   a user who may do everything in the lattice: hosts and the command line
 //   nats.conf, nats.log, nats/
+// Beside them lie what `wattle up` keeps without it: secrets.nk and secrets/ (secret_backends.h), and the
+// hosts' stores.
 #pragma once
 
 #include <cstdint>

@@ -4,16 +4,11 @@
 
 #include "cli/lattice_session.h"
 #include "cli/table.h"
-#include "lattice/state_buckets.h"
-#include "nats/jetstream.h"
-#include "nats/key_value.h"
 
 namespace wattle::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr Duration kBucketTimeout = std::chrono::seconds(5);
 
 struct GetOptions : LatticeOptions {
   std::string host;
@@ -136,18 +131,6 @@ Result<void> get_links(Lattice& lattice, const LinkFilter& filter, const Output&
   const bool all = filter.source.empty() && filter.target.empty();
   show(output, table, items, all ? nothing_in(lattice, "links") : "No link fits.");
   return {};
-}
-
-// The control protocol reads configs by name only: the names are in the bucket that mirrors them.
-Result<std::vector<std::string>> config_names(Lattice& lattice) {
-  async::DeadlineScope deadline(Clock::now() + kBucketTimeout);
-  nats::JetStream jetstream(lattice.bus.client());
-  auto bucket = nats::KeyValue::open(jetstream, lattice::config_data_bucket(lattice.name));
-  if (!bucket && bucket.error().code() == ErrorCode::not_found) return std::vector<std::string>();
-  if (!bucket) return failure(bucket.error().with_context("cannot read which configs there are"));
-  WATTLE_TRY(auto names, bucket->keys());
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 Result<void> get_configs(Lattice& lattice, const GetOptions&, const Output& output) {

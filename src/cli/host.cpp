@@ -9,6 +9,7 @@
 #include "cli/lattice_connection.h"
 #include "cli/lattice_session.h"
 #include "cli/sandbox.h"
+#include "cli/secret_backends.h"
 #include "host/host.h"
 #include "host/identity.h"
 #include "host/provider_credentials.h"
@@ -26,13 +27,19 @@ struct HostFlags : LatticeOptions {
   std::string admin_address;
   std::string data_folder;
   std::string drain_timeout = "10s";
+  std::string secrets_key_file;
+  std::string secrets_folder;
 };
 
 // Where the bus is, as the flags, the environment, the supervisor or the lattice's own file say.
 Result<Connection> connection_of(const HostFlags& flags) {
   if (!flags.connection_file.empty()) return read_connection(flags.connection_file);
-  return find_connection(
-      {.lattice = flags.lattice, .url = flags.nats_url, .credentials_file = flags.credentials_file});
+  WATTLE_TRY(auto connection, find_connection({.lattice = flags.lattice,
+                                               .url = flags.nats_url,
+                                               .credentials_file = flags.credentials_file}));
+  if (!flags.secrets_key_file.empty()) connection.secrets_key_file = flags.secrets_key_file;
+  if (!flags.secrets_folder.empty()) connection.secrets_folder = flags.secrets_folder;
+  return connection;
 }
 
 Result<void> make_folder(const std::string& path) {
@@ -61,6 +68,13 @@ Result<ProviderConnections> provider_connections(const Connection& connection) {
                                             std::string_view xkey) -> Result<host::ProviderConnection> {
     return host::provider_connection(connection.url, key, connection.lattice, id, xkey);
   };
+}
+
+host::FetchSecret fetch_secrets_with(std::shared_ptr<SecretBackends> backends) {
+  return
+      [backends = std::move(backends)](const lattice::SecretReference& reference, const std::string& token) {
+        return backends->get(reference, token);
+      };
 }
 
 // A supervisor reads it as JSON.
@@ -103,6 +117,12 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   setup.factories = providers.factories();
   WATTLE_TRY(setup.provider_connection, provider_connections(connection));
   setup.provider_command = {"/proc/self/exe", "provider-process"};
+  const auto key = nats::KeyPair::generate(nats::KeyKind::server);
+  setup.control.host_id = key.public_key();
+  setup.secrets = [&](async::Worker& worker, async::OffloadPool& blocking) {
+    return fetch_secrets_with(
+        std::make_shared<SecretBackends>(worker, blocking, connection, host::host_token(key)));
+  };
   setup.admin_address = flags.admin_address;
   setup.on_ready = [&](const std::string& host_id) { announce(flags, output, host_id); };
   return host::run_host(setup);
@@ -126,6 +146,11 @@ void add_host(CLI::App& app, Session& session) {
       ->type_name("HOST:PORT");
   verb->add_option("--data-dir", flags->data_folder,
                    "Keeps the lattice's links and configs here too, beside the bus; each host needs its own")
+      ->type_name("FOLDER");
+  verb->add_option("--secrets-key", flags->secrets_key_file,
+                   "Opens the secrets of the backend nats; that of \"wattle up\"")
+      ->type_name("FILE");
+  verb->add_option("--secrets-dir", flags->secrets_folder, "Has those of the backend file")
       ->type_name("FOLDER");
   verb->add_option("--drain-timeout", flags->drain_timeout, "What calls in flight have after SIGTERM")
       ->type_name("DURATION")

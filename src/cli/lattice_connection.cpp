@@ -108,6 +108,8 @@ Result<Connection> parse_connection(std::string_view json) {
   WATTLE_TRY(connection.websocket_url, text_field(object, "websocket_url"));
   WATTLE_TRY(connection.credentials_file, text_field(object, "credentials_file"));
   WATTLE_TRY(connection.account_key_file, text_field(object, "account_key_file"));
+  WATTLE_TRY(connection.secrets_key_file, text_field(object, "secrets_key_file"));
+  WATTLE_TRY(connection.secrets_folder, text_field(object, "secrets_folder"));
   if (connection.lattice.empty() || connection.url.empty())
     return failure(malformed("it names no \"lattice\" or no \"url\""));
   if (const auto* processes = object.if_contains("processes"); processes != nullptr) {
@@ -131,6 +133,8 @@ std::string to_json(const Connection& connection) {
                                                     {"websocket_url", connection.websocket_url},
                                                     {"credentials_file", connection.credentials_file},
                                                     {"account_key_file", connection.account_key_file},
+                                                    {"secrets_key_file", connection.secrets_key_file},
+                                                    {"secrets_folder", connection.secrets_folder},
                                                     {"processes", std::move(processes)}});
 }
 

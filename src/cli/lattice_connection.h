@@ -21,6 +21,8 @@ struct Connection {
   std::string websocket_url{};           // empty: none
   std::string credentials_file{};        // of the command line and of hosts; empty: none
   std::string account_key_file{};        // signs the credentials of providers; empty: none
+  std::string secrets_key_file{};        // opens the lattice's sealed secrets; empty: none
+  std::string secrets_folder{};          // has secrets in files; empty: none
   std::vector<ProcessMark> processes{};  // the supervisor first
 
   bool operator==(const Connection&) const = default;

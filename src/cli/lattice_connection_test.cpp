@@ -33,6 +33,8 @@ class ConnectionTest : public testing::Test {
                                .websocket_url = "ws://127.0.0.1:4334",
                                .credentials_file = "/state/client.creds",
                                .account_key_file = "/state/account.nk",
+                               .secrets_key_file = "/state/secrets.nk",
+                               .secrets_folder = "/state/secrets",
                                .processes = {mark_of("supervisor", getpid())}};
 };
 

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <csignal>
 
-#include "cli/lattice_connection.h"
+#include "lattice/state_buckets.h"
+#include "nats/jetstream.h"
+#include "nats/key_value.h"
 #include "telemetry/log.h"
 
 namespace wattle::cli {
 namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(5);
+constexpr Duration kBucketTimeout = std::chrono::seconds(5);
 constexpr Duration kCloseTimeout = std::chrono::seconds(2);
 constexpr size_t kHostIdCharacters = 56;
 
@@ -40,7 +43,7 @@ Result<void> connect_and_work(async::Worker& worker, async::OffloadPool& blockin
   lattice::ControlClientOptions control_options;
   control_options.lattice = connection.lattice;
   lattice::ControlClient control(**bus, std::move(control_options));
-  Lattice lattice{connection.lattice, **bus, control, blocking};
+  Lattice lattice{connection.lattice, **bus, control, blocking, connection};
   auto done = work(lattice);
   fiber.set_deadline(Clock::now() + kCloseTimeout);
   (void)(*bus)->drain();
@@ -110,6 +113,18 @@ Result<std::vector<lattice::HostInventory>> inventories(Lattice& lattice) {
     return std::tie(left.friendly_name, left.host_id) < std::tie(right.friendly_name, right.host_id);
   });
   return found;
+}
+
+// The control protocol reads configs by name only: the names are in the bucket that mirrors them.
+Result<std::vector<std::string>> config_names(Lattice& lattice) {
+  async::DeadlineScope deadline(Clock::now() + kBucketTimeout);
+  nats::JetStream jetstream(lattice.bus.client());
+  auto bucket = nats::KeyValue::open(jetstream, lattice::config_data_bucket(lattice.name));
+  if (!bucket && bucket.error().code() == ErrorCode::not_found) return std::vector<std::string>();
+  if (!bucket) return failure(bucket.error().with_context("cannot read which configs there are"));
+  WATTLE_TRY(auto names, bucket->keys());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<lattice::StringMap> parse_pairs(const std::vector<std::string>& words, std::string_view what) {

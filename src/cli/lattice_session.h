@@ -13,6 +13,7 @@
 #include <string>
 
 #include "async/offload.h"
+#include "cli/lattice_connection.h"
 #include "cli/session.h"
 #include "lattice/control_client.h"
 #include "lattice/names.h"
@@ -34,6 +35,7 @@ struct Lattice {
   lattice::NatsBus& bus;
   lattice::ControlClient& control;
   async::OffloadPool& blocking;
+  const Connection& connection;
 };
 
 // Connects, then runs `work` on a fiber without a deadline of its own. Refused: permission_denied,
@@ -62,6 +64,9 @@ Result<lattice::Host> find_host(Lattice& lattice, const std::string& text);
 
 // What every host that answers runs, by friendly name.
 Result<std::vector<lattice::HostInventory>> inventories(Lattice& lattice);
+
+// Of all configs, sorted; as old as the bucket that mirrors them.
+Result<std::vector<std::string>> config_names(Lattice& lattice);
 
 // "NAME=VALUE" words as a map. Refused (invalid_argument): a word without "=", an empty or repeated name;
 // `what` says what the words are, for example "a label".

@@ -55,8 +55,10 @@ int run_main(int argc, char** argv) {
   add_link(app, session);
   add_provider(app, session);
   add_config(app, session);
+  add_secrets(app, session);
   add_label(app, session);
   add_watch(app, session);
+  add_spy(app, session);
 
   mention_global_options(app);
   keep_lists_whole(app);

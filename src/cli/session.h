@@ -40,8 +40,10 @@ void add_link(CLI::App& app, Session& session);
 void add_link_query(CLI::App& link, Session& session);  // beside "get links"
 void add_provider(CLI::App& app, Session& session);
 void add_config(CLI::App& app, Session& session);
+void add_secrets(CLI::App& app, Session& session);
 void add_label(CLI::App& app, Session& session);
 void add_watch(CLI::App& app, Session& session);
+void add_spy(CLI::App& app, Session& session);
 void add_up(CLI::App& app, Session& session);
 void add_down(CLI::App& app, Session& session);
 

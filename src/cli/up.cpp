@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "cli/lattice_session.h"
 #include "cli/sandbox.h"
+#include "cli/secret_backends.h"
 #include "cli/supervisor.h"
 
 namespace wattle::cli {
@@ -244,6 +245,9 @@ Result<void> up(const Session& session, const UpOptions& options, Detached& deta
   std::signal(SIGPIPE, SIG_IGN);
   SupervisorOptions supervisor;
   WATTLE_TRY(supervisor.connection, bus_of(options, state_folder, supervisor.server));
+  supervisor.connection.secrets_key_file = state_folder + "/secrets.nk";
+  supervisor.connection.secrets_folder = state_folder + "/secrets";
+  WATTLE_CHECK(make_secrets_key(supervisor.connection.secrets_key_file));
   WATTLE_TRY(const int log_file, options.detach ? open_log(state_folder) : Result<int>(-1));
   const telemetry::Log log({.level = *telemetry::parse_log_level(session.log_level),
                             .format = output.json() ? telemetry::LogFormat::json : telemetry::LogFormat::text,

@@ -179,6 +179,11 @@ Result<ProviderClaims> parse_provider_token(std::string_view token, int64_t now_
   return ProviderClaims{shown(claims), claims.wascap.target_hashes};
 }
 
+std::optional<std::string> read_token(std::span<const uint8_t> binary) {
+  const auto found = find_token(binary);
+  return found ? std::optional(std::string(found->token)) : std::nullopt;
+}
+
 Result<std::optional<lattice::ComponentClaims>> read_claims(std::span<const uint8_t> binary) {
   const auto found = find_token(binary);
   if (!found) return std::optional<lattice::ComponentClaims>();

@@ -20,6 +20,9 @@ namespace wattle::host {
 // valid yet, or no longer; a hash that is another binary's).
 Result<std::optional<lattice::ComponentClaims>> read_claims(std::span<const uint8_t> binary);
 
+// The token of which read_claims() tells; not looked at.
+std::optional<std::string> read_token(std::span<const uint8_t> binary);
+
 // The same of a token by itself, at `now_s` seconds since 1970. `hash`: of the binary around it, upper-case
 // hexadecimal SHA-256; empty: not compared.
 Result<lattice::ComponentClaims> parse_token(std::string_view token, int64_t now_s, std::string_view hash);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
+#include "host/identity.h"
 #include "nats/nkey.h"
 
 namespace wattle::host {
@@ -98,6 +99,15 @@ TEST(Claims, HashesEverythingButTheToken) {
   EXPECT_TRUE(claims) << claims.error().full_message();
   all.insert(all.end(), plain.begin() + 8, plain.end());
   EXPECT_FALSE(read_claims(all));
+}
+
+TEST(Claims, AHostSignsForItself) {
+  const auto key = nats::KeyPair::generate(nats::KeyKind::server);
+  const auto claims = parse_token(host_token(key), 0, "");
+  ASSERT_TRUE(claims) << claims.error().message();
+  EXPECT_EQ(claims->subject, key.public_key());
+  EXPECT_EQ(claims->issuer, key.public_key());
+  EXPECT_EQ(claims->name, friendly_name(key.public_key()));
 }
 
 }  // namespace

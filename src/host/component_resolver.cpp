@@ -1,5 +1,7 @@
 #include "host/component_resolver.h"
 
+#include <algorithm>
+
 #include "bindings/remote_blobstore.h"
 #include "bindings/remote_http.h"
 #include "bindings/remote_key_value.h"
@@ -12,6 +14,7 @@
 #include "capability/secrets.h"
 #include "host/data_worker.h"
 #include "host/recorded.h"
+#include "host/spied_capabilities.h"
 #include "telemetry/log.h"
 
 namespace wattle::host {
@@ -48,6 +51,15 @@ std::shared_ptr<Capability> during(LinkGate::Pass pass, std::shared_ptr<Capabili
 
 }  // namespace
 
+// What is kept open is seen if it was opened while somebody looked.
+template <class Capability>
+std::shared_ptr<Capability> ComponentResolver::perhaps_seen(const lattice::Link& link,
+                                                            std::string_view interface,
+                                                            std::shared_ptr<Capability> capability) {
+  if (worker_.spy_glass().idle()) return capability;
+  return seen({worker_.spy_glass(), link.target, std::string(interface)}, std::move(capability));
+}
+
 template <class Capability, class Remote>
 Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view interface,
                                                              std::string_view link_name,
@@ -65,6 +77,7 @@ Result<bindings::Target<Capability>> ComponentResolver::find(std::string_view in
   const auto& gate = worker_.gates().find(*entry);
   const auto target = [&](std::shared_ptr<Capability> found) {
     if (gate->records()) found = recorded(std::move(found), gate);
+    found = perhaps_seen(link, interface, std::move(found));
     return bindings::Target<Capability>{during(gate->enter(), std::move(found)), link.source_id, link.name,
                                         entry->rules.timeout};
   };
@@ -108,15 +121,48 @@ Result<bindings::Target<capability::OutgoingHttp>> ComponentResolver::outgoing_h
   return find<capability::OutgoingHttp, bindings::RemoteOutgoingHttp>(interface, link_name,
                                                                       &capability::Provider::outgoing_http);
 }
+// What a component was given by its configs; for other names, what `beyond` has.
+class ComponentResolver::OwnSecrets final : public capability::Secrets {
+ public:
+  OwnSecrets(const ComponentResolver& resolver, std::shared_ptr<capability::Secrets> beyond)
+      : id_(resolver.id_),
+        configs_(resolver.config_names_),
+        table_(resolver.worker_.surroundings().secrets),
+        beyond_(std::move(beyond)) {}
+
+  tl::expected<capability::Secret, capability::SecretsError> get(const capability::Caller& caller,
+                                                                 std::string_view key, std::string_view field,
+                                                                 std::string_view version) override {
+    using capability::SecretsError;
+    for (const std::string& config : configs_) {
+      const SecretTable::Held* held = table_->find(id_, config);
+      if (held == nullptr || (held->reference.name != key && config != key)) continue;
+      if (held->secret) return *held->secret;
+      return tl::unexpected<SecretsError>({SecretsError::Kind::upstream, held->problem->full_message()});
+    }
+    if (beyond_ != nullptr) return beyond_->get(caller, key, field, version);
+    return tl::unexpected<SecretsError>({SecretsError::Kind::not_found, {}});
+  }
+
+ private:
+  const std::string id_;
+  const std::vector<std::string> configs_;
+  const std::shared_ptr<const SecretTable> table_;
+  const std::shared_ptr<capability::Secrets> beyond_;
+};
+
 // Secrets never cross the bus as wRPC: hosts fetch them from their backends themselves.
 Result<bindings::Target<capability::Secrets>> ComponentResolver::secrets() {
   constexpr std::string_view kInterface = "wasmcloud:secrets/store";
   const auto* entry = worker_.surroundings().links->find(id_, "default", kInterface);
   auto provider = entry == nullptr ? nullptr : worker_.find_provider(entry->link.target);
-  capability::Secrets* secrets = provider == nullptr ? nullptr : provider->secrets();
-  if (secrets == nullptr) return failure(bindings::missing_link(id_, "default", kInterface));
-  return bindings::Target<capability::Secrets>{
-      std::shared_ptr<capability::Secrets>(std::move(provider), secrets), id_, entry->link.name};
+  capability::Secrets* linked = provider == nullptr ? nullptr : provider->secrets();
+  const bool has_own = std::any_of(config_names_.begin(), config_names_.end(), lattice::names_secret);
+  if (linked == nullptr && !has_own) return failure(bindings::missing_link(id_, "default", kInterface));
+  auto beyond =
+      linked == nullptr ? nullptr : std::shared_ptr<capability::Secrets>(std::move(provider), linked);
+  return bindings::Target<capability::Secrets>{std::make_shared<OwnSecrets>(*this, std::move(beyond)), id_,
+                                               entry == nullptr ? "default" : entry->link.name};
 }
 
 std::shared_ptr<const bindings::Config> ComponentResolver::config() {

@@ -28,6 +28,7 @@ class ComponentResolver final : public bindings::CapabilityResolver {
                                                           std::string_view link_name) override;
   Result<bindings::Target<capability::OutgoingHttp>> outgoing_http(std::string_view interface,
                                                                    std::string_view link_name) override;
+  // Those that its configs name, then what its link to a provider of secrets leads to.
   Result<bindings::Target<capability::Secrets>> secrets() override;
   std::shared_ptr<const bindings::Config> config() override;
   void log(bindings::LogLevel level, std::string_view context, std::string_view message) override;
@@ -37,6 +38,12 @@ class ComponentResolver final : public bindings::CapabilityResolver {
   template <class Capability, class Remote>
   Result<bindings::Target<Capability>> find(std::string_view interface, std::string_view link_name,
                                             Capability* (capability::Provider::*get)());
+
+  template <class Capability>
+  std::shared_ptr<Capability> perhaps_seen(const lattice::Link& link, std::string_view interface,
+                                           std::shared_ptr<Capability> capability);
+
+  class OwnSecrets;
 
   const std::string& id_;
   const std::vector<std::string> config_names_;

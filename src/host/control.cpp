@@ -116,6 +116,10 @@ Result<void> HostControl::begin() {
   tell(lattice::host_started(labels_, friendly_name_, options_.version));
   heart_ = bus.worker().spawn([this] { beat(); });
   follower_ = bus.worker().spawn([this] { follow_state(); });
+  if (parts_.secrets != nullptr)
+    parts_.secrets->start(
+        bus.worker(), [this] { return wanted_secrets(); },
+        [this](std::shared_ptr<const SecretTable> table) { tell_secrets(std::move(table)); });
   directory_follower_ = bus.worker().spawn([this] { follow_directory(); });
   if (!options_.mirrors) return {};
   BucketMirrorOptions mirror;
@@ -204,6 +208,7 @@ void HostControl::stop() {
   if (link_changes_) link_changes_->stop();
   if (mirror_) mirror_->stop();
   jobs_.drain();
+  if (parts_.secrets != nullptr) parts_.secrets->stop();
   for (const auto& fiber : {heart_, follower_, directory_follower_})
     if (fiber) fiber->cancel();
   {
@@ -417,6 +422,7 @@ Result<void> HostControl::scale(const lattice::ScaleComponent& request) {
     if (found == components_.end()) return {};
     parts_.data.remove_component(request.component_id);
     components_.erase(request.component_id);
+    if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
     announce();
     return {};
   }
@@ -446,13 +452,19 @@ Result<void> HostControl::put_component(Component& next, const std::string& imag
     if (image.digest != next.spec.digest) {
       WATTLE_TRY(next.spec.component, parts_.compile(image, next.spec.limits));
       next.claims = claims_of(image, image_ref);
+      next.token = next.claims ? read_token(*image.bytes).value_or("") : "";
       ++next.revision;
     }
     next.image_ref = image_ref;
     next.spec.digest = image.digest;
   }
-  WATTLE_CHECK(parts_.data.put_component(next.spec));
-  components_.insert_or_assign(next.spec.id, next);
+  const std::string id = next.spec.id;
+  auto put = fetch_secrets(id, next.spec.config, next.token);
+  if (put) put = parts_.data.put_component(next.spec);
+  if (put) components_.insert_or_assign(id, next);
+  std::erase_if(starting_secrets_, [&](const auto& wanted) { return wanted.first.entity == id; });
+  if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
+  if (!put) return put;
   announce();
   return {};
 }
@@ -537,6 +549,7 @@ Result<Ack> HostControl::start_provider(const lattice::StartProvider& request) {
                               .config = request.config,
                               .annotations = request.annotations.value_or(lattice::StringMap{}),
                               .running = false});
+  if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
   return Ack{};
 }
 
@@ -555,6 +568,7 @@ void HostControl::do_start(const lattice::StartProvider& request) {
     return tell(lattice::provider_started(event));
   }
   providers_.erase(request.provider_id);
+  if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
   parts_.log.error(
       started.error().with_context(fmt::format("provider {} was not started", request.provider_id)));
   tell(lattice::provider_start_failed(event, told(started.error())));
@@ -562,6 +576,7 @@ void HostControl::do_start(const lattice::StartProvider& request) {
 
 Result<void> HostControl::start(const lattice::StartProvider& request) {
   WATTLE_CHECK(parts_.state.wait_for_configs(request.config, kConfigPatience));
+  if (parts_.secrets != nullptr) WATTLE_CHECK(parts_.secrets->wait_for(request.provider_id, request.config));
   if (const auto name = builtin_name(request.provider_ref))
     return with_data([&] {
       return parts_.data.put_provider({.id = request.provider_id, .name = *name, .config = request.config});
@@ -590,6 +605,7 @@ void HostControl::do_stop(const std::string& provider_id) {
       return {};
     });
   providers_.erase(provider_id);
+  if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
   announce();
   tell(lattice::provider_stopped({.annotations = provider.annotations,
                                   .host_id = options_.host_id,

@@ -23,6 +23,7 @@
 #include "host/lattice_state.h"
 #include "host/link_changes.h"
 #include "host/provider_processes.h"
+#include "host/secrets.h"
 #include "lattice/control_server.h"
 #include "lattice/directory.h"
 #include "lattice/events.h"
@@ -57,6 +58,7 @@ struct HostParts {
   std::function<Result<std::shared_ptr<const runtime::Component>>(const Image&, const ComponentLimits&)>
       compile;
   ProviderProcesses* processes = nullptr;
+  SecretKeeper* secrets = nullptr;  // not started; null: configs that refer to secrets lead to none
   // host.stop was asked; called once, must not wait. The host's owner then calls stop().
   std::function<void(Duration drain_time)> on_stop{};
   // Credentials of registries, as they are put.
@@ -111,6 +113,7 @@ class HostControl final : public lattice::ControlHandler {
     lattice::StringMap annotations;
     std::optional<lattice::StringMap> limits;
     std::optional<lattice::ComponentClaims> claims;
+    std::string token;     // of its claims
     int32_t revision = 0;  // counts the binaries that it has had here
   };
   struct Provider {
@@ -130,6 +133,7 @@ class HostControl final : public lattice::ControlHandler {
   void follow_directory();
   void log_host(const lattice::LeaseChange& change);
   void tell_data();
+  void tell_secrets(std::shared_ptr<const SecretTable> secrets);
 
   // Jobs, each on a fiber of its own.
   void do_scale(const lattice::ScaleComponent& request);
@@ -139,6 +143,11 @@ class HostControl final : public lattice::ControlHandler {
   void do_start(const lattice::StartProvider& request);
   Result<void> start(const lattice::StartProvider& request);
   void do_stop(const std::string& provider_id);
+
+  WantedSecrets wanted_secrets() const;
+  // What what is about to run was given. Refused: a secret that cannot be had.
+  Result<void> fetch_secrets(const std::string& id, const std::vector<std::string>& configs,
+                             const std::string& token);
 
   Result<void> put_component(Component& next, const std::string& image_ref);
   std::optional<lattice::ComponentClaims> claims_of(const Image& image, const std::string& image_ref);
@@ -158,6 +167,7 @@ class HostControl final : public lattice::ControlHandler {
   std::string friendly_name_;
   std::map<std::string, Component> components_;
   std::map<std::string, Provider> providers_;
+  WantedSecrets starting_secrets_;  // of components that are about to run, or to run with others
   std::unique_ptr<lattice::ControlServer> server_;
   std::unique_ptr<lattice::Directory> directory_;
   std::unique_ptr<lattice::LeasePublisher> lease_;

@@ -27,6 +27,7 @@ class KeepingData final : public DataPlane {
     ++puts_begun;
     while (held && async::sleep_for(1ms)) {
     }
+    if (!secrets->of(spec.id, spec.config)) return failure(ErrorCode::internal, "its secrets are not here");
     components[spec.id] = spec;
     return {};
   }
@@ -51,9 +52,14 @@ class KeepingData final : public DataPlane {
   Result<lattice::LinkRecords> take_records(const lattice::LinkKey&, const std::string&, size_t) override {
     return std::exchange(records, {});
   }
+  std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> table) override {
+    secrets = std::move(table);
+    return {};
+  }
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
     directory = std::move(hosts);
   }
+  void set_spies(std::shared_ptr<const SpyTable>) override {}
   std::map<std::string, ComponentLoad> loads() const override { return {}; }
   void drain() override { drained = true; }
 
@@ -64,6 +70,7 @@ class KeepingData final : public DataPlane {
   std::shared_ptr<const lattice::DirectorySnapshot> directory;
   lattice::LinkRecords records;
   bool was_held = false;
+  std::shared_ptr<const SecretTable> secrets = std::make_shared<const SecretTable>();
   bool drained = false;
   bool slow = false;
   bool held = false;  // no component is put until it is let go
@@ -98,6 +105,12 @@ class HostControlTest : public testing::TestWithParam<lattice::BusKind> {
           {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
       auto state = open_test_state(bus);
       Images images(bus, pool, {.lattice = "default", .allow_file_load = true});
+      SecretKeeper secrets(
+          *state, log,
+          [](const lattice::SecretReference& reference, const std::string&) -> Result<capability::Secret> {
+            if (reference.backend != "kept") return failure(ErrorCode::not_found, "there is no such backend");
+            return capability::Secret{.version = reference.version, .value = "value of " + reference.key};
+          });
       options.host_id = kHost;
       options.version = "0.1.0";
       auto host = HostControl::start({.bus = bus,
@@ -107,6 +120,7 @@ class HostControlTest : public testing::TestWithParam<lattice::BusKind> {
                                       .log = log,
                                       .compile = compile,
                                       .processes = nullptr,
+                                      .secrets = &secrets,
                                       .on_stop = [&](Duration time) { asked_to_stop_ = time; },
                                       .on_registries = {}},
                                      options);
@@ -156,6 +170,48 @@ class HostControlTest : public testing::TestWithParam<lattice::BusKind> {
 
 constexpr std::string_view kDone = R"({"success":true,"message":""})";
 constexpr std::string_view kRefused = R"({"success":false,"message":")";
+
+std::string refer(std::string_view backend) {
+  return fmt::format(
+      R"({{"name":"token","type":"secret.wasmcloud.dev/v1alpha1","backend":"{}","key":"shop/token"}})",
+      backend);
+}
+
+TEST_P(HostControlTest, AComponentRunsOnceItsSecretsAreThere) {
+  with_host([&] {
+    EXPECT_EQ(ask("config.put.SECRET_token", refer("kept")), kDone);
+    EXPECT_EQ(scale("one.wasm", 1, R"(,"config":["SECRET_token"])"), kDone);
+    expect_event("component_scaled", R"("component_id":"shop")");
+    EXPECT_EQ(data_.secrets->of("shop", {"SECRET_token"})->at("token").value, "value of shop/token");
+    EXPECT_EQ(scale("one.wasm", 0), kDone);
+    EXPECT_TRUE(nats::eventually([&] { return data_.secrets->held.empty(); }));
+  });
+}
+
+TEST_P(HostControlTest, AComponentWhoseSecretsCannotBeHadIsNotStarted) {
+  with_host([&] {
+    EXPECT_EQ(ask("config.put.SECRET_token", refer("nowhere")), kDone);
+    EXPECT_EQ(scale("one.wasm", 1, R"(,"config":["SECRET_token"])"), kDone);
+    expect_event("component_scale_failed", "shop/token");
+    EXPECT_TRUE(data_.components.empty());
+  });
+}
+
+TEST_P(HostControlTest, ASecretOfALinkIsForItsProvider) {
+  with_host([&] {
+    EXPECT_EQ(ask("config.put.SECRET_token", refer("kept")), kDone);
+    EXPECT_EQ(ask("provider.start.NHOST",
+                  R"({"provider_id":"kv","provider_ref":"builtin://keyvalue-memory","host_id":"NHOST"})"),
+              kDone);
+    expect_event("provider_started", R"("provider_id":"kv")");
+    EXPECT_EQ(ask("link.put", R"({"source_id":"shop","target":"kv","name":"default","wit_namespace":"wasi",)"
+                              R"("wit_package":"keyvalue","interfaces":["store"],"source_config":[],)"
+                              R"("target_config":["SECRET_token"]})"),
+              kDone);
+    EXPECT_TRUE(nats::eventually([&] { return data_.secrets->of("kv", {"SECRET_token"}).has_value(); }));
+    EXPECT_FALSE(data_.secrets->of("shop", {"SECRET_token"}));
+  });
+}
 
 TEST_P(HostControlTest, TellsItsStartAndBeats) {
   with_host(

@@ -128,9 +128,19 @@ class Plane final : public DataPlane {
     return all;
   }
 
+  std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> secrets) override {
+    surroundings_.secrets = std::move(secrets);
+    return tell_surroundings();
+  }
+
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
     for (auto& worker : workers_)
       worker->loop().post([each = worker.get(), hosts] { each->set_directory(hosts); });
+  }
+
+  void set_spies(std::shared_ptr<const SpyTable> spies) override {
+    for (auto& worker : workers_)
+      worker->loop().post([each = worker.get(), spies] { each->spy_glass().set_table(spies); });
   }
 
   std::map<std::string, ComponentLoad> loads() const override {

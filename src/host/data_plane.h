@@ -22,6 +22,8 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "capability/provider.h"
+#include "host/secrets.h"
+#include "host/spies.h"
 #include "lattice/bus.h"
 #include "lattice/link_requests.h"
 #include "lattice/links.h"
@@ -109,6 +111,9 @@ class DataPlane {
   // of its links comes back; the others are in force.
   virtual std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
   virtual std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) = 0;
+  // A link that names secrets which are not known is given to providers once they are; until then, what the
+  // link was before.
+  virtual std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> secrets) = 0;
 
   // These two also while another call goes on. Whether the calls that began along the links under `key`
   // before these last changed have ended.
@@ -118,6 +123,8 @@ class DataPlane {
                                                     size_t bytes_max) = 0;
 
   virtual void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) = 0;
+  // Who looks at calls; null: nobody. Does not wait.
+  virtual void set_spies(std::shared_ptr<const SpyTable> spies) = 0;
 
   // By component. From any thread.
   virtual std::map<std::string, ComponentLoad> loads() const = 0;

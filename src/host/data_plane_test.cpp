@@ -125,6 +125,101 @@ TEST_F(DataPlaneTest, CallsGoToTheHostThatRunsTheTarget) {
   });
 }
 
+// A provider that remembers what it is told of links, with the secret of each.
+class HearingProvider final : public capability::Provider {
+ public:
+  explicit HearingProvider(std::vector<std::string>& heard) : heard_(heard) {}
+  Result<void> put_link(const capability::ProviderLink& link) override {
+    std::string text = "put";
+    for (const auto& [name, value] : link.secrets) text += fmt::format(" {}={}", name, value);
+    heard_.push_back(std::move(text));
+    return {};
+  }
+  void delete_link(const capability::ProviderLink&) override { heard_.push_back("deleted"); }
+
+ private:
+  std::vector<std::string>& heard_;
+};
+
+class HearingFactory final : public capability::ProviderFactory {
+ public:
+  std::string_view name() const override { return "hearing"; }
+  std::vector<std::string> interfaces() const override { return {}; }
+  Result<std::unique_ptr<capability::Provider>> make(const capability::ProviderContext&) override {
+    return std::make_unique<HearingProvider>(heard);
+  }
+  std::vector<std::string> heard;  // by the one worker, and read between calls
+};
+
+TEST_F(DataPlaneTest, AProvidersLinkStaysAsItWasUntilItsSecretsAreKnown) {
+  on_fiber([&] {
+    ASSERT_TRUE(engine::start({}));
+    HearingFactory factory;
+    const telemetry::Log log{
+        {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = {}}};
+    auto plane =
+        DataPlane::start({.host_id = "NHOST1", .lattice = kLattice, .log = &log, .factories = {&factory}});
+    ASSERT_TRUE(plane);
+    ASSERT_TRUE((*plane)->put_provider({.id = "kv", .name = "hearing"}));
+    const auto with = [](std::vector<std::string> configs) {
+      lattice::Link to_kv = link("shop", "kv", "demo", "calc");
+      to_kv.target_config = std::move(configs);
+      return lattice::LinkTable::build({to_kv});
+    };
+    const auto known = [](std::string_view value) {
+      auto held = std::make_shared<SecretTable::Held>();
+      held->reference = {.name = "password", .backend = "kept", .key = "a"};
+      held->secret = capability::Secret{.version = "1", .value = std::string(value)};
+      auto table = std::make_shared<SecretTable>();
+      table->held[{"kv", "SECRET_a"}] = held;
+      return table;
+    };
+    (*plane)->set_links(with({"SECRET_a"}));
+    EXPECT_TRUE(factory.heard.empty());
+    (*plane)->set_secrets(known("one"));
+    (*plane)->set_links(with({"SECRET_a", "SECRET_b"}));
+    (*plane)->set_links(with({"SECRET_a"}));
+    (*plane)->set_secrets(known("two"));
+    (*plane)->set_links(with({}));
+    EXPECT_THAT(factory.heard, ::testing::ElementsAre("put password=one", "put password=two", "put"));
+    (*plane)->drain();
+  });
+}
+
+// What is looked at goes on as it would, and circles of links end as they would.
+TEST_F(DataPlaneTest, CallsAreTheSameWhileSomebodyLooks) {
+  on_fiber([&] {
+    TestHost host("NHOST1", server_.url());
+    host.plane->set_links(all_links());
+    ASSERT_TRUE(host.plane->put_component({.id = "library", .component = load_guest("library-c")}));
+    ASSERT_TRUE(host.plane->put_component({.id = "caller", .component = load_guest("caller-c")}));
+    Outside outside(server_.url());
+    std::vector<lattice::SpiedCall> seen;
+    const std::string inbox = lattice::spy_inbox("test");
+    auto heard = outside.bus->subscribe(inbox, {}, [&](const lattice::Message& message) {
+      seen.push_back(lattice::parse_spied_call(message.payload).value());
+    });
+    ASSERT_TRUE(heard);
+    ASSERT_TRUE(outside.bus->flush());
+    host.plane->set_spies(std::make_shared<const SpyTable>(SpyTable{{"library", inbox}}));
+    auto sum = outside.call<uint32_t>("run-add", uint32_t{2}, uint32_t{40});
+    ASSERT_TRUE(sum) << sum.error().full_message();
+    EXPECT_EQ(std::get<0>(*sum), 42u);
+    const std::string text = std::string(100'000, 'a') + "\"";
+    auto echoed = outside.call<std::string>("run-echo", text);
+    ASSERT_TRUE(echoed) << echoed.error().full_message();
+    EXPECT_EQ(std::get<0>(*echoed), text);
+    ASSERT_TRUE(nats::eventually([&] { return seen.size() == 2; }));
+    EXPECT_EQ(seen[0].source + seen[0].arguments + seen[0].result, "caller(2, 40)42");
+    EXPECT_EQ(seen[1].arguments.substr(0, 6), "(\"aaaa");
+    EXPECT_LT(seen[1].arguments.size(), SpyGlass::kTextBytesMax + 10);
+    host.plane->set_spies(nullptr);
+    ASSERT_TRUE(outside.call<uint32_t>("run-add", uint32_t{2}, uint32_t{40}));
+    host.plane->drain();
+    EXPECT_EQ(seen.size(), 2u);
+  });
+}
+
 // What a test sends and receives as a stream.
 constexpr size_t kStreamBytes = 3'000'000;  // more than any window or buffer on the way holds
 

@@ -17,7 +17,12 @@ namespace wattle::host {
 namespace {
 
 constexpr std::string_view kIncomingHandler = "wasi:http/incoming-handler";
+constexpr std::string_view kWatcher = "wasi:keyvalue/watcher";
 constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
+
+std::string told_of(std::string_view first, std::string_view second) {
+  return fmt::format("({}, {})", spied_text(first), spied_text(second));
+}
 
 Error runs_nowhere(std::string_view target) {
   return Error(ErrorCode::unavailable,
@@ -68,6 +73,7 @@ class DataWorker::ProviderCalls final : public capability::ComponentCalls {
 
 DataWorker::DataWorker(DataShared& shared)
     : shared_(shared),
+      spy_glass_(shared.options.host_id),
       http_client_(std::make_unique<http::Client>(loop_, shared.blocking, http::ClientOptions{})),
       hosts_(std::make_shared<const lattice::DirectorySnapshot>(
           std::vector<std::shared_ptr<const lattice::HostLease>>())) {}
@@ -97,6 +103,7 @@ Result<void> DataWorker::connect() {
   WATTLE_TRY(bus_, shared_.options.connect(loop_));
   WATTLE_TRY(remote_, RemoteCalls::start(*bus_, shared_.options.lattice, shared_.options.host_id,
                                          [this] { return surroundings_.links; }));
+  spy_glass_.set_bus(bus_.get());
   return {};
 }
 
@@ -135,14 +142,28 @@ Result<wrpc::Reply> DataWorker::answer(const std::string& component_id, wrpc::In
   if (call.instance.starts_with("wrpc:http/incoming-handler")) {
     if (!revision->serves_http()) return failure(wrpc::refused(serves_no_http(component_id)));
     return bindings::answer_incoming(
-        call, [revision](http::Exchange& exchange) { revision->handle_http(exchange); });
+        call, [this, revision, source = std::string(call.source_id)](http::Exchange& exchange) {
+          const auto sighting = look_at_http(source, revision->id(), exchange);
+          revision->handle_http(exchange);
+        });
   }
   if (call.instance.starts_with("wrpc:keyvalue/watcher")) {
     WATTLE_TRY(const auto change, bindings::key_change_of(call));
+    const auto sighting = spy_glass_.look(call.source_id, component_id, kWatcher, call.function);
+    if (sighting != nullptr) sighting->arguments(told_of(change.bucket, change.key));
     WATTLE_CHECK(revision->tell_watcher({.bucket = change.bucket, .key = change.key, .value = change.value}));
     return wrpc::Reply{};
   }
   return revision->answer(call);
+}
+
+std::unique_ptr<Sighting> DataWorker::look_at_http(std::string_view source, const std::string& target,
+                                                   http::Exchange& exchange) {
+  auto sighting = spy_glass_.look(source, target, kIncomingHandler, "handle");
+  if (sighting != nullptr)
+    sighting->arguments(
+        fmt::format("({} {})", exchange.request().method, exchange.request().path_with_query));
+  return sighting;
 }
 
 bool DataWorker::serves_http(const std::string& id) const {
@@ -157,6 +178,8 @@ void DataWorker::remove_component(const std::string& id) {
 
 Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory) {
   const auto config = lattice::merge_configs(*surroundings_.configs, spec.config);
+  const auto secrets =
+      values_of(surroundings_.secrets->of(spec.id, spec.config).value_or(SecretTable::Secrets()));
   if (auto running = providers_.find(spec.id); running != providers_.end()) {
     running->second.spec = spec;
     return running->second.provider->update_config(config);
@@ -168,7 +191,7 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
                                                                        .components = *running.calls,
                                                                        .provider_id = spec.id,
                                                                        .config = config,
-                                                                       .secrets = {}}));
+                                                                       .secrets = secrets}));
   running.provider = std::move(made);
   auto& placed = providers_.insert_or_assign(spec.id, std::move(running)).first->second;
   if (remote_ != nullptr)
@@ -193,30 +216,44 @@ void DataWorker::remove_provider(const std::string& id) {
   running.provider->drain();
 }
 
-std::vector<capability::ProviderLink> DataWorker::links_of(const std::string& provider_id) const {
+std::vector<capability::ProviderLink> DataWorker::links_of(const RunningProvider& running) const {
+  const std::string& provider_id = running.spec.id;
   std::vector<capability::ProviderLink> links;
-  const auto add = [&](const lattice::LinkTable::Entry& entry, const lattice::StringMap& config) {
+  const auto add = [&](const lattice::LinkTable::Entry& entry, const lattice::StringMap& config,
+                       const std::vector<std::string>& config_names) {
     const lattice::Link& link = entry.link;
     // A provider calls along what is in force, and is called along the others too.
     if (link.source_id == provider_id && entry.phase != lattice::LinkPhase::in_force) return;
-    links.push_back({.source_id = link.source_id,
-                     .target = link.target,
-                     .name = link.name,
-                     .wit_namespace = link.wit_namespace,
-                     .wit_package = link.wit_package,
-                     .interfaces = link.interfaces,
-                     .config = config,
-                     .secrets = {}});
+    capability::ProviderLink wanted{.source_id = link.source_id,
+                                    .target = link.target,
+                                    .name = link.name,
+                                    .wit_namespace = link.wit_namespace,
+                                    .wit_package = link.wit_package,
+                                    .interfaces = link.interfaces,
+                                    .config = config,
+                                    .secrets = {}};
+    if (const auto secrets = surroundings_.secrets->of(provider_id, config_names)) {
+      wanted.secrets = values_of(*secrets);
+    } else {
+      // Until they are known, what it was.
+      const auto before = std::find_if(running.links.begin(), running.links.end(),
+                                       [&](const auto& known) { return known.same_link(wanted); });
+      if (before == running.links.end()) return;
+      wanted = *before;
+    }
+    links.push_back(std::move(wanted));
   };
-  for (const auto* entry : surroundings_.links->of_source(provider_id)) add(*entry, entry->source_config);
-  for (const auto* entry : surroundings_.links->of_target(provider_id)) add(*entry, entry->target_config);
+  for (const auto* entry : surroundings_.links->of_source(provider_id))
+    add(*entry, entry->source_config, entry->link.source_config);
+  for (const auto* entry : surroundings_.links->of_target(provider_id))
+    add(*entry, entry->target_config, entry->link.target_config);
   return links;
 }
 
 // Tells the provider what is gone, then what is new or has changed; of a link that it calls along, and that
 // leads elsewhere now, first the new target, so that it is never without one.
 void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refused) {
-  const auto wanted = links_of(running.spec.id);
+  const auto wanted = links_of(running);
   const auto is_same = [](const capability::ProviderLink& left, const capability::ProviderLink& right) {
     return left.same_link(right) && left.interfaces == right.interfaces && left.config == right.config &&
            left.secrets == right.secrets;
@@ -287,6 +324,7 @@ void DataWorker::drain() {
   }
   components_.clear();
   remote_.reset();
+  spy_glass_.set_bus(nullptr);
   if (bus_ != nullptr) (void)bus_->drain();
   bus_.reset();
   http_client_->close_idle();
@@ -343,6 +381,8 @@ Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::st
   const async::DeadlineScope deadline(deadline_of(*entry));
   if (const auto revision = components_.find(target); revision != components_.end()) {
     const auto held = revision->second;
+    const auto sighting = spy_glass_.look(provider_id, target, kHandler, "handle-message");
+    if (sighting != nullptr) sighting->arguments(told_of(message.subject, message.body));
     return held->handle_message(message);
   }
   WATTLE_TRY(const auto elsewhere, remote_target(*entry));
@@ -353,12 +393,14 @@ Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::st
 
 Result<void> DataWorker::tell_watcher(const std::string& provider_id, std::string_view target,
                                       const KeyChange& change) {
-  constexpr std::string_view kWatcher = "wasi:keyvalue/watcher";
   const auto links = surroundings_.links;
   WATTLE_TRY(const auto* entry, lattice::authorize(*links, provider_id, {}, kWatcher, "on-set", target));
   const async::DeadlineScope deadline(deadline_of(*entry));
   if (const auto revision = components_.find(target); revision != components_.end()) {
     const auto held = revision->second;
+    const auto sighting =
+        spy_glass_.look(provider_id, target, kWatcher, change.value ? "on-set" : "on-delete");
+    if (sighting != nullptr) sighting->arguments(told_of(change.bucket, change.key));
     return held->tell_watcher(change);
   }
   WATTLE_TRY(const auto elsewhere, remote_target(*entry));
@@ -385,6 +427,7 @@ void DataWorker::handle_http(const std::string& provider_id, std::string_view ta
   if (is_here && !has_choice) {
     const std::shared_ptr<Revision> revision = found->second;
     if (!revision->serves_http()) return fail_http(provider_id, exchange, serves_no_http(target));
+    const auto sighting = look_at_http(provider_id, revision->id(), exchange);
     return revision->handle_http(exchange);
   }
   const auto elsewhere = remote_target(**entry);

@@ -32,6 +32,7 @@ struct DataShared {
 struct Surroundings {
   std::shared_ptr<const lattice::LinkTable> links = lattice::LinkTable::build({});
   std::shared_ptr<const lattice::ConfigTable> configs = std::make_shared<const lattice::ConfigTable>();
+  std::shared_ptr<const SecretTable> secrets = std::make_shared<const SecretTable>();
 };
 
 class DataWorker {
@@ -73,6 +74,7 @@ class DataWorker {
   // Of the surroundings' links.
   LinkGates& gates() { return gates_; }
   const telemetry::Log& log() const { return *shared_.options.log; }
+  SpyGlass& spy_glass() { return spy_glass_; }
   // Null: it does not run on this worker.
   std::shared_ptr<capability::Provider> find_provider(std::string_view id) const;
   // The way to a provider that runs elsewhere. Refused (unavailable): this host is alone.
@@ -96,8 +98,11 @@ class DataWorker {
   };
 
   Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
+  // Null: nobody looks.
+  std::unique_ptr<Sighting> look_at_http(std::string_view source, const std::string& target,
+                                         http::Exchange& exchange);
   void give_links(RunningProvider& running, std::vector<Error>& refused);
-  std::vector<capability::ProviderLink> links_of(const std::string& provider_id) const;
+  std::vector<capability::ProviderLink> links_of(const RunningProvider& running) const;
   Result<std::shared_ptr<Revision>> find_revision(std::string_view target) const;
   void fail_http(const std::string& provider_id, http::Exchange& exchange, const Error& error);
   void log_http_failure(const std::string& provider_id, http::Exchange& exchange, const Error& error);
@@ -105,6 +110,7 @@ class DataWorker {
   DataShared& shared_;
   async::Worker loop_;
   std::thread thread_;
+  SpyGlass spy_glass_;
   bool stopping_ = false;
   async::Signal stopped_;
   std::unique_ptr<http::Client> http_client_;  // of components that were granted hosts

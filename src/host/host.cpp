@@ -56,8 +56,13 @@ class Host {
                                  .log = setup_.log,
                                  .factories = setup_.factories,
                                  .connect = [this](async::Worker& worker) { return connect(worker); }}));
+    WATTLE_TRY(spies_, SpyBook::start(*bus_, options.lattice, *setup_.log,
+                                      [this](std::shared_ptr<const SpyTable> table) {
+                                        data_->set_spies(std::move(table));
+                                      }));
     images_.emplace(*bus_, blocking_,
                     ImageOptions{.lattice = options.lattice, .allow_file_load = setup_.allow_file_load});
+    if (setup_.secrets) secrets_.emplace(*state_, *setup_.log, setup_.secrets(worker_, blocking_));
     start_processes(options);
     WATTLE_TRY(control_, HostControl::start({.bus = *bus_,
                                              .state = *state_,
@@ -69,6 +74,7 @@ class Host {
                                                    return compile(image, limits);
                                                  },
                                              .processes = processes_ ? &*processes_ : nullptr,
+                                             .secrets = secrets_ ? &*secrets_ : nullptr,
                                              .on_stop = [this](Duration time) { ask_to_stop(time); }},
                                             options));
     return {};
@@ -77,6 +83,7 @@ class Host {
   void stop() {
     ready_ = false;
     async::Fiber::current().set_deadline(Clock::now() + drain_time_);
+    spies_.reset();
     if (control_) {
       control_->stop();
     } else if (data_) {
@@ -84,6 +91,7 @@ class Host {
     }
     control_.reset();
     processes_.reset();
+    secrets_.reset();
     data_.reset();
     programs_.reset();
     program_images_.reset();
@@ -127,6 +135,7 @@ class Host {
             .log = *setup_.log,
             .programs = *programs_,
             .connection = setup_.provider_connection,
+            .secrets = secrets_ ? &*secrets_ : nullptr,
             .tell = [this, lattice = options.lattice, id = options.host_id](
                         const auto& event) { (void)lattice::publish(*bus_, lattice, id, event); },
             .on_change =
@@ -162,9 +171,11 @@ class Host {
   std::unique_ptr<lattice::Bus> bus_;
   std::unique_ptr<LatticeState> state_;
   std::unique_ptr<DataPlane> data_;
+  std::unique_ptr<SpyBook> spies_;
   std::optional<Images> images_;
   std::optional<Images> program_images_;
   std::optional<ProviderPrograms> programs_;
+  std::optional<SecretKeeper> secrets_;
   std::optional<ProviderProcesses> processes_;
   std::unique_ptr<HostControl> control_;
   bool ready_ = false;

@@ -28,6 +28,8 @@ struct HostSetup {
       provider_connection{};
   // What runs one of `factories` as a process of its own, when its name is put behind it.
   std::vector<std::string> provider_command{};
+  // Makes what fetches secrets, for the control worker; without it no secret can be had.
+  std::function<FetchSecret(async::Worker& worker, async::OffloadPool& blocking)> secrets{};
   std::string admin_address{};  // where /livez and /readyz answer; empty: nowhere
   // Told once, with the host's id, when it answers calls.
   std::function<void(const std::string& host_id)> on_ready{};

@@ -1,10 +1,13 @@
 #include "host/identity.h"
 
+#include <sodium.h>
 #include <sys/utsname.h>
 
 #include <array>
+#include <boost/json.hpp>
+#include <chrono>
 
-#include "nats/nkey.h"
+#include "lattice/events.h"
 
 namespace wattle::host {
 namespace {
@@ -18,7 +21,33 @@ constexpr std::array<std::string_view, 32> kThings = {
     "fern",  "fir",   "gorse", "hazel", "heath", "hedge", "holly", "ivy",  "larch",  "laurel", "maple",
     "oak",   "osier", "pine",  "reed",  "rowan", "sedge", "thorn", "vine", "willow", "yew"};
 
+std::string base64url(std::string_view bytes) {
+  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+  std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
+  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                    bytes.size(), kVariant);
+  text.pop_back();  // the terminator
+  return text;
+}
+
 }  // namespace
+
+std::string host_token(const nats::KeyPair& key) {
+  const std::string id = key.public_key();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  using boost::json::object;
+  const object about{{"name", friendly_name(id)}, {"labels", object{{"self_signed", "true"}}}};
+  const std::string claims = boost::json::serialize(object{{"jti", lattice::event_id()},
+                                                           {"iat", now.count()},
+                                                           {"iss", id},
+                                                           {"sub", id},
+                                                           {"wascap", about},
+                                                           {"wascap_revision", 3}});
+  const std::string text = base64url(R"({"typ":"jwt","alg":"Ed25519"})") + "." + base64url(claims);
+  const auto signature = key.sign(text);
+  return text + "." + base64url({reinterpret_cast<const char*>(signature.data()), signature.size()});
+}
 
 std::string new_host_id() {
   return nats::KeyPair::generate(nats::KeyKind::server).public_key();

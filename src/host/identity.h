@@ -8,11 +8,14 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "lattice/control_types.h"
+#include "nats/nkey.h"
 
 namespace wattle::host {
 
 // A new host's id: the public half of an ed25519 key ("N...").
 std::string new_host_id();
+// A token (JWT) in which the host with this key says who it is: for backends of secrets that want to know.
+std::string host_token(const nats::KeyPair& key);
 // "calm-reed-4821", always the same for the same id.
 std::string friendly_name(std::string_view host_id);
 // hostcore.arch ("x86_64"), hostcore.os ("linux") and hostcore.osfamily ("unix").

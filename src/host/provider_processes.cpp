@@ -26,6 +26,14 @@ std::vector<std::string> environment() {
   return passed;
 }
 
+// A link as the provider shall know it; secrets are sealed anew each time that it is told.
+struct WantedLink {
+  ProviderLinkDefinition definition;
+  lattice::SecretMap secrets;  // of the provider's end
+  bool is_source = false;      // which end that is
+  bool operator==(const WantedLink&) const = default;
+};
+
 std::string key_of(const ProviderLinkDefinition& link) {
   return fmt::format("{} {} {} {} {}", link.source_id, link.target, link.name, link.wit_namespace,
                      link.wit_package);
@@ -49,7 +57,10 @@ struct ProviderProcesses::Supervised {
   void set_healthy(bool now);
   void send_changes();
   Result<lattice::HostData> host_data();
-  std::map<std::string, ProviderLinkDefinition> wanted_links() const;
+  std::map<std::string, WantedLink> wanted_links() const;
+  // Nothing while one of them is not known.
+  std::optional<lattice::SecretMap> secrets_of(const std::vector<std::string>& configs) const;
+  Result<ProviderLinkDefinition> sealed(const WantedLink& link) const;
   Result<bool> ask_health();
   std::string subject(std::string_view verb) const {
     return lattice::provider_subject(options.lattice, request.provider_id, verb);
@@ -63,7 +74,7 @@ struct ProviderProcesses::Supervised {
   nats::CurveKeyPair host_key = nats::CurveKeyPair::generate();
   nats::CurveKeyPair provider_key = nats::CurveKeyPair::generate();
   // What the provider was told last.
-  std::map<std::string, ProviderLinkDefinition> links;
+  std::map<std::string, WantedLink> links;
   lattice::StringMap config;
   TimePoint launched{};
   TimePoint next_check{};
@@ -74,8 +85,27 @@ struct ProviderProcesses::Supervised {
   std::shared_ptr<async::Fiber> fiber;
 };
 
-std::map<std::string, ProviderLinkDefinition> ProviderProcesses::Supervised::wanted_links() const {
-  std::map<std::string, ProviderLinkDefinition> wanted;
+std::optional<lattice::SecretMap> ProviderProcesses::Supervised::secrets_of(
+    const std::vector<std::string>& configs) const {
+  const auto table =
+      parts.secrets == nullptr ? std::make_shared<const SecretTable>() : parts.secrets->table();
+  const auto secrets = table->of(request.provider_id, configs);
+  return secrets ? std::optional(texts_of(*secrets)) : std::nullopt;
+}
+
+// For this life of the provider alone.
+Result<ProviderLinkDefinition> ProviderProcesses::Supervised::sealed(const WantedLink& link) const {
+  ProviderLinkDefinition definition = link.definition;
+  if (link.secrets.empty()) return definition;
+  WATTLE_TRY(const std::string text,
+             host_key.seal(lattice::to_json(link.secrets), provider_key.public_key()));
+  (link.is_source ? definition.source_secrets : definition.target_secrets).emplace(text.begin(), text.end());
+  return definition;
+}
+
+// Those whose secrets are known; of others, what they were before.
+std::map<std::string, WantedLink> ProviderProcesses::Supervised::wanted_links() const {
+  std::map<std::string, WantedLink> wanted;
   const auto table = parts.state.links();
   for (const auto& entry : table->entries()) {
     const lattice::Link& link = entry.link;
@@ -92,7 +122,13 @@ std::map<std::string, ProviderLinkDefinition> ProviderProcesses::Supervised::wan
     definition.interfaces = link.interfaces;
     definition.source_config = entry.source_config;
     definition.target_config = entry.target_config;
-    wanted.emplace(key_of(definition), std::move(definition));
+    std::string key = key_of(definition);
+    auto secrets = secrets_of(is_source ? link.source_config : link.target_config);
+    if (!secrets) {
+      if (const auto known = links.find(key); known != links.end()) wanted.insert(*known);
+      continue;
+    }
+    wanted.emplace(std::move(key), WantedLink{std::move(definition), std::move(*secrets), is_source});
   }
   return wanted;
 }
@@ -108,10 +144,13 @@ Result<lattice::HostData> ProviderProcesses::Supervised::host_data() {
   data.provider_key = request.provider_id;
   data.instance_id = lattice::event_id();
   links = wanted_links();
-  for (const auto& [key, link] : links) data.link_definitions.push_back(link);
+  for (const auto& [key, link] : links) {
+    WATTLE_TRY(auto definition, sealed(link));
+    data.link_definitions.push_back(std::move(definition));
+  }
   config = lattice::merge_configs(*parts.state.configs(), request.config);
   data.config = config;
-  if (parts.secrets) data.secrets = parts.secrets(request.provider_id);
+  data.secrets = secrets_of(request.config).value_or(lattice::SecretMap());
   data.host_xkey_public_key = host_key.public_key();
   data.provider_xkey_private_key = provider_key.seed();
   data.default_rpc_timeout_ms = options.rpc_timeout_ms;
@@ -199,10 +238,15 @@ void ProviderProcesses::Supervised::send_changes() {
   const std::string put =
       lattice::provider_subject(options.lattice, provider_key.public_key(), "linkdefs.put");
   for (const auto& [key, link] : links)
-    if (!wanted.contains(key)) (void)parts.bus.publish(subject("linkdefs.del"), lattice::to_json(link));
+    if (!wanted.contains(key))
+      (void)parts.bus.publish(subject("linkdefs.del"), lattice::to_json(link.definition));
   for (const auto& [key, link] : wanted) {
     const auto known = links.find(key);
-    if (known == links.end() || known->second != link) (void)parts.bus.publish(put, lattice::to_json(link));
+    if (known != links.end() && known->second == link) continue;
+    if (const auto told = sealed(link))
+      (void)parts.bus.publish(put, lattice::to_json(*told));
+    else
+      parts.log.warn(told.error().full_message(), {{"provider", request.provider_id}});
   }
   links = std::move(wanted);
   auto now = lattice::merge_configs(*parts.state.configs(), request.config);
@@ -213,7 +257,8 @@ void ProviderProcesses::Supervised::send_changes() {
 
 // While the program lives. False: it has ended.
 bool ProviderProcesses::Supervised::live() {
-  async::Signal* const signals[] = {&child->changed(), &stop_asked, &parts.state.changed()};
+  std::vector<async::Signal*> signals{&child->changed(), &stop_asked, &parts.state.changed()};
+  if (parts.secrets != nullptr) signals.push_back(&parts.secrets->changed());
   while (!stopping) {
     if (child->ended()) return false;
     send_changes();

@@ -20,6 +20,7 @@
 #include "host/child_process.h"
 #include "host/lattice_state.h"
 #include "host/provider_programs.h"
+#include "host/secrets.h"
 #include "lattice/bus.h"
 #include "lattice/events.h"
 #include "lattice/provider_host_data.h"
@@ -57,7 +58,7 @@ struct ProviderProcessParts {
   // `provider_xkey`: the provider's public key of this start, under which it hears of links.
   std::function<Result<ProviderConnection>(std::string_view provider_id, std::string_view provider_xkey)>
       connection;
-  std::function<lattice::SecretMap(std::string_view provider_id)> secrets{};
+  SecretKeeper* secrets = nullptr;  // null: there are none
   // Events of health.
   std::function<void(const lattice::Event&)> tell;
   // A provider's running() has changed.

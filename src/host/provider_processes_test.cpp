@@ -10,6 +10,7 @@
 
 #include "host/test_state.h"
 #include "lattice/nats_bus.h"
+#include "nats/nkey.h"
 #include "nats/test_server.h"
 
 namespace wattle::host {
@@ -19,6 +20,8 @@ using testing::HasSubstr;
 using namespace std::chrono_literals;
 
 // tests/providers/v1_provider.py, which was written against wasmCloud v1's start protocol.
+const WantedSecrets kGiven{{{"kv", "SECRET_own"}, ""}, {{"kv", "SECRET_password"}, ""}};
+
 class ProviderProcessesTest : public testing::Test {
  protected:
   template <class Test>
@@ -32,6 +35,13 @@ class ProviderProcessesTest : public testing::Test {
       auto state = open_test_state(**bus);
       state_ = state.get();
       configure("");
+      SecretKeeper secrets(
+          *state, log,
+          [](const lattice::SecretReference& reference, const std::string&) -> Result<capability::Secret> {
+            if (reference.backend != "kept") return failure(ErrorCode::not_found, "there is no such backend");
+            return capability::Secret{.version = reference.version, .value = "value of " + reference.key};
+          });
+      secrets.start(worker, [] { return kGiven; }, [](auto) {});
       options.host_id = "NHOST";
       async::OffloadPool blocking;
       Images images(**bus, blocking, {.allow_file_load = true});
@@ -43,11 +53,14 @@ class ProviderProcessesTest : public testing::Test {
            .programs = programs,
            .connection = [&](std::string_view,
                              std::string_view) { return ProviderConnection{.url = server_.url()}; },
+           .secrets = &secrets,
            .tell = [&](const lattice::Event& event) { events_.push_back(event.name); }},
           options);
       processes_ = &processes;
+      secrets_ = &secrets;
       test();
       processes.stop("kv");
+      secrets.stop();
       state.reset();
       EXPECT_TRUE((*bus)->drain());
     });
@@ -56,12 +69,12 @@ class ProviderProcessesTest : public testing::Test {
     ASSERT_TRUE(state_->put_config(
         "kv", {{"log", log_file()}, {"mode", std::string(mode)}, {"more", std::string(more)}}));
   }
-  Result<void> start() {
+  Result<void> start(std::vector<std::string> config = {"kv"}) {
     return processes_->start({.provider_id = "kv",
                               .provider_ref = "file://" + std::filesystem::current_path().string() +
                                               "/tests/providers/v1_provider.py",
                               .host_id = "NHOST",
-                              .config = {"kv"},
+                              .config = std::move(config),
                               .annotations = {}});
   }
   std::string log_file() const { return folder_.path() + "/log"; }
@@ -85,6 +98,7 @@ class ProviderProcessesTest : public testing::Test {
   nats::TestFolder folder_;
   LatticeState* state_ = nullptr;
   ProviderProcesses* processes_ = nullptr;
+  SecretKeeper* secrets_ = nullptr;
   std::vector<std::string> events_;
 };
 
@@ -123,6 +137,73 @@ TEST_F(ProviderProcessesTest, HearsOfLinksAndConfigsAsTheyChange) {
     EXPECT_TRUE(hears(R"(linkdefs.del {"source_id":"shop")"));
     configure("", "new");
     EXPECT_TRUE(hears("config.update"));
+  });
+}
+
+// What of `from`, the JSON of a link, is sealed for the provider whose keys it has logged.
+std::string opened(const std::string& heard, const std::string& from) {
+  std::istringstream keys(heard.substr(heard.rfind("keys ") + 5));
+  std::string host, provider;
+  keys >> host >> provider;
+  const auto link = lattice::parse_provider_link(from);
+  if (!link || !link->target_secrets) return "no secrets";
+  const auto text = nats::CurveKeyPair::from_seed(provider)->open(
+      std::string(link->target_secrets->begin(), link->target_secrets->end()), host);
+  return text ? *text : text.error().full_message();
+}
+
+TEST_F(ProviderProcessesTest, SecretsOfLinksAreSealedForTheProviderAlone) {
+  with_processes([&] {
+    const auto refer = [&](const char* config, const char* name, const char* key) {
+      EXPECT_TRUE(state_->put_config(config, lattice::to_map({.name = name, .backend = "kept", .key = key})));
+    };
+    refer("SECRET_own", "own", "kv/own");
+    refer("SECRET_password", "password", "first");
+    lattice::Link link = kLink;
+    link.target_config = {"SECRET_password"};
+    ASSERT_TRUE(state_->put_link(link));
+    ASSERT_TRUE(
+        nats::eventually([&] { return secrets_->table()->of("kv", {"SECRET_own", "SECRET_password"}); }));
+    const auto started = start({"kv", "SECRET_own"});
+    ASSERT_TRUE(started) << started.error().full_message();
+    EXPECT_TRUE(hears(R"(secrets {"own": {"kind": "String", "value": "value of kv/own"}})"));
+    const std::string first = heard();
+    EXPECT_THAT(first, HasSubstr(R"("target_config": {})"));
+    EXPECT_EQ(first.find("value of first"), std::string::npos);
+    const size_t begin = first.find('[', first.find("started")) + 1;
+    EXPECT_EQ(opened(first, first.substr(begin, first.find("}]", begin) + 1 - begin)),
+              R"({"password":{"kind":"String","value":"value of first"}})");
+
+    refer("SECRET_password", "password", "second");
+    ASSERT_TRUE(hears("linkdefs.put {"));
+    const std::string second = heard();
+    const size_t put = second.find("linkdefs.put ") + 13;
+    EXPECT_EQ(opened(second, second.substr(put, second.find('\n', put) - put)),
+              R"({"password":{"kind":"String","value":"value of second"}})");
+  });
+}
+
+TEST_F(ProviderProcessesTest, ALinkStaysAsItWasUntilItsSecretsAreKnown) {
+  with_processes([&] {
+    ASSERT_TRUE(state_->put_config("url", {{"url", "redis://127.0.0.1"}}));
+    ASSERT_TRUE(state_->put_link(kLink));
+    ASSERT_TRUE(start());
+    const auto refer = [&](const char* backend) {
+      ASSERT_TRUE(state_->put_config(
+          "SECRET_password", lattice::to_map({.name = "password", .backend = backend, .key = "first"})));
+    };
+    refer("nowhere");
+    lattice::Link link = kLink;
+    link.target_config = {"SECRET_password"};
+    ASSERT_TRUE(state_->put_link(link));
+    link.source_id = "other";
+    link.target_config = {};
+    ASSERT_TRUE(state_->put_link(link));
+    EXPECT_TRUE(hears(R"("source_id":"other")"));
+    EXPECT_EQ(heard().find("linkdefs.del"), std::string::npos);
+    refer("kept");
+    EXPECT_TRUE(hears(R"("target_secrets":[)"));
+    EXPECT_EQ(heard().find("linkdefs.del"), std::string::npos);
   });
 }
 

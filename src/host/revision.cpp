@@ -5,10 +5,12 @@
 #include "bindings/key_value.h"
 #include "bindings/messaging.h"
 #include "bindings/stream_handles.h"
+#include "host/data_worker.h"
 #include "http/client.h"
 #include "lattice/names.h"
 #include "telemetry/log.h"
 #include "wasi/stdio.h"
+#include "wit/wave.h"
 #include "wrpc/call_codec.h"
 #include "wrpc/error.h"
 
@@ -39,6 +41,23 @@ runtime::PoolOptions pool_options(const Revision::Parts& parts, uint32_t max_ins
   options.spare_stores = &parts.spare_stores;
   options.replaced_ahead = kReplacedAhead;
   return options;
+}
+
+void show_arguments(Sighting& sighting, const wit::FunctionType& type, const wit::Values& arguments) {
+  std::string text = "(";
+  for (size_t index = 0; index < arguments.size() && index < type.parameters.size(); ++index) {
+    if (text.size() > SpyGlass::kTextBytesMax) break;
+    text += fmt::format(
+        "{}{}", index == 0 ? "" : ", ",
+        wit::to_short_wave(type.parameters[index].type, arguments[index], SpyGlass::kTextBytesMax));
+  }
+  sighting.arguments(text + ")");
+}
+
+void show_result(Sighting& sighting, const wit::FunctionType& type,
+                 const Result<std::optional<wit::Value>>& result) {
+  if (!result) return sighting.error(result.error().full_message());
+  if (*result) sighting.result(wit::to_short_wave(type.result, **result, SpyGlass::kTextBytesMax));
 }
 
 }  // namespace
@@ -168,10 +187,23 @@ Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
   const InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  if (operation->passes_handles) return answer_with_streams(incoming, *operation, limits);
-  WATTLE_TRY(const wit::Values arguments, wrpc::parameter_values(incoming, *operation->type));
-  WATTLE_TRY(const auto result, call(*operation->function, arguments, limits));
-  return wrpc::reply_values(*operation->type, result);
+  const auto sighting =
+      caller_.worker.spy_glass().look(incoming.source_id, id_, incoming.instance, incoming.function);
+  if (operation->passes_handles) {
+    auto reply = answer_with_streams(incoming, *operation, limits);
+    if (sighting != nullptr && !reply) sighting->error(reply.error().full_message());
+    return reply;
+  }
+  const auto arguments = wrpc::parameter_values(incoming, *operation->type);
+  if (!arguments) {
+    if (sighting != nullptr) sighting->error(arguments.error().full_message());
+    return failure(arguments.error());
+  }
+  if (sighting != nullptr) show_arguments(*sighting, *operation->type, *arguments);
+  const auto result = call(*operation->function, *arguments, limits);
+  if (sighting != nullptr) show_result(*sighting, *operation->type, result);
+  if (!result) return failure(result.error());
+  return wrpc::reply_values(*operation->type, *result);
 }
 
 // Handles are one instance's: it is taken before they arrive, and kept until its own are on their way.
@@ -202,7 +234,26 @@ Result<void> Revision::run(runtime::ImportCall& call) {
   const InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
+  if (!caller_.worker.spy_glass().idle()) return run_seen(call, *function, limits);
   return call.run_in(pool_, *function, limits);
+}
+
+Result<void> Revision::run_seen(runtime::ImportCall& call, const runtime::ExportedFunction& function,
+                                const engine::CallLimits& limits) {
+  const auto& import = call.import();
+  const auto sighting = caller_.worker.spy_glass().look(call.host().state<Caller>().component_id, id_,
+                                                        import.interface, import.name);
+  const bool has_text = sighting != nullptr && !call.passes_handles();
+  if (has_text) {
+    if (const auto arguments = call.seen_arguments())
+      show_arguments(*sighting, call.type(), *arguments);
+    else
+      sighting->arguments("(<not what its type says>)");
+  }
+  auto ran = call.run_in(pool_, function, limits);
+  if (sighting != nullptr && !ran) sighting->error(ran.error().full_message());
+  if (has_text && ran) show_result(*sighting, call.type(), call.seen_result());
+  return ran;
 }
 
 }  // namespace wattle::host

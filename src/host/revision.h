@@ -107,6 +107,9 @@ class Revision {
   Result<Operation> operation_of(std::shared_ptr<const runtime::ExportedFunction> function) const;
   Result<std::optional<wit::Value>> call(const runtime::ExportedFunction& function,
                                          const wit::Values& arguments, const engine::CallLimits& limits);
+  // The same as run(), while somebody looks at calls.
+  Result<void> run_seen(runtime::ImportCall& call, const runtime::ExportedFunction& function,
+                        const engine::CallLimits& limits);
   Result<wrpc::Reply> answer_with_streams(wrpc::IncomingCall& incoming, const Operation& operation,
                                           const engine::CallLimits& limits);
   Revision(DataWorker& worker, const Parts& parts);

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/parse.h"
+#include "lattice/secret_reference.h"
 
 namespace wattle::lattice {
 namespace {
@@ -57,7 +58,7 @@ void take_out_reserved(StringMap& config) {
 StringMap merge_configs(const ConfigTable& configs, const std::vector<std::string>& names) {
   StringMap merged;
   for (const std::string& name : names)
-    if (const auto found = configs.find(name); found != configs.end())
+    if (const auto found = configs.find(name); found != configs.end() && !names_secret(name))
       for (const auto& [key, value] : found->second) merged.insert_or_assign(key, value);
   return merged;
 }

@@ -26,7 +26,7 @@ namespace wattle::lattice {
 // Every named config, with its values.
 using ConfigTable = std::map<std::string, StringMap, std::less<>>;
 
-// The named configs in order, later ones over earlier ones. Names that do not exist are left out.
+// The named configs in order, later ones over earlier ones. Names of none, and of secrets, are left out.
 StringMap merge_configs(const ConfigTable& configs, const std::vector<std::string>& names);
 
 // What a link's source config says about its calls: wattle's own keys, since v1's link has no room for them.

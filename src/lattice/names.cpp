@@ -103,6 +103,10 @@ std::string lease_subject(std::string_view lattice, std::string_view host_id) {
   return fmt::format("wattle.{}.lease.{}", lattice, host_id);
 }
 
+std::string spy_subject(std::string_view lattice) {
+  return fmt::format("wattle.{}.spy", lattice);
+}
+
 std::string call_prefix(std::string_view lattice, std::string_view target) {
   return fmt::format("{}.{}", lattice, target);
 }

@@ -7,6 +7,7 @@
 //   default.shop-kv.wrpc.0.0.1.wrpc:keyvalue/store@0.2.0-draft.get    a call from anybody (wRPC 0.0.1)
 //   wattle.default.NAB....shop-kv.wrpc.0.0.1....      a call from a wattle host to one on a chosen host
 //   wattle.default.lease.NAB...                       a host is alive
+//   wattle.default.spy                                somebody wants to see calls
 //   _INBOX_WATTLE.7f3a...                             answers to hosts and to the command line
 #pragma once
 
@@ -51,6 +52,7 @@ std::string event_subject(std::string_view lattice, std::string_view name);
 // `verb`: "health", "linkdefs.put", "linkdefs.del", "default.shutdown", "config.update".
 std::string provider_subject(std::string_view lattice, std::string_view id, std::string_view verb);
 std::string lease_subject(std::string_view lattice, std::string_view host_id);
+std::string spy_subject(std::string_view lattice);
 
 // ---- answers
 

@@ -22,6 +22,7 @@ TEST(Names, ControlSubjectsAreThoseOfVersion1) {
   EXPECT_EQ(event_subject("default", "config_set"), "wasmbus.evt.default.config_set");
   EXPECT_EQ(provider_subject("default", "kv", "default.shutdown"), "wasmbus.rpc.default.kv.default.shutdown");
   EXPECT_EQ(lease_subject("default", "NA"), "wattle.default.lease.NA");
+  EXPECT_EQ(spy_subject("default"), "wattle.default.spy");
 }
 
 TEST(Names, TakesControlSubjectsApart) {

@@ -37,11 +37,12 @@ Result<NatsSettings> read_nats_settings(const Settings& settings) {
   return read;
 }
 
-NatsConnection::NatsConnection(const capability::ProviderContext& context, NatsSettings settings)
-    : worker_(context.worker), settings_(std::move(settings)) {
-  settings_.options.name = context.provider_id;
-  settings_.options.log = &context.log;
-  settings_.options.offload = &context.blocking;
+NatsConnection::NatsConnection(async::Worker& worker, async::OffloadPool& blocking, const telemetry::Log* log,
+                               std::string name, NatsSettings settings)
+    : worker_(worker), settings_(std::move(settings)) {
+  settings_.options.name = std::move(name);
+  settings_.options.log = log;
+  settings_.options.offload = &blocking;
 }
 
 NatsConnection::~NatsConnection() {
@@ -133,7 +134,8 @@ Result<std::shared_ptr<NatsConnection>> NatsConnections::find_or_make(const Sett
     key += '\n' + *part;
   std::erase_if(connections_, [](const auto& kept) { return kept.second.expired(); });
   if (const auto found = connections_.find(key); found != connections_.end()) return found->second.lock();
-  auto made = std::make_shared<NatsConnection>(context_, std::move(read));
+  auto made = std::make_shared<NatsConnection>(context_.worker, context_.blocking, &context_.log,
+                                               context_.provider_id, std::move(read));
   connections_.emplace(std::move(key), made);
   return made;
 }

@@ -32,7 +32,9 @@ class NatsConnection : public std::enable_shared_from_this<NatsConnection> {
   // The first connection is waited for at most so long; afterwards the client reconnects by itself.
   static constexpr Duration kConnectWait = std::chrono::seconds(2);
 
-  NatsConnection(const capability::ProviderContext& context, NatsSettings settings);
+  // `name`: as the server's own lists show it. `log` may be null; all outlive the connection.
+  NatsConnection(async::Worker& worker, async::OffloadPool& blocking, const telemetry::Log* log,
+                 std::string name, NatsSettings settings);
   ~NatsConnection();
 
   // Within the fiber's deadline. Refused: unavailable, permission_denied, deadline_exceeded. Both are good

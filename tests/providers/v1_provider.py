@@ -26,6 +26,8 @@ def main():
     config = data["config"]
     log = open(config["log"], "a", buffering=1)
     log.write("started %s %s\n" % (os.environ.get("RUST_LOG", ""), json.dumps(data["link_definitions"])))
+    log.write("keys %s %s\n" % (data["host_xkey_public_key"], data["provider_xkey_private_key"]))
+    log.write("secrets %s\n" % json.dumps(data["secrets"]))
     url = urllib.parse.urlparse(data["lattice_rpc_url"])
     connection = socket.create_connection((url.hostname, url.port))
     stream = connection.makefile("rb")

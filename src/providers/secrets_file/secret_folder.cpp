@@ -42,9 +42,13 @@ struct Closing {
 Result<capability::Secret> SecretFolder::read(std::string_view name, std::string_view version) const {
   if (!check_name(name) || (!version.empty() && !check_name(version)))
     return failure(ErrorCode::not_found, "there is no secret \"{}\"", name);
-  std::string path = path_ + "/" + std::string(name);
-  if (!version.empty()) path += "@" + std::string(version);
-  const Closing file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  const std::string latest = path_ + "/" + std::string(name);
+  const std::string older = latest + "@" + std::string(version);
+  constexpr int kHow = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  Closing file{version.empty() ? -1 : ::open(older.c_str(), kHow)};
+  const bool is_older = file.descriptor >= 0;
+  if (!is_older) file.descriptor = ::open(latest.c_str(), kHow);
+  const std::string& path = is_older ? older : latest;
   if (file.descriptor < 0) return file_failure(errno, "open", path);
   struct stat status{};
   if (::fstat(file.descriptor, &status) != 0 || !S_ISREG(status.st_mode))
@@ -62,8 +66,10 @@ Result<capability::Secret> SecretFolder::read(std::string_view name, std::string
   capability::Secret secret{.version = std::string(version), .value = std::move(value)};
   secret.is_bytes = !is_utf8(secret.value);
   if (!secret.is_bytes && secret.value.ends_with('\n')) secret.value.pop_back();
-  if (version.empty())
-    secret.version = fmt::format("{}.{:09}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  if (is_older) return secret;
+  secret.version = fmt::format("{}.{:09}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  if (!version.empty() && version != secret.version)
+    return failure(ErrorCode::not_found, "there is no version {} of the secret \"{}\"", version, name);
   return secret;
 }
 

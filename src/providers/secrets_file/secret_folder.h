@@ -15,7 +15,8 @@ class SecretFolder {
 
   explicit SecretFolder(std::string path) : path_(std::move(path)) {}
 
-  // `version`: empty for the latest. Refused: not_found, permission_denied (others may read it), io.
+  // `version`: empty for the latest, whose version is the file's time. Refused: not_found, permission_denied
+  // (others may read it), io.
   Result<capability::Secret> read(std::string_view name, std::string_view version) const;
   // Makes the folder if it is missing. The secret appears whole, readable by its owner alone. Refused:
   // invalid_argument (a name that cannot be), io.

@@ -41,6 +41,8 @@ TEST_F(SecretsFile, ReadsTextsBytesFieldsAndVersions) {
     EXPECT_FALSE(password->is_bytes);
     EXPECT_FALSE(password->version.empty());
     EXPECT_EQ(secrets.get(kCaller, "password", "", "1")->value, "older");
+    EXPECT_EQ(secrets.get(kCaller, "password", "", password->version)->value, "marker");
+    EXPECT_EQ(secrets.get(kCaller, "password", "", "2").error().kind, SecretsError::Kind::not_found);
     auto key = secrets.get(kCaller, "key", "", "");
     ASSERT_TRUE(key);
     EXPECT_TRUE(key->is_bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "nats/credentials.h"
 #include "providers/nats_names.h"
 #include "providers/secrets_nats/protocol.h"
 
@@ -12,6 +13,16 @@ namespace {
 constexpr int kHistory = 10;
 
 }  // namespace
+
+Result<nats::CurveKeyPair> read_key_file(const std::string& path) {
+  bool others_can_read = false;
+  WATTLE_TRY(std::string text, nats::read_secret_file(path, others_can_read));
+  if (others_can_read)
+    return failure(Error(ErrorCode::permission_denied, fmt::format("{} is not its owner's alone", path))
+                       .with_remedy("chmod 600 " + path));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  return nats::CurveKeyPair::from_seed(text);
+}
 
 Result<nats::KeyValue> SealedBucket::opened(bool make) {
   WATTLE_TRY(nats::JetStream * js, connection_->jetstream());

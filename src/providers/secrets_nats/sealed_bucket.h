@@ -11,6 +11,10 @@
 
 namespace wattle::providers::secrets {
 
+// A bucket's key, from a file that only its owner may read. Refused: not_found; permission_denied (others may
+// read it); malformed. Blocks.
+Result<nats::CurveKeyPair> read_key_file(const std::string& path);
+
 class SealedBucket final : public SecretStore {
  public:
   SealedBucket(std::shared_ptr<NatsConnection> connection, std::string bucket, nats::CurveKeyPair key)

@@ -1,6 +1,5 @@
 #include "providers/secrets_nats/secrets_nats.h"
 
-#include "nats/credentials.h"
 #include "providers/secrets_nats/backend.h"
 
 namespace wattle::providers {
@@ -18,13 +17,7 @@ Result<nats::CurveKeyPair> read_key(const Settings& settings) {
   if (!file)
     return failure(Error(ErrorCode::invalid_argument, "the key of the bucket of secrets is missing")
                        .with_remedy("set xkey_seed as a secret, or xkey_seed_file"));
-  bool others_can_read = false;
-  WATTLE_TRY(std::string text, nats::read_secret_file(*file, others_can_read));
-  if (others_can_read)
-    return failure(Error(ErrorCode::permission_denied, fmt::format("{} is not its owner's alone", *file))
-                       .with_remedy("chmod 600 " + *file));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
-  return nats::CurveKeyPair::from_seed(text);
+  return secrets::read_key_file(*file);
 }
 
 class NatsSecretsProvider final : public SecretsProvider {
