@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 
 namespace wattle::cli {
@@ -39,6 +40,8 @@ int exit_code(const Error& error) {
       return kExitTimeout;
     case ErrorCode::memory_exceeded:
       return kExitMemory;
+    case ErrorCode::cancelled:
+      return kExitSignal + SIGINT;
     default:
       return kExitRefused;
   }

@@ -169,6 +169,16 @@ class Verbs(ProgramTest):
         lattice.refused("get", "inventory", "nobody", says=['"nobody"'], remedy=["wattle get hosts"])
         lattice.refused("link", "put", "a", "b", "wasi", "--interface", "x", says=['"wasi"'], remedy=["NAMESPACE:PACKAGE"])
 
+    def test_a_call_that_is_interrupted_leaves_no_link(self):
+        lattice = Lattice(self)
+        lattice.succeeds("start", "component", guest("linked-callee-c"), "--id", "callee")
+        words = ("call", "callee", "wattle:linked/work@1.0.0.spin", "--lattice", "test")
+        call = self.start(*words, env=environment(lattice.environment))
+        wait_until(lambda: len(lattice.json("get", "links")) == 1, "the call's link")
+        call.send_signal(signal.SIGINT)
+        self.assertEqual(call.wait(SECONDS_MAX), 128 + signal.SIGINT)
+        self.assertEqual(lattice.json("get", "links"), [])
+
     def test_watch(self):
         lattice = Lattice(self)
         watch = self.start("-o", "json", "watch", "--lattice", "test", env=environment(lattice.environment))

@@ -3,7 +3,8 @@
 //
 // Settings of a link (or, as default, of the provider):
 //
-//   allowed_hosts   HOST, HOST:PORT, *.NAME, ADDRESS/BITS or *, separated by commas; without it, every host, and
+//   allowed_hosts   HOST, HOST:PORT, *.NAME, ADDRESS/BITS or *, separated by commas; without it, every host,
+//   and
 //                   none where it is empty
 #pragma once
 
