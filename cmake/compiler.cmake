@@ -9,8 +9,10 @@ set(WATTLE_SANITIZE "" CACHE STRING "Sanitizer (clang): empty, address (with und
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
+  # CCACHE_DEPEND: what is not in the cache yet is not preprocessed before it is compiled.
   set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE_PROGRAM}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+    "${CCACHE_PROGRAM}")
 endif()
 
 find_program(MOLD_PROGRAM mold)
