@@ -78,7 +78,7 @@ class Echo final : public ControlHandler {
   Result<Ack> put_config(const std::string&, const StringMap& value) override {
     (void)parse_rules(value);
     if (auto reference = parse_secret_reference("SECRET_a", value))
-      if (parse_secret_reference("SECRET_a", to_map(*reference)) != reference) std::abort();
+      if (parse_secret_reference("SECRET_a", to_map(*reference)).value() != *reference) std::abort();
     return taken(value);
   }
   Result<Ack> delete_config(const std::string& name) override { return Ack{name}; }
