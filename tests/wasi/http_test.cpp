@@ -186,16 +186,13 @@ TEST_F(HttpGuest, JavaScriptFetches) {
 TEST_F(HttpGuest, FailuresAreStatusesWithoutDetails) {
   serve("hostile-c", [&] {
     for (const std::string path :
-         {"/unreachable",         "/forged-handle",   "/negative-handle",   "/double-drop",
-          "/use-after-drop",      "/wrong-type",      "/use-after-move",    "/answer-twice",
-          "/poll-nothing",        "/poll-forged",     "/huge-string",       "/string-past-end",
-          "/string-wraps",
-
-          "/huge-list",           "/misaligned-list", "/misaligned-result", "/result-past-end",
-          "/bad-discriminant",    "/bad-error-code",  "/out-of-bounds",     "/divide-by-zero",
-          "/call-null",           "/no-answer",       "/leave-body-open",   "/eat-handles",
-          "/eat-fields",          "/write-unchecked", "/long-body",         "/drop-parent-first",
-          "/write-out-of-bounds", "/eat-pollables",   "/short-body",        "/recurse"}) {
+         {"/unreachable",     "/forged-handle",    "/negative-handle", "/double-drop",
+          "/use-after-drop",  "/wrong-type",       "/use-after-move",  "/answer-twice",
+          "/poll-nothing",    "/poll-forged",      "/huge-string",     "/string-past-end",
+          "/string-wraps",    "/huge-list",        "/misaligned-list", "/misaligned-result",
+          "/result-past-end", "/bad-discriminant", "/bad-error-code",  "/out-of-bounds",
+          "/divide-by-zero",  "/call-null",        "/no-answer",       "/eat-handles",
+          "/eat-fields",      "/eat-pollables",    "/recurse"}) {
       SCOPED_TRACE(path);
       const size_t before = failures_.size();
       auto answer = get(path);
@@ -208,12 +205,18 @@ TEST_F(HttpGuest, FailuresAreStatusesWithoutDetails) {
 }
 
 // A guest that has had a whole slice may have been made to give way in between: then its head is out already.
-TEST_F(HttpGuest, ATrapAfterTheHeadIsAStatusOrACutBody) {
+TEST_F(HttpGuest, AFailureAfterTheHeadIsAStatusOrACutBody) {
   serve("hostile-c", [&] {
-    const auto answer = get("/trap-after-head");
-    EXPECT_TRUE(answer.status == 500 || answer.error) << answer.status << " " << answer.body;
-    EXPECT_EQ(failures_.size(), 1u);
-    EXPECT_EQ(get("/").body, "well-behaved\n");
+    for (const std::string path : {"/trap-after-head", "/write-unchecked", "/write-out-of-bounds",
+                                   "/drop-parent-first", "/leave-body-open", "/long-body", "/short-body"}) {
+      SCOPED_TRACE(path);
+      const size_t before = failures_.size();
+      const auto answer = get(path);
+      const bool trapped = !path.ends_with("-body") && path != "/leave-body-open";
+      EXPECT_TRUE(!trapped || failures_.size() == before + 1);
+      EXPECT_TRUE(answer.status == 500 || answer.error) << answer.status << " " << answer.body;
+      EXPECT_EQ(get("/").body, "well-behaved\n");
+    }
   });
 }
 
