@@ -1,6 +1,5 @@
 #include "host/identity.h"
 
-#include <sodium.h>
 #include <sys/utsname.h>
 
 #include <array>
@@ -8,6 +7,7 @@
 #include <chrono>
 
 #include "lattice/events.h"
+#include "nats/jwt.h"
 
 namespace wattle::host {
 namespace {
@@ -20,15 +20,6 @@ constexpr std::array<std::string_view, 32> kThings = {
     "alder", "ash",   "aspen", "bark",  "birch", "bough", "briar", "cane", "cedar",  "elder",  "elm",
     "fern",  "fir",   "gorse", "hazel", "heath", "hedge", "holly", "ivy",  "larch",  "laurel", "maple",
     "oak",   "osier", "pine",  "reed",  "rowan", "sedge", "thorn", "vine", "willow", "yew"};
-
-std::string base64url(std::string_view bytes) {
-  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-  std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
-  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                    bytes.size(), kVariant);
-  text.pop_back();  // the terminator
-  return text;
-}
 
 }  // namespace
 
@@ -44,9 +35,7 @@ std::string host_token(const nats::KeyPair& key) {
                                                            {"sub", id},
                                                            {"wascap", about},
                                                            {"wascap_revision", 3}});
-  const std::string text = base64url(R"({"typ":"jwt","alg":"Ed25519"})") + "." + base64url(claims);
-  const auto signature = key.sign(text);
-  return text + "." + base64url({reinterpret_cast<const char*>(signature.data()), signature.size()});
+  return nats::sign_jwt(key, R"({"typ":"jwt","alg":"Ed25519"})", claims);
 }
 
 std::string new_host_id() {

@@ -43,10 +43,7 @@ std::string signed_token(const KeyPair& issuer, std::string_view subject, std::s
   what["version"] = kVersion;
   claims["nats"] = std::move(what);
   claims["jti"] = token_id(json::serialize(claims));
-  const std::string text =
-      base64url(R"({"typ":"JWT","alg":"ed25519-nkey"})") + "." + base64url(json::serialize(claims));
-  const auto signature = issuer.sign(text);
-  return text + "." + base64url({reinterpret_cast<const char*>(signature.data()), signature.size()});
+  return sign_jwt(issuer, R"({"typ":"JWT","alg":"ed25519-nkey"})", json::serialize(claims));
 }
 
 json::object permission(const std::vector<std::string>& allowed, const std::vector<std::string>& denied) {
@@ -57,6 +54,12 @@ json::object permission(const std::vector<std::string>& allowed, const std::vect
 }
 
 }  // namespace
+
+std::string sign_jwt(const KeyPair& key, std::string_view header, std::string_view claims) {
+  const std::string text = base64url(header) + "." + base64url(claims);
+  const auto signature = key.sign(text);
+  return text + "." + base64url({reinterpret_cast<const char*>(signature.data()), signature.size()});
+}
 
 std::string operator_jwt(const KeyPair& operator_key, std::string_view name,
                          std::string_view system_account) {

@@ -16,6 +16,9 @@
 
 namespace wattle::nats {
 
+// The token of `header` and `claims`, which are JSON texts (RFC 7515, compact form), signed with ed25519.
+std::string sign_jwt(const KeyPair& key, std::string_view header, std::string_view claims);
+
 // `system_account`: the public key of the account whose users see the server itself.
 std::string operator_jwt(const KeyPair& operator_key, std::string_view name, std::string_view system_account);
 

@@ -40,12 +40,15 @@ class HttpClient final : public capability::Provider, private capability::Outgoi
 
   void delete_link(const ProviderLink& link) override { links_.erase(link); }
 
+  // Links that it does not fit stay as they were.
   Result<void> update_config(const std::map<std::string, std::string>& config) override {
     config_ = config;
     std::vector<ProviderLink> all;
     for (const auto& [key, link] : links_) all.push_back(link->put);
-    for (const ProviderLink& link : all) WATTLE_CHECK(put_link(link));
-    return {};
+    Result<void> outcome;
+    for (const ProviderLink& link : all)
+      if (auto put = put_link(link); !put) outcome = failure(put.error());
+    return outcome;
   }
 
   void drain() override {

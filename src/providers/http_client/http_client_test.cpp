@@ -79,6 +79,8 @@ TEST_F(HttpClientTest, TheProvidersHostsAreTheDefault) {
     EXPECT_EQ(get(provider, "127.0.0.1"), "200 hello");
     ASSERT_TRUE(provider.update_config({{"allowed_hosts", "127.0.0.2"}}));
     EXPECT_EQ(get(provider, "127.0.0.1"), "destination-IP-prohibited");
+    EXPECT_FALSE(provider.update_config({{"allowed_hosts", "no host"}}));
+    EXPECT_EQ(get(provider, "127.0.0.1"), "destination-IP-prohibited");
   });
 }
 
