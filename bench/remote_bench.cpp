@@ -7,6 +7,9 @@
 // call. A caller is an instance of the calling component, which makes its calls one after the other; p50 is
 // that of the means of 50 calls. Counters as wrpc_bench has them (targets: a ratio of 0.6, p50 at most 60 us
 // more). Needs tools/guests linked-caller-c linked-callee-c.
+//
+// `linked_on_one_host` is the same call of a function with two numbers where the callee runs on the caller's
+// host, which no bus carries: `ns_a_call` of 100,000 calls by one instance.
 #include <benchmark/benchmark.h>
 
 #include <fstream>
@@ -133,6 +136,49 @@ class TwoHosts {
       {.level = telemetry::LogLevel::error, .format = telemetry::LogFormat::text, .file = {}}};
   std::unique_ptr<DataPlane> near_, far_;
 };
+
+// Nanoseconds for each of `calls` along a link on one host.
+double call_on_one_host(uint32_t calls) {
+  const telemetry::Log log{
+      {.level = telemetry::LogLevel::error, .format = telemetry::LogFormat::text, .file = {}}};
+  double taken = 0;
+  async::Worker worker;
+  worker.spawn([&] {
+    const auto host = must(DataPlane::start(
+        {.host_id = "NONE", .lattice = kLattice, .workers = 1, .log = &log, .connect = connect}));
+    host->set_links(lattice::LinkTable::build(
+        {link("bench", "caller", "linking", "relay"), link("caller", "callee", "linked", "work")}));
+    const auto put = [&](const char* id, const char* guest) {
+      must(host->put_component({.id = id, .component = load_guest(guest)}).transform([] { return true; }));
+    };
+    put("caller", "linked-caller-c");
+    put("callee", "linked-callee-c");
+    const auto bus = must(connect(async::Fiber::current().worker()));
+    const auto client = must(wrpc::Client::start(*bus));
+    const lattice::Headers headers{{"source-id", "bench"}, {"link-name", "default"}};
+    const std::string prefix = lattice::call_prefix(kLattice, "caller");
+    async::Fiber::current().set_deadline(Clock::now() + std::chrono::seconds(60));
+    const TimePoint begin = Clock::now();
+    must(wrpc::call_typed<uint32_t>(*client,
+                                    {.prefix = prefix,
+                                     .instance = "wattle:linking/relay@1.0.0",
+                                     .function = "add-often",
+                                     .headers = &headers},
+                                    calls));
+    taken = std::chrono::duration<double, std::nano>(Clock::now() - begin).count() / calls;
+    host->drain();
+  });
+  worker.run();
+  return taken;
+}
+
+void linked_on_one_host(benchmark::State& state) {
+  (void)nats_server();
+  must(engine::start({}).transform([] { return true; }));
+  constexpr uint32_t kCalls = 100'000;
+  for ([[maybe_unused]] auto _ : state) state.counters["ns_a_call"] = call_on_one_host(kCalls);
+}
+BENCHMARK(linked_on_one_host)->Iterations(1)->Repetitions(5)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void remote_calls(benchmark::State& state) {
   (void)nats_server();

@@ -13,6 +13,7 @@
 #include "lattice/events.h"
 #include "lattice/names.h"
 #include "lattice/provider_host_data.h"
+#include "lattice/revision_weights.h"
 #include "lattice/secret_reference.h"
 #include "lattice/spy.h"
 #include "lattice/state_buckets.h"
@@ -86,6 +87,12 @@ class Echo final : public ControlHandler {
     return StringMap{{"name", name}};
   }
   Result<std::vector<StringMap>> claims() override { return std::vector<StringMap>(); }
+  Result<Ack> put_weights(const PutWeights& value) override {
+    if (check_weights(value.component_id, value.weights))
+      if (parse_weights(weights_to_json(value.weights)).value() != value.weights) std::abort();
+    return taken(value);
+  }
+  Result<WeightTable> weights() override { return WeightTable(); }
   Result<Ack> put_registries(const RegistryCredentials& value) override { return taken(value); }
 
  private:

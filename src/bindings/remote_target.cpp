@@ -1,5 +1,7 @@
 #include "bindings/remote_target.h"
 
+#include "wrpc/protocol.h"
+
 namespace wattle::bindings {
 namespace {
 
@@ -27,6 +29,7 @@ lattice::Headers RemoteTarget::headers_of(const capability::Caller& caller) cons
   headers.add("source-id", caller.source_id);
   headers.add("target-id", id_);
   headers.add("link-name", caller.link_name);
+  if (!image_ref_.empty()) headers.add(wrpc::kRevisionHeader, image_ref_);
   return headers;
 }
 

@@ -24,10 +24,12 @@ class RemoteTarget {
   using Prefixes = std::function<std::vector<std::string>()>;
   using IsIdempotent = std::function<bool(std::string_view function)>;
 
-  // `client` outlives this.
-  RemoteTarget(wrpc::Client& client, std::string id, Prefixes prefixes, IsIdempotent is_idempotent = {})
+  // `client` outlives this. `image_ref`: of the revision that is to answer; empty: any.
+  RemoteTarget(wrpc::Client& client, std::string id, Prefixes prefixes, IsIdempotent is_idempotent = {},
+               std::string_view image_ref = {})
       : client_(client),
         id_(std::move(id)),
+        image_ref_(image_ref),
         prefixes_(std::move(prefixes)),
         is_idempotent_(std::move(is_idempotent)) {}
 
@@ -104,6 +106,7 @@ class RemoteTarget {
 
   wrpc::Client& client_;
   const std::string id_;
+  const std::string image_ref_;
   const Prefixes prefixes_;
   const IsIdempotent is_idempotent_;
 };

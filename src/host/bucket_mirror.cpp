@@ -31,7 +31,7 @@ bool is_any(const std::string&) {
 
 }  // namespace
 
-BucketMirror::BucketMirror(lattice::Bus& bus, LatticeState& state, const telemetry::Log& log,
+BucketMirror::BucketMirror(lattice::Bus& bus, lattice::LatticeState& state, const telemetry::Log& log,
                            std::string host_id, std::function<Hosts()> hosts, BucketMirrorOptions options)
     : bus_(bus),
       state_(state),
@@ -46,7 +46,7 @@ BucketMirror::BucketMirror(lattice::Bus& bus, LatticeState& state, const telemet
 
 BucketMirror::~BucketMirror() = default;
 
-Result<std::unique_ptr<BucketMirror>> BucketMirror::start(lattice::Bus& bus, LatticeState& state,
+Result<std::unique_ptr<BucketMirror>> BucketMirror::start(lattice::Bus& bus, lattice::LatticeState& state,
                                                           const telemetry::Log& log, std::string host_id,
                                                           std::function<Hosts()> hosts,
                                                           BucketMirrorOptions options) {

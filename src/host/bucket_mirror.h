@@ -1,6 +1,6 @@
 // The key-value buckets in which wasmCloud v1's clients look things up, written as mirrors of what is true
-// elsewhere: links and configs (LatticeState), and what each host says of itself. One host of the lattice
-// writes them, the eldest; when it goes, the next one does.
+// elsewhere: links and configs (lattice::LatticeState), and what each host says of itself. One host of the
+// lattice writes them, the eldest; when it goes, the next one does.
 //
 // Level-triggered: each round compares what there should be with what was written, and writes the
 // difference; a round follows every change, and one in `interval` anyway. A bucket that was deleted is made
@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "async/signal.h"
-#include "host/lattice_state.h"
 #include "lattice/bus.h"
+#include "lattice/lattice_state.h"
 #include "lattice/state_buckets.h"
 #include "telemetry/log.h"
 
@@ -39,7 +39,7 @@ class BucketMirror {
   };
 
   // All of these outlive it. `hosts` is asked in each round.
-  static Result<std::unique_ptr<BucketMirror>> start(lattice::Bus& bus, LatticeState& state,
+  static Result<std::unique_ptr<BucketMirror>> start(lattice::Bus& bus, lattice::LatticeState& state,
                                                      const telemetry::Log& log, std::string host_id,
                                                      std::function<Hosts()> hosts,
                                                      BucketMirrorOptions options);
@@ -59,8 +59,8 @@ class BucketMirror {
     std::map<std::string, std::string> written;
   };
 
-  BucketMirror(lattice::Bus& bus, LatticeState& state, const telemetry::Log& log, std::string host_id,
-               std::function<Hosts()> hosts, BucketMirrorOptions options);
+  BucketMirror(lattice::Bus& bus, lattice::LatticeState& state, const telemetry::Log& log,
+               std::string host_id, std::function<Hosts()> hosts, BucketMirrorOptions options);
   void run();
   Result<void> round(const Hosts& hosts);
   Result<void> write(Mirror& mirror, const std::map<std::string, std::string>& wanted,
@@ -71,7 +71,7 @@ class BucketMirror {
   std::map<std::string, std::string> wanted_state(const std::vector<lattice::HostInventory>& hosts);
 
   lattice::Bus& bus_;
-  LatticeState& state_;
+  lattice::LatticeState& state_;
   const telemetry::Log& log_;
   std::string host_id_;
   std::function<Hosts()> hosts_;

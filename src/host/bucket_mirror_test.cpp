@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "host/test_state.h"
 #include "lattice/bus_test_support.h"
 #include "lattice/events.h"
+#include "lattice/test_state.h"
 
 namespace wattle::host {
 namespace {
@@ -71,7 +71,7 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
   }
 
   std::unique_ptr<lattice::Bus> bus_;
-  LatticeState* state_ = nullptr;
+  lattice::LatticeState* state_ = nullptr;
   std::string lattice_;
   std::string writer_ = "NA";
   int rounds_ = 0;

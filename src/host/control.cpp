@@ -1,10 +1,7 @@
 #include "host/control.h"
 
 #include <algorithm>
-#include <charconv>
 
-#include "base/parse.h"
-#include "host/claims.h"
 #include "host/identity.h"
 #include "lattice/names.h"
 
@@ -20,58 +17,9 @@ std::optional<std::string> builtin_name(std::string_view reference) {
   return {};
 }
 
-Result<uint64_t> parse_count(std::string_view text) {
-  uint64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size())
-    return failure(ErrorCode::invalid_argument, "\"{}\" is no number", text);
-  return number;
-}
-
-// component_limits of a scale: v1's two keys. Bytes and milliseconds as numbers, or with units.
-Result<ComponentLimits> parse_limits(const std::optional<lattice::StringMap>& limits) {
-  ComponentLimits parsed;
-  if (!limits) return parsed;
-  for (const auto& [key, value] : *limits) {
-    if (key == "max_memory_limit") {
-      auto bytes = parse_bytes(value);
-      if (!bytes) return failure(bytes.error().with_context(fmt::format("component_limits: {}", key)));
-      parsed.max_memory_bytes = *bytes;
-    } else if (key == "max_execution_time") {
-      if (auto milliseconds = parse_count(value)) {
-        constexpr uint64_t kYear = uint64_t{365} * 86'400'000;
-        parsed.max_execution_time = std::chrono::milliseconds(std::min(*milliseconds, kYear));
-        continue;
-      }
-      auto duration = parse_duration(value);
-      if (!duration) return failure(duration.error().with_context(fmt::format("component_limits: {}", key)));
-      parsed.max_execution_time = *duration;
-    } else {
-      return failure(ErrorCode::invalid_argument,
-                     "component_limits: \"{}\" is not known: max_memory_limit and max_execution_time are",
-                     key);
-    }
-  }
-  return parsed;
-}
-
-std::string component_job(const std::string& id) {
-  return "component " + id;
-}
-
 std::string provider_job(const std::string& id) {
   return "provider " + id;
 }
-
-// What an event says of a failure: all of it, and what to do.
-std::string told(const Error& error) {
-  const Error* first = &error;
-  while (first->remedy().empty() && first->cause() != nullptr) first = first->cause();
-  if (first->remedy().empty()) return error.full_message();
-  return fmt::format("{}; {}", error.full_message(), first->remedy());
-}
-
-constexpr Duration kConfigPatience = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -141,7 +89,8 @@ void HostControl::beat() {
 // The data side is told each state of links and configs that the store comes to.
 void HostControl::follow_state() {
   while (!async::Fiber::current().cancellation()) {
-    if (told_configs_ == parts_.state.configs() && told_links_ == parts_.state.links()) {
+    if (told_configs_ == parts_.state.configs() && told_links_ == parts_.state.links() &&
+        told_weights_ == parts_.state.weights()) {
       if (!parts_.state.changed().wait()) return;
     } else {
       tell_data();
@@ -178,9 +127,11 @@ void HostControl::log_host(const lattice::LeaseChange& change) {
 void HostControl::tell_data() {
   told_configs_ = parts_.state.configs();
   told_links_ = parts_.state.links();
+  told_weights_ = parts_.state.weights();
   const auto snapshot = parts_.state.snapshot();
   for (const Error& problem : told_links_->problems()) parts_.log.warn(problem.full_message());
   (void)with_data([&]() -> Result<void> {
+    parts_.data.set_weights(told_weights_);
     for (const Error& problem : parts_.data.set_configs(told_configs_))
       parts_.log.warn(problem.full_message());
     for (const Error& problem : parts_.data.set_links(told_links_)) parts_.log.warn(problem.full_message());
@@ -234,15 +185,20 @@ lattice::HostLease HostControl::describe_lease() const {
   lease.labels = labels_;
   const auto loads = parts_.data.loads();
   std::vector<lattice::ComponentLease> components;
-  for (const auto& [id, component] : components_) {
-    const auto load = loads.find(id);
-    const bool known = load != loads.end();
-    components.push_back({.id = id,
-                          .digest = component.spec.digest,
-                          .in_flight = known ? load->second.in_flight : 0,
-                          .capacity = known ? load->second.capacity : component.spec.max_instances,
-                          .queued = known ? load->second.queued : 0});
-  }
+  for (const auto& [id, revisions] : components_)
+    for (const Component& component : revisions) {
+      const auto found = loads.find({id, component.spec.digest});
+      const ComponentLoad load =
+          found != loads.end() ? found->second : ComponentLoad{.capacity = component.spec.max_instances};
+      components.push_back({.id = id,
+                            .digest = component.spec.digest,
+                            .in_flight = load.in_flight,
+                            .capacity = load.capacity,
+                            .queued = load.queued,
+                            .image_ref = component.spec.image_ref,
+                            .calls = load.calls,
+                            .failures = load.failures});
+    }
   std::vector<lattice::ProviderLease> providers;
   for (const auto& [id, provider] : providers_)
     if (provider.running)
@@ -264,6 +220,13 @@ BucketMirror::Hosts HostControl::live_hosts() const {
 
 void HostControl::announce() {
   if (lease_ && !stopped_) lease_->announce();
+}
+
+std::string HostControl::told(const Error& error) {
+  const Error* first = &error;
+  while (first->remedy().empty() && first->cause() != nullptr) first = first->cause();
+  if (first->remedy().empty()) return error.full_message();
+  return fmt::format("{}; {}", error.full_message(), first->remedy());
 }
 
 void HostControl::tell(const lattice::Event& event) {
@@ -294,16 +257,18 @@ Result<lattice::Host> HostControl::describe_host() {
 
 lattice::HostInventory HostControl::inventory_now() const {
   lattice::HostInventory inventory;
-  for (const auto& [id, component] : components_)
-    inventory.components.push_back({.id = id,
-                                    .image_ref = component.image_ref,
-                                    .name = component.claims && !component.claims->name.empty()
-                                                ? std::optional(component.claims->name)
-                                                : std::nullopt,
-                                    .annotations = component.annotations,
-                                    .revision = component.revision,
-                                    .max_instances = component.spec.max_instances,
-                                    .limits = component.limits});
+  for (const auto& [id, revisions] : components_)
+    for (const Component& component : revisions)
+      inventory.components.push_back({.id = id,
+                                      .image_ref = component.spec.image_ref,
+                                      .name = component.claims && !component.claims->name.empty()
+                                                  ? std::optional(component.claims->name)
+                                                  : std::nullopt,
+                                      .annotations = component.annotations,
+                                      .revision = component.revision,
+                                      .max_instances = component.spec.max_instances,
+                                      .limits = component.limits,
+                                      .digest = component.spec.digest});
   for (const auto& [id, provider] : providers_)
     if (provider.running && (!provider.builtin.empty() || parts_.processes->running(id)))
       inventory.providers.push_back(
@@ -372,157 +337,6 @@ Result<std::optional<lattice::ProviderAuctionAck>> HostControl::bid(const lattic
                                      .provider_ref = auction.provider_ref,
                                      .provider_id = auction.provider_id,
                                      .constraints = auction.constraints};
-}
-
-// ---- components
-
-Result<Ack> HostControl::scale_component(const lattice::ScaleComponent& request) {
-  WATTLE_CHECK(lattice::check_id(request.component_id, "the component's id"));
-  WATTLE_CHECK(parse_limits(request.component_limits));
-  const auto found = components_.find(request.component_id);
-  const bool runs = found != components_.end();
-  if (!runs && request.count > 0 && request.component_ref.empty())
-    return failure(ErrorCode::invalid_argument,
-                   "component \"{}\" does not run here, and component_ref does not say what to run",
-                   request.component_id);
-  Ack ack;
-  if (runs && request.count > 0 && !request.allow_update && !request.component_ref.empty() &&
-      request.component_ref != found->second.image_ref)
-    ack.message = fmt::format(
-        "component \"{}\" runs {} and is scaled as it is; to run {} instead, update it, or allow it with "
-        "allow_update",
-        request.component_id, found->second.image_ref, request.component_ref);
-  WATTLE_CHECK(jobs_.add(
-      component_job(request.component_id), [this, request] { do_scale(request); }, options_.work_time_max));
-  return ack;
-}
-
-void HostControl::do_scale(const lattice::ScaleComponent& request) {
-  const auto scaled = scale(request);
-  const auto found = components_.find(request.component_id);
-  lattice::ComponentScale event{.annotations = request.annotations.value_or(lattice::StringMap{}),
-                                .host_id = options_.host_id,
-                                .image_ref = request.component_ref,
-                                .max_instances = request.count,
-                                .component_id = request.component_id};
-  if (found != components_.end()) {
-    event.annotations = found->second.annotations;
-    event.claims = found->second.claims;
-    if (scaled) event.image_ref = found->second.image_ref;
-  }
-  if (scaled) return tell(lattice::component_scaled(event));
-  parts_.log.error(
-      scaled.error().with_context(fmt::format("component {} was not scaled", request.component_id)));
-  tell(lattice::component_scale_failed(event, told(scaled.error())));
-}
-
-Result<void> HostControl::scale(const lattice::ScaleComponent& request) {
-  const auto found = components_.find(request.component_id);
-  if (request.count == 0) {
-    if (found == components_.end()) return {};
-    parts_.data.remove_component(request.component_id);
-    components_.erase(request.component_id);
-    if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
-    announce();
-    return {};
-  }
-  // Changed in a copy, which is kept once the data side has it.
-  Component next = found == components_.end() ? Component{} : found->second;
-  const bool runs = found != components_.end();
-  if (!runs && request.component_ref.empty())
-    return failure(ErrorCode::invalid_argument, "component_ref does not say what to run");
-  const bool other_image =
-      request.allow_update && !request.component_ref.empty() && request.component_ref != next.image_ref;
-  WATTLE_CHECK(parts_.state.wait_for_configs(request.config, kConfigPatience));
-  next.spec.id = request.component_id;
-  next.spec.max_instances = request.count;
-  next.spec.config = request.config;
-  if (request.component_limits || !runs) {
-    WATTLE_TRY(next.spec.limits, parse_limits(request.component_limits));
-    next.limits = request.component_limits;
-  }
-  if (request.annotations) next.annotations = *request.annotations;
-  return put_component(next, !runs || other_image ? request.component_ref : "");
-}
-
-// `image_ref`: what it shall run from now on; empty: what it runs. What ran before goes on when this fails.
-Result<void> HostControl::put_component(Component& next, const std::string& image_ref) {
-  if (!image_ref.empty()) {
-    WATTLE_TRY(const Image image, parts_.images.fetch(image_ref));
-    if (image.digest != next.spec.digest) {
-      WATTLE_TRY(next.spec.component, parts_.compile(image, next.spec.limits));
-      next.claims = claims_of(image, image_ref);
-      next.token = next.claims ? read_token(*image.bytes).value_or("") : "";
-      ++next.revision;
-    }
-    next.image_ref = image_ref;
-    next.spec.digest = image.digest;
-  }
-  const std::string id = next.spec.id;
-  auto put = fetch_secrets(id, next.spec.config, next.token);
-  if (put) put = parts_.data.put_component(next.spec);
-  if (put) components_.insert_or_assign(id, next);
-  std::erase_if(starting_secrets_, [&](const auto& wanted) { return wanted.first.entity == id; });
-  if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
-  if (!put) return put;
-  announce();
-  return {};
-}
-
-// A token that does not hold is as none: signing is not required.
-std::optional<lattice::ComponentClaims> HostControl::claims_of(const Image& image,
-                                                               const std::string& image_ref) {
-  auto claims = read_claims(*image.bytes);
-  if (!claims) {
-    parts_.log.warn("a component's token does not hold, and the component runs as one that is not signed",
-                    {{"image", image_ref}, {"reason", claims.error().full_message()}});
-    return {};
-  }
-  if (*claims)
-    if (auto put = parts_.state.put_claims(**claims); !put)
-      parts_.log.warn("a component's claims could not be kept",
-                      {{"image", image_ref}, {"reason", put.error().full_message()}});
-  return *std::move(claims);
-}
-
-Result<Ack> HostControl::update_component(const lattice::UpdateComponent& request) {
-  const auto found = components_.find(request.component_id);
-  if (found == components_.end())
-    return failure(ErrorCode::not_found, "component \"{}\" does not run on this host", request.component_id);
-  if (request.new_component_ref.empty())
-    return failure(ErrorCode::invalid_argument, "new_component_ref does not say what to run");
-  if (request.new_component_ref == found->second.image_ref)
-    return Ack{
-        fmt::format("component \"{}\" runs {} already", request.component_id, request.new_component_ref)};
-  WATTLE_CHECK(jobs_.add(
-      component_job(request.component_id), [this, request] { do_update(request); }, options_.work_time_max));
-  return Ack{};
-}
-
-void HostControl::do_update(const lattice::UpdateComponent& request) {
-  const auto updated = update(request);
-  const auto found = components_.find(request.component_id);
-  const bool runs = found != components_.end();
-  const lattice::ComponentScale event{.annotations = runs ? found->second.annotations : lattice::StringMap{},
-                                      .host_id = options_.host_id,
-                                      .image_ref = request.new_component_ref,
-                                      .max_instances = runs ? found->second.spec.max_instances : 0,
-                                      .component_id = request.component_id,
-                                      .claims = runs ? found->second.claims : std::nullopt};
-  if (updated) return tell(lattice::component_scaled(event));
-  parts_.log.error(
-      updated.error().with_context(fmt::format("component {} was not updated", request.component_id)));
-  tell(lattice::component_scale_failed(event, told(updated.error())));
-}
-
-Result<void> HostControl::update(const lattice::UpdateComponent& request) {
-  const auto found = components_.find(request.component_id);
-  if (found == components_.end())
-    return failure(ErrorCode::not_found, "component \"{}\" was stopped before it could be updated",
-                   request.component_id);
-  Component next = found->second;
-  if (request.annotations) next.annotations = *request.annotations;
-  return put_component(next, request.new_component_ref);
 }
 
 // ---- providers
@@ -678,6 +492,11 @@ Result<std::vector<lattice::StringMap>> HostControl::claims() {
   for (const lattice::ComponentClaims& claims : parts_.state.claims())
     told.push_back(lattice::describe(claims));
   return told;
+}
+
+Result<Ack> HostControl::put_weights(const lattice::PutWeights& request) {
+  WATTLE_CHECK(parts_.state.put_weights(request.component_id, request.weights));
+  return Ack{};
 }
 
 Result<Ack> HostControl::put_registries(const lattice::RegistryCredentials& credentials) {

@@ -1,7 +1,7 @@
 // The control side of a host: answers the control protocol, keeps what runs here, tells the data side what
 // shall run, and tells the lattice what happened. It lives on the control worker.
 //
-//   WATTLE_TRY(auto state, LatticeState::open(bus, {.lattice = "default"}));
+//   WATTLE_TRY(auto state, lattice::LatticeState::open(bus, {.lattice = "default"}));
 //   WATTLE_TRY(auto control, HostControl::start({.bus = bus, .state = *state, .data = *data, ...}, options));
 //   ...
 //   control->stop();
@@ -20,13 +20,13 @@
 #include "host/data_plane.h"
 #include "host/images.h"
 #include "host/job_queues.h"
-#include "host/lattice_state.h"
 #include "host/link_changes.h"
 #include "host/provider_processes.h"
 #include "host/secrets.h"
 #include "lattice/control_server.h"
 #include "lattice/directory.h"
 #include "lattice/events.h"
+#include "lattice/lattice_state.h"
 #include "telemetry/log.h"
 
 namespace wattle::host {
@@ -50,7 +50,7 @@ struct HostOptions {
 // All of these outlive the HostControl. `processes` may be null: programs are refused then.
 struct HostParts {
   lattice::Bus& bus;
-  LatticeState& state;
+  lattice::LatticeState& state;
   DataPlane& data;
   Images& images;
   const telemetry::Log& log;
@@ -104,18 +104,21 @@ class HostControl final : public lattice::ControlHandler {
   Result<lattice::Ack> delete_config(const std::string& name) override;
   Result<std::optional<lattice::StringMap>> config(const std::string& name) override;
   Result<std::vector<lattice::StringMap>> claims() override;
+  Result<lattice::Ack> put_weights(const lattice::PutWeights& request) override;
+  Result<lattice::WeightTable> weights() override { return *parts_.state.weights(); }
   Result<lattice::Ack> put_registries(const lattice::RegistryCredentials& credentials) override;
 
  private:
+  // One revision of a component.
   struct Component {
     ComponentSpec spec;  // as the data side has it
-    std::string image_ref;
     lattice::StringMap annotations;
     std::optional<lattice::StringMap> limits;
     std::optional<lattice::ComponentClaims> claims;
     std::string token;     // of its claims
-    int32_t revision = 0;  // counts the binaries that it has had here
+    int32_t revision = 0;  // counts the binaries that the component has had here
   };
+  using Revisions = std::vector<Component>;  // of one component: at least one, the newest last
   struct Provider {
     std::string image_ref;
     std::string builtin;  // the factory's name; empty: a process
@@ -149,7 +152,20 @@ class HostControl final : public lattice::ControlHandler {
   Result<void> fetch_secrets(const std::string& id, const std::vector<std::string>& configs,
                              const std::string& token);
 
-  Result<void> put_component(Component& next, const std::string& image_ref);
+  // Null: no such revision runs.
+  const Component* newest(const std::string& id) const;
+  const Component* find_image(const std::string& id, const std::string& image_ref) const;
+  const Component* find_digest(const std::string& id, const std::string& digest) const;
+  // What a scale changes or replaces.
+  const Component* base_of(const lattice::ScaleComponent& request) const;
+  Result<void> load(Component& next, const std::string& image_ref);
+  // `image_ref`: what it shall run from now on; empty: what it runs. `beside`: other revisions stay. What ran
+  // before goes on when this fails.
+  Result<void> put_component(Component next, const std::string& image_ref, bool beside);
+  Result<void> tell_component(const Component& next);
+  void stop_component(const std::string& id);
+  // Those for which `ends` says so; the component, when none is left.
+  void end_revisions(const std::string& id, const std::function<bool(const Component&)>& ends);
   std::optional<lattice::ComponentClaims> claims_of(const Image& image, const std::string& image_ref);
   // Runs `work` when nobody else speaks to the data side of links, configs and providers.
   Result<void> with_data(const std::function<Result<void>()>& work);
@@ -159,13 +175,17 @@ class HostControl final : public lattice::ControlHandler {
 
   bool satisfies(const lattice::StringMap& constraints) const;
   void tell(const lattice::Event& event);
+  // What an event says of a failure: all of it, and what to do.
+  static std::string told(const Error& error);
 
+  // Configs may be on their way from another host.
+  static constexpr Duration kConfigPatience = std::chrono::seconds(5);
   HostParts parts_;
   HostOptions options_;
   JobQueues jobs_;
   lattice::StringMap labels_;
   std::string friendly_name_;
-  std::map<std::string, Component> components_;
+  std::map<std::string, Revisions> components_;
   std::map<std::string, Provider> providers_;
   WantedSecrets starting_secrets_;  // of components that are about to run, or to run with others
   std::unique_ptr<lattice::ControlServer> server_;
@@ -175,6 +195,7 @@ class HostControl final : public lattice::ControlHandler {
   std::unique_ptr<LinkChanges> link_changes_;
   std::shared_ptr<const lattice::ConfigTable> told_configs_;
   std::shared_ptr<const lattice::LinkTable> told_links_;
+  std::shared_ptr<const lattice::WeightTable> told_weights_;
   BucketMirror::Hosts told_hosts_;
   bool data_busy_ = false;
   async::Signal data_free_;

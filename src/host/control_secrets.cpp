@@ -18,7 +18,9 @@ WantedSecrets HostControl::wanted_secrets() const {
     for (const std::string& config : configs)
       if (lattice::names_secret(config)) wanted.emplace(SecretKey{entity, config}, token);
   };
-  for (const auto& [id, component] : components_) add(id, component.spec.config, component.token);
+  for (const auto& [id, revisions] : components_)
+    for (auto component = revisions.rbegin(); component != revisions.rend(); ++component)
+      add(id, component->spec.config, component->token);
   for (const auto& [id, provider] : providers_) add(id, provider.config, "");
   const auto links = parts_.state.links();
   for (const auto& entry : links->entries()) {

@@ -1,14 +1,7 @@
-#include "host/control.h"
-
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <deque>
-#include <fstream>
-
+#include "host/control_test_support.h"
 #include "host/identity.h"
-#include "host/test_state.h"
-#include "lattice/bus_test_support.h"
 
 namespace wattle::host {
 namespace {
@@ -16,160 +9,6 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 using namespace std::chrono_literals;
-
-constexpr std::string_view kHost = "NHOST";
-
-// A data side that runs nothing, and keeps what it is told.
-class KeepingData final : public DataPlane {
- public:
-  Result<void> put_component(const ComponentSpec& spec) override {
-    if (slow) (void)async::sleep_for(20ms);
-    ++puts_begun;
-    while (held && async::sleep_for(1ms)) {
-    }
-    if (!secrets->of(spec.id, spec.config)) return failure(ErrorCode::internal, "its secrets are not here");
-    components[spec.id] = spec;
-    return {};
-  }
-  bool serves_http(const std::string&) override { return false; }
-  void remove_component(const std::string& id) override { components.erase(id); }
-  Result<void> put_provider(const BuiltinProviderSpec& spec) override {
-    if (spec.name != "keyvalue-memory") return failure(ErrorCode::not_found, "no provider \"{}\"", spec.name);
-    providers[spec.id] = spec;
-    return {};
-  }
-  void remove_provider(const std::string& id) override { providers.erase(id); }
-  std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
-    links = std::move(table);
-    for (const auto& entry : links->entries()) was_held = was_held || !entry.hold.empty();
-    return {};
-  }
-  std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
-    configs = std::move(table);
-    return {};
-  }
-  bool links_settled(const lattice::LinkKey&) override { return true; }
-  Result<lattice::LinkRecords> take_records(const lattice::LinkKey&, const std::string&, size_t) override {
-    return std::exchange(records, {});
-  }
-  std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> table) override {
-    secrets = std::move(table);
-    return {};
-  }
-  void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
-    directory = std::move(hosts);
-  }
-  void set_spies(std::shared_ptr<const SpyTable>) override {}
-  std::map<std::string, ComponentLoad> loads() const override { return {}; }
-  void drain() override { drained = true; }
-
-  std::map<std::string, ComponentSpec> components;
-  std::map<std::string, BuiltinProviderSpec> providers;
-  std::shared_ptr<const lattice::LinkTable> links;
-  std::shared_ptr<const lattice::ConfigTable> configs;
-  std::shared_ptr<const lattice::DirectorySnapshot> directory;
-  lattice::LinkRecords records;
-  bool was_held = false;
-  std::shared_ptr<const SecretTable> secrets = std::make_shared<const SecretTable>();
-  bool drained = false;
-  bool slow = false;
-  bool held = false;  // no component is put until it is let go
-  int puts_begun = 0;
-};
-
-// Nothing is run here, so nothing is compiled: what begins as WebAssembly does is taken for it.
-Result<std::shared_ptr<const runtime::Component>> compile(const Image& image, const ComponentLimits&) {
-  if (image.bytes->size() < 4 || (*image.bytes)[0] != 0)
-    return failure(ErrorCode::malformed, "{} is no WebAssembly component", image.digest);
-  return std::shared_ptr<const runtime::Component>();
-}
-
-// A host, and beside it a client that was written for wasmCloud v1: subjects, JSON, and the events it hears.
-class HostControlTest : public testing::TestWithParam<lattice::BusKind> {
- protected:
-  template <class Test>
-  void with_host(Test test, HostOptions options = {}) {
-    std::ofstream(folder_.path() + "/one.wasm") << std::string("\0asm-one", 8);
-    std::ofstream(folder_.path() + "/two.wasm") << std::string("\0asm-two", 8);
-    std::ofstream(folder_.path() + "/text.txt") << "text";
-    nats::run_test([&](async::Worker& worker) {
-      lattice::BusPlace place(GetParam());
-      const auto connected = place.connect(worker);
-      lattice::Bus& bus = *connected;
-      bus_ = &bus;
-      auto heard = bus.subscribe("wasmbus.evt.default.>", {}, [&](const lattice::Message& message) {
-        events_.push_back(message.payload);
-      });
-      async::OffloadPool pool(1);
-      telemetry::Log log(
-          {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
-      auto state = open_test_state(bus);
-      Images images(bus, pool, {.lattice = "default", .allow_file_load = true});
-      SecretKeeper secrets(
-          *state, log,
-          [](const lattice::SecretReference& reference, const std::string&) -> Result<capability::Secret> {
-            if (reference.backend != "kept") return failure(ErrorCode::not_found, "there is no such backend");
-            return capability::Secret{.version = reference.version, .value = "value of " + reference.key};
-          });
-      options.host_id = kHost;
-      options.version = "0.1.0";
-      auto host = HostControl::start({.bus = bus,
-                                      .state = *state,
-                                      .data = data_,
-                                      .images = images,
-                                      .log = log,
-                                      .compile = compile,
-                                      .processes = nullptr,
-                                      .secrets = &secrets,
-                                      .on_stop = [&](Duration time) { asked_to_stop_ = time; },
-                                      .on_registries = {}},
-                                     options);
-      ASSERT_TRUE(host) << host.error().full_message();
-      host_ = host->get();
-      test();
-      (*host)->stop();
-      host->reset();
-      state.reset();
-      EXPECT_TRUE(data_.drained);
-      expect_event("host_stopped", R"({"labels":{)");
-      heard->reset();
-      EXPECT_TRUE(bus.drain());
-    });
-  }
-  std::string ask(std::string_view subject, std::string_view payload = "") {
-    const auto reply = bus_->request(fmt::format("wasmbus.ctl.v1.default.{}", subject), payload);
-    return reply ? reply->payload : reply.error().full_message();
-  }
-  std::string scale(std::string_view image, int count, std::string_view more = "") {
-    return ask("component.scale.NHOST",
-               fmt::format(R"({{"component_ref":"{}","component_id":"shop","count":{},"host_id":"NHOST"{}}})",
-                           image.empty() ? "" : file(image), count, more));
-  }
-  std::string file(std::string_view name) { return fmt::format("file://{}/{}", folder_.path(), name); }
-  // Waits for the next event of this name, and looks for `part` in its data.
-  void expect_event(std::string_view name, std::string_view part) {
-    const std::string type = fmt::format(R"("type":"com.wasmcloud.lattice.{}")", name);
-    const auto next = [&] {
-      return std::find_if(events_.begin(), events_.end(),
-                          [&](const std::string& event) { return event.find(type) != std::string::npos; });
-    };
-    ASSERT_TRUE(nats::eventually([&] { return next() != events_.end(); })) << name;
-    const std::string event = *next();
-    EXPECT_THAT(event, HasSubstr(R"("specversion":"1.0")"));
-    EXPECT_THAT(event, HasSubstr(std::string(part)));
-    events_.erase(events_.begin(), next() + 1);
-  }
-
-  nats::TestFolder folder_;
-  KeepingData data_;
-  lattice::Bus* bus_ = nullptr;
-  HostControl* host_ = nullptr;
-  std::deque<std::string> events_;
-  std::optional<Duration> asked_to_stop_;
-};
-
-constexpr std::string_view kDone = R"({"success":true,"message":""})";
-constexpr std::string_view kRefused = R"({"success":false,"message":")";
 
 std::string refer(std::string_view backend) {
   return fmt::format(
@@ -234,14 +73,28 @@ TEST_P(HostControlTest, ScalesAComponentUpAndDown) {
     EXPECT_THAT(
         ask("host.get.NHOST"),
         HasSubstr(fmt::format(R"({{"id":"shop","image_ref":"{}","annotations":{{"k":"v"}},"revision":1,)"
-                              R"("max_instances":4}})",
-                              file("one.wasm"))));
+                              R"("max_instances":4,"digest":"{}"}})",
+                              file("one.wasm"), data_.components.at("shop").digest)));
     EXPECT_EQ(scale("one.wasm", 9), kDone);
     expect_event("component_scaled", R"("max_instances":9)");
     EXPECT_EQ(scale("one.wasm", 0), kDone);
     expect_event("component_scaled", R"("max_instances":0)");
     EXPECT_TRUE(data_.components.empty());
     EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(R"("components":[])"));
+  });
+}
+
+TEST_P(HostControlTest, ScalingTwiceAlikeChangesNothing) {
+  with_host([&] {
+    EXPECT_EQ(scale("one.wasm", 4), kDone);
+    expect_event("component_scaled", R"("annotations":{},)");
+    EXPECT_EQ(scale("one.wasm", 4, R"(,"annotations":{"k":"v"})"), kDone);
+    expect_event("component_scaled", R"("annotations":{"k":"v"})");
+    EXPECT_EQ(data_.puts_begun, 1);
+    EXPECT_THAT(ask("host.get.NHOST"), HasSubstr(R"("annotations":{"k":"v"})"));
+    EXPECT_EQ(scale("one.wasm", 4, R"(,"component_limits":{"max_execution_time":"1500"})"), kDone);
+    expect_event("component_scaled", R"("max_instances":4)");
+    EXPECT_EQ(data_.puts_begun, 2);
   });
 }
 
@@ -316,7 +169,7 @@ TEST_P(HostControlTest, RefusesMoreThanItCanQueue) {
   with_host([&] {
     data_.held = true;
     std::string last;
-    for (int i = 0; i < 65; ++i) last = scale("one.wasm", 1);
+    for (int i = 0; i < 65; ++i) last = scale("one.wasm", i + 1);
     EXPECT_THAT(last, HasSubstr(R"("code":"overloaded")"));
     data_.held = false;
   });
@@ -574,7 +427,14 @@ TEST_P(HostControlTest, TheDataSideKnowsWhoLivesAndWhatRuns) {
     const auto place = data_.directory->places("shop")[0];
     EXPECT_EQ(place.host->host_id, kHost);
     EXPECT_EQ(place.component->capacity, 3u);
+    EXPECT_EQ(place.component->image_ref, file("one.wasm"));
     EXPECT_EQ(place.component->digest, data_.components.at("shop").digest);
+    data_.load[{"shop", place.component->digest}] = {.capacity = 3, .calls = 7, .failures = 2};
+    host_->announce();
+    EXPECT_TRUE(nats::eventually([&] {
+      const auto* told = data_.directory->places("shop")[0].component;
+      return told->calls == 7 && told->failures == 2;
+    }));
     EXPECT_EQ(scale("one.wasm", 0), kDone);
     EXPECT_TRUE(nats::eventually([&] { return data_.directory->places("shop").empty(); }));
   });
@@ -635,10 +495,6 @@ TEST_P(HostControlTest, WhatOneHostIsToldEveryHostKnows) {
   });
 }
 
-const auto kBuses = testing::Values(lattice::BusKind::memory, lattice::BusKind::nats);
-std::string bus_name(const testing::TestParamInfo<lattice::BusKind>& test) {
-  return test.param == lattice::BusKind::memory ? "memory" : "nats";
-}
 INSTANTIATE_TEST_SUITE_P(Buses, HostControlTest, kBuses, bus_name);
 INSTANTIATE_TEST_SUITE_P(Buses, LinkCopyTest, kBuses, bus_name);
 

@@ -40,12 +40,13 @@ class Plane final : public DataPlane {
   }
 
   Result<void> put_component(const ComponentSpec& spec) override {
+    if (is_same_revision(spec)) return {};
     WATTLE_TRY(auto linked, async::offload(shared_.blocking, [&] { return linker_.link(spec.component); }));
-    auto counters = counters_of(spec.id);
+    const auto counters = counters_of({spec.id, spec.digest});
     std::vector<std::shared_ptr<Revision>> made;
     for (auto& worker : workers_) {
       auto revision = run_on(worker->loop(), [&]() -> Result<std::shared_ptr<Revision>> {
-        WATTLE_TRY(auto fresh, worker->make_revision(spec, linked, counters));
+        WATTLE_TRY(auto fresh, worker->make_revision(spec, linked, counters[made.size()]));
         // What fails in the first instance fails in all of them.
         if (worker == workers_.front()) WATTLE_CHECK(fresh->warm_up());
         return fresh;
@@ -57,11 +58,11 @@ class Plane final : public DataPlane {
       }
       made.push_back(std::move(*revision));
     }
-    counters->capacity = spec.max_instances;
+    keep({spec.id, spec.digest}, {spec, counters});
     Result<void> put;
     for (size_t index = 0; index < workers_.size(); ++index) {
       auto one = run_on(workers_[index]->loop(),
-                        [&] { return workers_[index]->put_revision(std::move(made[index])); });
+                        [&] { return workers_[index]->put_revision(spec, std::move(made[index])); });
       if (!one) put = std::move(one);
     }
     return put;
@@ -75,7 +76,13 @@ class Plane final : public DataPlane {
   void remove_component(const std::string& id) override {
     on_all([&](DataWorker& worker) { worker.remove_component(id); });
     const std::scoped_lock lock(mutex_);
-    counters_.erase(id);
+    std::erase_if(told_, [&](const auto& told) { return told.first.id == id; });
+  }
+
+  void remove_revision(const RevisionKey& key) override {
+    on_all([&](DataWorker& worker) { worker.remove_revision(key); });
+    const std::scoped_lock lock(mutex_);
+    told_.erase(key);
   }
 
   Result<void> put_provider(const BuiltinProviderSpec& spec) override {
@@ -133,6 +140,14 @@ class Plane final : public DataPlane {
     return tell_surroundings();
   }
 
+  void set_weights(std::shared_ptr<const lattice::WeightTable> weights) override {
+    for (auto& worker : workers_)
+      run_on(worker->loop(), [&] {
+        worker->set_weights(weights);
+        return true;
+      });
+  }
+
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
     for (auto& worker : workers_)
       worker->loop().post([each = worker.get(), hosts] { each->set_directory(hosts); });
@@ -143,12 +158,21 @@ class Plane final : public DataPlane {
       worker->loop().post([each = worker.get(), spies] { each->spy_glass().set_table(spies); });
   }
 
-  std::map<std::string, ComponentLoad> loads() const override {
+  std::map<RevisionKey, ComponentLoad> loads() const override {
     const std::scoped_lock lock(mutex_);
-    std::map<std::string, ComponentLoad> loads;
-    for (const auto& [id, counters] : counters_) {
-      const uint32_t in_flight = counters->in_flight, capacity = counters->capacity;
-      loads[id] = {std::min(in_flight, capacity), capacity, in_flight - std::min(in_flight, capacity)};
+    std::map<RevisionKey, ComponentLoad> loads;
+    for (const auto& [key, told] : told_) {
+      ComponentLoad& load = loads[key];
+      uint32_t in_flight = 0;
+      for (const auto& counters : told.counters) {
+        in_flight += counters->in_flight;
+        // In this order, so that failures are never more than calls.
+        load.failures += counters->failures;
+        load.calls += counters->calls;
+      }
+      load.capacity = told.spec.max_instances;
+      load.in_flight = std::min(in_flight, load.capacity);
+      load.queued = in_flight - load.in_flight;
     }
     return loads;
   }
@@ -159,11 +183,40 @@ class Plane final : public DataPlane {
   }
 
  private:
-  std::shared_ptr<ComponentCounters> counters_of(const std::string& id) {
+  using Counters = std::vector<std::shared_ptr<ComponentCounters>>;  // of one revision, on each worker
+  struct Told {
+    ComponentSpec spec;
+    Counters counters;
+  };
+  std::optional<Told> told_of(const RevisionKey& key) const {
     const std::scoped_lock lock(mutex_);
-    auto& counters = counters_[id];
-    if (!counters) counters = std::make_shared<ComponentCounters>();
-    return counters;
+    const auto found = told_.find(key);
+    return found == told_.end() ? std::nullopt : std::optional(found->second);
+  }
+  void keep(const RevisionKey& key, Told told) {
+    const std::scoped_lock lock(mutex_);
+    told_.insert_or_assign(key, std::move(told));
+  }
+  // Those that count already, or new ones.
+  Counters counters_of(const RevisionKey& key) const {
+    if (const auto told = told_of(key)) return told->counters;
+    Counters fresh(workers_.size());
+    for (auto& each : fresh) each = std::make_shared<ComponentCounters>();
+    return fresh;
+  }
+  // Whether this is what runs, perhaps under another image reference, which it then has.
+  bool is_same_revision(const ComponentSpec& spec) {
+    auto told = told_of({spec.id, spec.digest});
+    if (!told) return false;
+    told->spec.image_ref = spec.image_ref;
+    if (told->spec != spec) return false;
+    for (auto& worker : workers_)
+      run_on(worker->loop(), [&] {
+        worker->rename_revision({spec.id, spec.digest}, spec.image_ref);
+        return true;
+      });
+    keep({spec.id, spec.digest}, std::move(*told));
+    return true;
   }
 
   Result<capability::ProviderFactory*> find_factory(std::string_view name) const {
@@ -228,7 +281,7 @@ class Plane final : public DataPlane {
   bool running_ = false;
   Surroundings surroundings_;
   mutable std::mutex mutex_;  // of what follows
-  std::map<std::string, std::shared_ptr<ComponentCounters>> counters_;
+  std::map<RevisionKey, Told> told_;
 };
 
 }  // namespace

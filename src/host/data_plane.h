@@ -51,13 +51,15 @@ struct ComponentLimits {
 // One revision of a component that this host shall run.
 struct ComponentSpec {
   std::string id;
-  std::string digest{};  // of the binary, by which revisions are told apart
+  std::string digest{};     // of the binary, by which revisions are told apart
+  std::string image_ref{};  // what weights name it by
   std::shared_ptr<const runtime::Component> component{};
   uint32_t max_instances = 1;  // at once; each worker has its share, one at least
   uint32_t max_queue = 1024;   // calls that wait for an instance
   bool pristine = true;        // false: instances keep their state between calls
   ComponentLimits limits{};
   std::vector<std::string> config{};  // names, merged in order
+  bool operator==(const ComponentSpec&) const = default;
 };
 
 // A built-in provider that this host shall run.
@@ -67,10 +69,19 @@ struct BuiltinProviderSpec {
   std::vector<std::string> config{};  // names, merged in order
 };
 
+// A revision, as this host knows it.
+struct RevisionKey {
+  std::string id;
+  std::string digest;
+  auto operator<=>(const RevisionKey&) const = default;
+};
+
 struct ComponentLoad {
   uint32_t in_flight = 0;
   uint32_t capacity = 0;  // max_instances
   uint32_t queued = 0;
+  uint64_t calls = 0;     // that have ended
+  uint64_t failures = 0;  // of them, by the component's own doing
 };
 
 struct DataPlaneOptions {
@@ -94,14 +105,15 @@ class DataPlane {
   virtual ~DataPlane() = default;
 
   // Links and readies the component, then takes calls for it; returns when calls are answered. With
-  // another digest under the same id: new calls go to the new revision from the moment that it is ready,
-  // calls in flight finish on the old one. With the same digest: limits and numbers change for new calls.
-  // Refused: unlinkable, and what the first instance fails with; what ran before goes on then.
+  // another digest under the same id: this revision runs beside the others, and is the one for calls that
+  // nothing weighs, from the moment that it is ready. With the same digest: limits and numbers change for
+  // new calls. Refused: unlinkable, and what the first instance fails with; what ran before goes on then.
   virtual Result<void> put_component(const ComponentSpec& spec) = 0;
   // Whether it is here, and exports wasi:http/incoming-handler.
   virtual bool serves_http(const std::string& id) = 0;
-  // Takes no new calls; those in flight finish. Not being there is no failure.
+  // All its revisions, or one: takes no new calls; those in flight finish. Not being there is no failure.
   virtual void remove_component(const std::string& id) = 0;
+  virtual void remove_revision(const RevisionKey& key) = 0;
 
   // Refused: not_found (no factory of that name; names what there is), and what the provider refuses.
   virtual Result<void> put_provider(const BuiltinProviderSpec& spec) = 0;
@@ -122,12 +134,14 @@ class DataPlane {
   virtual Result<lattice::LinkRecords> take_records(const lattice::LinkKey& key, const std::string& copy,
                                                     size_t bytes_max) = 0;
 
+  // How calls are shared among revisions.
+  virtual void set_weights(std::shared_ptr<const lattice::WeightTable> weights) = 0;
   virtual void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) = 0;
   // Who looks at calls; null: nobody. Does not wait.
   virtual void set_spies(std::shared_ptr<const SpyTable> spies) = 0;
 
-  // By component. From any thread.
-  virtual std::map<std::string, ComponentLoad> loads() const = 0;
+  // From any thread.
+  virtual std::map<RevisionKey, ComponentLoad> loads() const = 0;
   // Takes no new work anywhere, lets what is in flight finish within the fiber's deadline, and ends the
   // workers. Nothing may be told after it.
   virtual void drain() = 0;

@@ -12,6 +12,7 @@
 #include "runtime/error_mapping.h"
 #include "telemetry/log.h"
 #include "wrpc/error.h"
+#include "wrpc/protocol.h"
 
 namespace wattle::host {
 namespace {
@@ -76,7 +77,8 @@ DataWorker::DataWorker(DataShared& shared)
       spy_glass_(shared.options.host_id),
       http_client_(std::make_unique<http::Client>(loop_, shared.blocking, http::ClientOptions{})),
       hosts_(std::make_shared<const lattice::DirectorySnapshot>(
-          std::vector<std::shared_ptr<const lattice::HostLease>>())) {}
+          std::vector<std::shared_ptr<const lattice::HostLease>>())),
+      components_(shared.options.host_id) {}
 
 DataWorker::~DataWorker() = default;
 
@@ -124,21 +126,26 @@ Result<std::shared_ptr<Revision>> DataWorker::make_revision(
 }
 
 // Calls in flight hold the revision that was there before.
-Result<void> DataWorker::put_revision(std::shared_ptr<Revision> revision) {
-  const std::string id = revision->id();
-  components_.insert_or_assign(id, std::move(revision));
+Result<void> DataWorker::put_revision(const ComponentSpec& spec, std::shared_ptr<Revision> revision) {
+  components_.put(spec, std::move(revision));
   if (remote_ == nullptr) return {};
   auto served = remote_->serve(
-      id, [this, id](wrpc::IncomingCall& call) -> Result<wrpc::Reply> { return answer(id, call); });
-  if (!served) components_.erase(id);
+      spec.id,
+      [this, id = spec.id](wrpc::IncomingCall& call) -> Result<wrpc::Reply> { return answer(id, call); });
+  if (!served) components_.remove({spec.id, spec.digest});
   return served;
+}
+
+void DataWorker::rename_revision(const RevisionKey& key, const std::string& image_ref) {
+  components_.rename(key, image_ref);
 }
 
 // Interfaces whose resources become values on the wire have answers of their own.
 Result<wrpc::Reply> DataWorker::answer(const std::string& component_id, wrpc::IncomingCall& call) {
-  auto found = find_revision(component_id);
-  if (!found) return failure(wrpc::refused(std::move(found).error()));
-  const std::shared_ptr<Revision> revision = *found;
+  const auto* chosen =
+      components_.choose_here(component_id, call.headers->find(wrpc::kRevisionHeader).value_or(""));
+  if (chosen == nullptr) return failure(wrpc::refused(runs_nowhere(component_id)));
+  const std::shared_ptr<Revision> revision = *chosen;
   if (call.instance.starts_with("wrpc:http/incoming-handler")) {
     if (!revision->serves_http()) return failure(wrpc::refused(serves_no_http(component_id)));
     return bindings::answer_incoming(
@@ -167,13 +174,22 @@ std::unique_ptr<Sighting> DataWorker::look_at_http(std::string_view source, cons
 }
 
 bool DataWorker::serves_http(const std::string& id) const {
-  const auto found = components_.find(id);
-  return found != components_.end() && found->second->serves_http();
+  const Revision* revision = components_.newest(id);
+  return revision != nullptr && revision->serves_http();
 }
 
 void DataWorker::remove_component(const std::string& id) {
   if (remote_ != nullptr) remote_->stop_serving(id);
-  components_.erase(id);
+  components_.remove(id);
+}
+
+void DataWorker::remove_revision(const RevisionKey& key) {
+  if (components_.has_only(key)) return remove_component(key.id);
+  components_.remove(key);
+}
+
+void DataWorker::set_weights(std::shared_ptr<const lattice::WeightTable> weights) {
+  components_.follow(std::move(weights));
 }
 
 Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory) {
@@ -308,6 +324,7 @@ std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings
 
 void DataWorker::set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) {
   const auto before = std::exchange(hosts_, std::move(hosts));
+  components_.follow(hosts_);
   if (remote_ == nullptr) return;
   for (const auto& host : before->hosts())
     if (hosts_->find(host->host_id) == nullptr) remote_->host_is_gone(host->host_id);
@@ -316,8 +333,8 @@ void DataWorker::set_directory(std::shared_ptr<const lattice::DirectorySnapshot>
 void DataWorker::drain() {
   while (!providers_.empty()) remove_provider(providers_.begin()->first);
   if (remote_ != nullptr)
-    for (auto& [id, revision] : components_) remote_->stop_serving(id);
-  for (auto& [id, revision] : components_) {
+    for (const std::string& id : components_.ids()) remote_->stop_serving(id);
+  for (const auto& revision : components_.revisions()) {
     while (revision->pool().counts().busy > 0 && async::sleep_for(kDrainPoll)) {
     }
     revision->pool().shut_down(Error(ErrorCode::unavailable, "the host is shutting down"));
@@ -337,10 +354,10 @@ std::shared_ptr<capability::Provider> DataWorker::find_provider(std::string_view
   return found == providers_.end() ? nullptr : found->second.provider;
 }
 
-Result<std::shared_ptr<Revision>> DataWorker::find_revision(std::string_view target) const {
-  const auto found = components_.find(target);
-  if (found == components_.end()) return failure(runs_nowhere(target));
-  return found->second;
+bool DataWorker::goes_here(std::string_view target, const RunningComponents::Choice& choice) const {
+  if (choice.here == nullptr) return false;
+  return remote_ == nullptr || !(*choice.here)->is_full() ||
+         !remote_->runs_elsewhere(target, choice.image_ref, *hosts_);
 }
 
 Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
@@ -350,25 +367,23 @@ Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
   WATTLE_TRY(const auto* entry, lattice::authorize(*surroundings_.links, caller.component_id, "default",
                                                    import.interface, lattice::wire_function(import.name)));
   const async::DeadlineScope deadline(deadline_of(*entry));
-  const auto revision = components_.find(entry->link.target);
-  const bool is_here = revision != components_.end();
-  if (remote_ == nullptr && !is_here) return failure(runs_nowhere(entry->link.target));
-  const bool has_choice = is_here && remote_ != nullptr && revision->second->is_full() &&
-                          remote_->runs_elsewhere(entry->link.target, *hosts_);
-  if (!is_here || has_choice) {
-    // Kept for the call, whatever is told meanwhile.
-    const auto links = surroundings_.links;
-    const auto hosts = hosts_;
-    return remote_->call(call, *entry, *hosts);
+  const auto choice = components_.choose(entry->link.target);
+  if (goes_here(entry->link.target, choice)) {
+    const auto held = *choice.here;  // for the call, whatever is put meanwhile
+    return held->run(call);
   }
-  const auto held = revision->second;  // for the call, whatever is put meanwhile
-  return held->run(call);
+  if (remote_ == nullptr) return failure(runs_nowhere(entry->link.target));
+  // Kept for the call, whatever is told meanwhile.
+  const auto links = surroundings_.links;
+  const auto hosts = hosts_;
+  const std::string image_ref(choice.image_ref);
+  return remote_->call(call, *entry, image_ref, *hosts);
 }
 
 Result<std::shared_ptr<const bindings::RemoteTarget>> DataWorker::remote_target(
-    const lattice::LinkTable::Entry& link) {
+    const lattice::LinkTable::Entry& link, std::string_view image_ref) {
   if (remote_ == nullptr) return failure(runs_nowhere(link.link.target));
-  return remote_->target(link, [this] { return hosts_; });
+  return remote_->target(link, image_ref, [this] { return hosts_; });
 }
 
 Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::string& provider_id,
@@ -379,13 +394,14 @@ Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::st
   WATTLE_TRY(const auto* entry,
              lattice::authorize(*links, provider_id, {}, kHandler, "handle-message", target));
   const async::DeadlineScope deadline(deadline_of(*entry));
-  if (const auto revision = components_.find(target); revision != components_.end()) {
-    const auto held = revision->second;
+  const auto choice = components_.choose(target);
+  if (goes_here(target, choice)) {
+    const auto held = *choice.here;
     const auto sighting = spy_glass_.look(provider_id, target, kHandler, "handle-message");
     if (sighting != nullptr) sighting->arguments(told_of(message.subject, message.body));
     return held->handle_message(message);
   }
-  WATTLE_TRY(const auto elsewhere, remote_target(*entry));
+  WATTLE_TRY(const auto elsewhere, remote_target(*entry, choice.image_ref));
   return elsewhere->call<tl::expected<void, std::string>>(
       {provider_id, entry->link.name}, bindings::messaging_wire::kHandler, "handle-message",
       bindings::messaging_wire::message_to_wire(message));
@@ -396,14 +412,15 @@ Result<void> DataWorker::tell_watcher(const std::string& provider_id, std::strin
   const auto links = surroundings_.links;
   WATTLE_TRY(const auto* entry, lattice::authorize(*links, provider_id, {}, kWatcher, "on-set", target));
   const async::DeadlineScope deadline(deadline_of(*entry));
-  if (const auto revision = components_.find(target); revision != components_.end()) {
-    const auto held = revision->second;
+  const auto choice = components_.choose(target);
+  if (goes_here(target, choice)) {
+    const auto held = *choice.here;
     const auto sighting =
         spy_glass_.look(provider_id, target, kWatcher, change.value ? "on-set" : "on-delete");
     if (sighting != nullptr) sighting->arguments(told_of(change.bucket, change.key));
     return held->tell_watcher(change);
   }
-  WATTLE_TRY(const auto elsewhere, remote_target(*entry));
+  WATTLE_TRY(const auto elsewhere, remote_target(*entry, choice.image_ref));
   const capability::Caller caller{provider_id, entry->link.name};
   const std::string bucket(change.bucket), key(change.key);
   if (!change.value)
@@ -420,17 +437,14 @@ void DataWorker::handle_http(const std::string& provider_id, std::string_view ta
   auto entry = lattice::authorize(*links, provider_id, {}, kIncomingHandler, "handle", target);
   if (!entry) return fail_http(provider_id, exchange, entry.error());
   const async::DeadlineScope deadline(deadline_of(**entry));
-  const auto found = components_.find(target);
-  const bool is_here = found != components_.end();
-  const bool has_choice =
-      is_here && remote_ != nullptr && found->second->is_full() && remote_->runs_elsewhere(target, *hosts_);
-  if (is_here && !has_choice) {
-    const std::shared_ptr<Revision> revision = found->second;
+  const auto choice = components_.choose(target);
+  if (goes_here(target, choice)) {
+    const std::shared_ptr<Revision> revision = *choice.here;
     if (!revision->serves_http()) return fail_http(provider_id, exchange, serves_no_http(target));
     const auto sighting = look_at_http(provider_id, revision->id(), exchange);
     return revision->handle_http(exchange);
   }
-  const auto elsewhere = remote_target(**entry);
+  const auto elsewhere = remote_target(**entry, choice.image_ref);
   if (!elsewhere) return fail_http(provider_id, exchange, elsewhere.error());
   if (auto done = bindings::forward_exchange(**elsewhere, {provider_id, (*entry)->link.name}, exchange);
       !done)

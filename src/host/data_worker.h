@@ -14,6 +14,7 @@
 #include "host/link_gates.h"
 #include "host/remote_calls.h"
 #include "host/revision.h"
+#include "host/running_components.h"
 #include "http/client.h"
 
 namespace wattle::host {
@@ -57,9 +58,12 @@ class DataWorker {
                                                   std::shared_ptr<const runtime::LinkedComponent> linked,
                                                   std::shared_ptr<ComponentCounters> counters);
   // Refused: what listening for its calls is refused with.
-  Result<void> put_revision(std::shared_ptr<Revision> revision);
+  Result<void> put_revision(const ComponentSpec& spec, std::shared_ptr<Revision> revision);
+  void rename_revision(const RevisionKey& key, const std::string& image_ref);
   bool serves_http(const std::string& id) const;
   void remove_component(const std::string& id);
+  void remove_revision(const RevisionKey& key);
+  void set_weights(std::shared_ptr<const lattice::WeightTable> weights);
   Result<void> put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory);
   void remove_provider(const std::string& id);
   std::vector<Error> set_surroundings(const Surroundings& surroundings);
@@ -77,8 +81,10 @@ class DataWorker {
   SpyGlass& spy_glass() { return spy_glass_; }
   // Null: it does not run on this worker.
   std::shared_ptr<capability::Provider> find_provider(std::string_view id) const;
-  // The way to a provider that runs elsewhere. Refused (unavailable): this host is alone.
-  Result<std::shared_ptr<const bindings::RemoteTarget>> remote_target(const lattice::LinkTable::Entry& link);
+  // The way to a provider that runs elsewhere, or to a component: in the revision of `image_ref`, or any.
+  // Refused (unavailable): this host is alone.
+  Result<std::shared_ptr<const bindings::RemoteTarget>> remote_target(const lattice::LinkTable::Entry& link,
+                                                                      std::string_view image_ref = {});
   // A call of a component's import, along its link.
   Result<void> call(const Caller& caller, runtime::ImportCall& call);
   // What a provider of this worker hands to a component, by the component's id.
@@ -103,7 +109,8 @@ class DataWorker {
                                          http::Exchange& exchange);
   void give_links(RunningProvider& running, std::vector<Error>& refused);
   std::vector<capability::ProviderLink> links_of(const RunningProvider& running) const;
-  Result<std::shared_ptr<Revision>> find_revision(std::string_view target) const;
+  // Whether a call goes to the revision here that was chosen, not to another host's.
+  bool goes_here(std::string_view target, const RunningComponents::Choice& choice) const;
   void fail_http(const std::string& provider_id, http::Exchange& exchange, const Error& error);
   void log_http_failure(const std::string& provider_id, http::Exchange& exchange, const Error& error);
 
@@ -119,7 +126,7 @@ class DataWorker {
   Surroundings surroundings_;
   LinkGates gates_;
   std::shared_ptr<const lattice::DirectorySnapshot> hosts_;
-  std::map<std::string, std::shared_ptr<Revision>, std::less<>> components_;
+  RunningComponents components_;
   std::map<std::string, RunningProvider, std::less<>> providers_;
 };
 

@@ -46,7 +46,7 @@ class Host {
     store.path = setup_.store_path;
     store.offload = &blocking_;
     store.log = setup_.log;
-    WATTLE_TRY(state_, LatticeState::open(*bus_, std::move(store)));
+    WATTLE_TRY(state_, lattice::LatticeState::open(*bus_, std::move(store)));
     HostOptions options = setup_.control;
     if (options.host_id.empty()) options.host_id = new_host_id();
     WATTLE_TRY(data_,
@@ -169,7 +169,7 @@ class Host {
   async::OffloadPool blocking_;
   std::unique_ptr<http::Server> health_;
   std::unique_ptr<lattice::Bus> bus_;
-  std::unique_ptr<LatticeState> state_;
+  std::unique_ptr<lattice::LatticeState> state_;
   std::unique_ptr<DataPlane> data_;
   std::unique_ptr<SpyBook> spies_;
   std::optional<Images> images_;

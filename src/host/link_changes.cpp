@@ -76,7 +76,7 @@ void LinkChanges::answer(const lattice::Message& message) {
 Result<std::string> LinkChanges::answer(const lattice::LinkStateRequest& request) {
   const auto patience = std::chrono::milliseconds(std::min(request.timeout_ms, kAskMax_ms));
   const async::DeadlineScope deadline(Clock::now() + patience);
-  const std::string key = LatticeState::key_of(request.key);
+  const std::string key = lattice::LatticeState::key_of(request.key);
   if (!request.value.empty()) WATTLE_CHECK(wait_until_obeyed(request, key));
   if (request.copy.empty()) return std::string();
   return records(request, key);
@@ -153,7 +153,7 @@ bool LinkChanges::await_hosts(const LinkKey& key, const std::string& value, bool
 
 Result<void> LinkChanges::replace(const lattice::Link& link) {
   WATTLE_CHECK(parts_.state.check_new(link));
-  const LinkKey key = LatticeState::key_of(link);
+  const LinkKey key = lattice::LatticeState::key_of(link);
   bool moved = false;
   WATTLE_TRY(const std::string announced,
              parts_.state.change_links(key, [&](StoredLinks links) -> Result<StoredLinks> {
@@ -176,7 +176,7 @@ Result<void> LinkChanges::replace(const lattice::Link& link) {
 void LinkChanges::retire_later(const LinkKey& key, std::string value) {
   spawn([this, key, value = std::move(value)] {
     // Whoever changes it meanwhile retires this too.
-    const std::string name = LatticeState::key_of(key);
+    const std::string name = lattice::LatticeState::key_of(key);
     const auto is_same = [&] {
       const std::string* now = parts_.state.snapshot()->find(name);
       return now != nullptr && *now == value;
@@ -218,11 +218,12 @@ Result<lattice::LinkCopyAck> LinkChanges::copy(const lattice::LinkCopyRequest& r
 
 // ---- What the dead have left
 
-void LinkChanges::change(const LinkKey& key, const LatticeState::Step& step) {
+void LinkChanges::change(const LinkKey& key, const lattice::LatticeState::Step& step) {
   const async::DeadlineScope deadline(Clock::now() + kWriteTime);
   if (auto changed = parts_.state.change_links(key, step); !changed)
-    parts_.log.warn("a link that was changing could not be set right, and is tried again",
-                    {{"link", LatticeState::key_of(key)}, {"reason", changed.error().full_message()}});
+    parts_.log.warn(
+        "a link that was changing could not be set right, and is tried again",
+        {{"link", lattice::LatticeState::key_of(key)}, {"reason", changed.error().full_message()}});
 }
 
 void LinkChanges::refresh() {
@@ -234,8 +235,8 @@ void LinkChanges::refresh() {
   std::map<std::string, Watched> watched;
   for (const auto& entry : links->entries()) {
     if (entry.phase == LinkPhase::in_force && entry.copy.empty()) continue;
-    const LinkKey key = LatticeState::key_of(entry.link);
-    const std::string name = LatticeState::key_of(key);
+    const LinkKey key = lattice::LatticeState::key_of(entry.link);
+    const std::string name = lattice::LatticeState::key_of(key);
     const std::string* value = snapshot->find(name);
     if (value == nullptr) continue;
     Watched& each = watched[name];
@@ -275,7 +276,7 @@ TimePoint LinkChanges::tend(Watched& watched) {
     const TimePoint due = watched.asked + lattice::kRecordsLease;
     if (now < due) return due;
     parts_.log.warn("a copy of a link is given up: nobody asks for its records",
-                    {{"link", LatticeState::key_of(watched.key)}});
+                    {{"link", lattice::LatticeState::key_of(watched.key)}});
     change(watched.key, [&](StoredLinks links) -> Result<StoredLinks> {
       return lattice::end_copy(std::move(links), copy);
     });

@@ -16,8 +16,8 @@
 
 #include "async/signal.h"
 #include "host/data_plane.h"
-#include "host/lattice_state.h"
 #include "lattice/bus.h"
+#include "lattice/lattice_state.h"
 #include "lattice/link_requests.h"
 #include "telemetry/log.h"
 
@@ -26,7 +26,7 @@ namespace wattle::host {
 // All of these outlive it.
 struct LinkChangesParts {
   lattice::Bus& bus;
-  LatticeState& state;
+  lattice::LatticeState& state;
   DataPlane& data;
   const telemetry::Log& log;
   std::string lattice;
@@ -45,7 +45,7 @@ class LinkChanges {
   void stop();
 
   // Puts the link, from whatever target it leads to now; returns when callers follow it. A host that does not
-  // answer within a second is not waited for. Refused: as LatticeState::check_new, announce() of
+  // answer within a second is not waited for. Refused: as lattice::LatticeState::check_new, announce() of
   // stored_link.h, and what the store refuses.
   Result<void> replace(const lattice::Link& link);
   // One step. Refused: as that step, not_found (a config of the next target), and what the store refuses.
@@ -82,7 +82,7 @@ class LinkChanges {
   void refresh();
   // What is due of it; when something is due next.
   TimePoint tend(Watched& watched);
-  void change(const lattice::LinkKey& key, const LatticeState::Step& step);
+  void change(const lattice::LinkKey& key, const lattice::LatticeState::Step& step);
 
   LinkChangesParts parts_;
   std::unique_ptr<lattice::BusSubscription> subscription_;

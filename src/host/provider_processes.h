@@ -18,11 +18,11 @@
 #include <string_view>
 
 #include "host/child_process.h"
-#include "host/lattice_state.h"
 #include "host/provider_programs.h"
 #include "host/secrets.h"
 #include "lattice/bus.h"
 #include "lattice/events.h"
+#include "lattice/lattice_state.h"
 #include "lattice/provider_host_data.h"
 #include "telemetry/log.h"
 
@@ -52,7 +52,7 @@ struct ProviderProcessOptions {
 // All of these outlive it.
 struct ProviderProcessParts {
   lattice::Bus& bus;
-  LatticeState& state;
+  lattice::LatticeState& state;
   const telemetry::Log& log;
   ProviderPrograms& programs;
   // `provider_xkey`: the provider's public key of this start, under which it hears of links.

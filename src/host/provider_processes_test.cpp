@@ -8,8 +8,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "host/test_state.h"
 #include "lattice/nats_bus.h"
+#include "lattice/test_state.h"
 #include "nats/nkey.h"
 #include "nats/test_server.h"
 
@@ -96,7 +96,7 @@ class ProviderProcessesTest : public testing::Test {
 
   nats::TestServer server_;
   nats::TestFolder folder_;
-  LatticeState* state_ = nullptr;
+  lattice::LatticeState* state_ = nullptr;
   ProviderProcesses* processes_ = nullptr;
   SecretKeeper* secrets_ = nullptr;
   std::vector<std::string> events_;

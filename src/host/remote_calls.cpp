@@ -9,11 +9,13 @@
 #include "lattice/names.h"
 #include "wrpc/call_codec.h"
 #include "wrpc/error.h"
+#include "wrpc/protocol.h"
 
 namespace wattle::host {
 namespace {
 
 constexpr size_t kHostsAskedMax = 3;
+constexpr Duration kFlushTime = std::chrono::seconds(1);
 
 // Busy and waiting calls for each that can run at once.
 double load_of(const lattice::ComponentLease& component) {
@@ -23,7 +25,8 @@ double load_of(const lattice::ComponentLease& component) {
 }  // namespace
 
 std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, std::string_view target,
-                                      std::string_view own_host, size_t count_max) {
+                                      std::string_view image_ref, std::string_view own_host,
+                                      size_t count_max) {
   struct Candidate {
     double load;
     uint32_t chance;  // among equals
@@ -34,6 +37,7 @@ std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, s
   for (const auto& place : hosts.places(target)) {
     const bool is_own = place.host->host_id == own_host;
     if (place.host->draining || (is_own && place.component != nullptr)) continue;
+    if (place.component != nullptr && !image_ref.empty() && place.component->image_ref != image_ref) continue;
     const double load = place.component != nullptr ? load_of(*place.component) : is_own ? -1 : 0;
     candidates.push_back({load, static_cast<uint32_t>(random()), &place.host->host_id});
   }
@@ -50,7 +54,7 @@ std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, s
 Result<std::unique_ptr<RemoteCalls>> RemoteCalls::start(lattice::Bus& bus, std::string lattice,
                                                         std::string host_id, Links links) {
   std::unique_ptr<RemoteCalls> calls(
-      new RemoteCalls(std::move(lattice), std::move(host_id), std::move(links)));
+      new RemoteCalls(bus, std::move(lattice), std::move(host_id), std::move(links)));
   WATTLE_TRY(calls->client_, wrpc::Client::start(bus));
   WATTLE_TRY(calls->server_, wrpc::Server::start(bus, {.host = calls->host_id_}));
   return calls;
@@ -63,13 +67,14 @@ RemoteCalls::~RemoteCalls() = default;
 Result<std::optional<wit::Value>> RemoteCalls::ask(wrpc::Call call, const wit::FunctionType& type,
                                                    const wit::Values& arguments, wrpc::HandleWire* handles,
                                                    const lattice::LinkTable::Entry& link,
+                                                   const std::string& image_ref,
                                                    const lattice::DirectorySnapshot& hosts) {
   const std::string& target = link.link.target;
   const bool may_repeat = link.rules.is_idempotent(call.function);
   // What is in a stream can be sent once.
   const size_t hosts_max = handles == nullptr ? kHostsAskedMax : 1;
   std::optional<Error> last;
-  for (const std::string& host : hosts_to_ask(hosts, target, host_id_, hosts_max)) {
+  for (const std::string& host : hosts_to_ask(hosts, target, image_ref, host_id_, hosts_max)) {
     const std::string prefix = lattice::host_call_prefix(lattice_, host, target);
     call.prefix = prefix;
     auto answer = wrpc::call_values(*client_, call, type, arguments, handles);
@@ -94,23 +99,26 @@ void RemoteCalls::host_is_gone(const std::string& host_id) {
                    Error(ErrorCode::unavailable, fmt::format("host {} is gone", host_id)));
 }
 
-bool RemoteCalls::runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const {
-  return !hosts_to_ask(hosts, target, host_id_, 1).empty();
+bool RemoteCalls::runs_elsewhere(std::string_view target, std::string_view image_ref,
+                                 const lattice::DirectorySnapshot& hosts) const {
+  return !hosts_to_ask(hosts, target, image_ref, host_id_, 1).empty();
 }
 
 Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
-                               const lattice::DirectorySnapshot& hosts) {
+                               const std::string& image_ref, const lattice::DirectorySnapshot& hosts) {
   WATTLE_CHECK(call.check_remote(bindings::byte_stream_type()));
   const runtime::LinkedImport& import = call.import();
   WATTLE_TRY(const wit::Values arguments, call.arguments());
   bindings::StreamHandles handles(call.host().resources,
                                   [&call](wit::ResourceId resource) { return call.resource_type(resource); });
-  const lattice::Headers headers{{"source-id", link.link.source_id}, {"link-name", link.link.name}};
-  auto result = ask({.prefix = {},
-                     .instance = import.interface,
-                     .function = lattice::wire_function(import.name),
-                     .headers = &headers},
-                    call.type(), arguments, call.passes_handles() ? &handles : nullptr, link, hosts);
+  lattice::Headers headers{{"source-id", link.link.source_id}, {"link-name", link.link.name}};
+  if (!image_ref.empty()) headers.add(wrpc::kRevisionHeader, image_ref);
+  auto result =
+      ask({.prefix = {},
+           .instance = import.interface,
+           .function = lattice::wire_function(import.name),
+           .headers = &headers},
+          call.type(), arguments, call.passes_handles() ? &handles : nullptr, link, image_ref, hosts);
   if (!result)
     return failure(result.error().with_context(
         fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed", import.interface,
@@ -119,18 +127,18 @@ Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTab
 }
 
 std::shared_ptr<const bindings::RemoteTarget> RemoteCalls::target(const lattice::LinkTable::Entry& link,
-                                                                  Hosts hosts) {
+                                                                  std::string_view image_ref, Hosts hosts) {
   const std::string id = link.link.target;
-  auto prefixes = [this, id, hosts = std::move(hosts)] {
+  auto prefixes = [this, id, image_ref = std::string(image_ref), hosts = std::move(hosts)] {
     std::vector<std::string> all;
-    for (const std::string& host : hosts_to_ask(*hosts(), id, host_id_, kHostsAskedMax))
+    for (const std::string& host : hosts_to_ask(*hosts(), id, image_ref, host_id_, kHostsAskedMax))
       all.push_back(lattice::host_call_prefix(lattice_, host, id));
     all.push_back(lattice::call_prefix(lattice_, id));
     return all;
   };
   return std::make_shared<const bindings::RemoteTarget>(
       *client_, id, std::move(prefixes),
-      [rules = link.rules](std::string_view function) { return rules.is_idempotent(function); });
+      [rules = link.rules](std::string_view function) { return rules.is_idempotent(function); }, image_ref);
 }
 
 // ---- In
@@ -151,6 +159,9 @@ Result<void> RemoteCalls::serve(const std::string& id, Answer answer) {
     WATTLE_TRY(auto service, server_->serve(prefix, prefix, handler));
     services.push_back(std::move(service));
   }
+  // Whoever is told that it runs here must find it.
+  const async::DeadlineScope deadline(Clock::now() + kFlushTime);
+  if (bus_.connected()) (void)bus_.flush();
   return {};
 }
 

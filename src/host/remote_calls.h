@@ -1,7 +1,8 @@
 // Calls of custom interfaces between hosts, on one worker: out along links to components that run elsewhere,
 // and in from whoever has a link to a component that runs here.
 //
-// A wattle host is asked by its own subject, the least loaded of those that run the target first; another is
+// A wattle host is asked by its own subject, the least loaded of those that run the target first (in the
+// revision that was chosen, which the header wattle-revision tells it, where one was); another is
 // asked only where the first certainly did not begin the call, or the link says that the function may be
 // repeated. Who is on no list of ours (wasmCloud hosts, providers) is asked through the target's queue group.
 #pragma once
@@ -37,31 +38,35 @@ class RemoteCalls {
   RemoteCalls& operator=(const RemoteCalls&) = delete;
 
   // Runs `call` on another host. Refused besides what the callee answers: unavailable when no host that can
-  // be reached runs the target.
+  // be reached runs the target. `image_ref`: of the revision that was chosen; empty: any.
   Result<void> call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
-                    const lattice::DirectorySnapshot& hosts);
+                    const std::string& image_ref, const lattice::DirectorySnapshot& hosts);
 
   // Ends the calls that this host was asked and cannot answer any more.
   void host_is_gone(const std::string& host_id);
-  bool runs_elsewhere(std::string_view target, const lattice::DirectorySnapshot& hosts) const;
+  bool runs_elsewhere(std::string_view target, std::string_view image_ref,
+                      const lattice::DirectorySnapshot& hosts) const;
 
-  // Takes calls for a component or provider of this worker from now on, of whoever has a link to it.
+  // Takes calls for a component or provider of this worker from now on, of whoever has a link to it; while
+  // the bus is cut, once it is back.
   Result<void> serve(const std::string& id, Answer answer);
   // Takes no new ones, and waits for those under way within the fiber's deadline.
   void stop_serving(const std::string& id);
 
   // The way to the capabilities of `target`, wherever it runs; `hosts` is asked at each call.
   using Hosts = std::function<std::shared_ptr<const lattice::DirectorySnapshot>()>;
-  std::shared_ptr<const bindings::RemoteTarget> target(const lattice::LinkTable::Entry& link, Hosts hosts);
+  std::shared_ptr<const bindings::RemoteTarget> target(const lattice::LinkTable::Entry& link,
+                                                       std::string_view image_ref, Hosts hosts);
 
  private:
-  RemoteCalls(std::string lattice, std::string host_id, Links links)
-      : lattice_(std::move(lattice)), host_id_(std::move(host_id)), links_(std::move(links)) {}
+  RemoteCalls(lattice::Bus& bus, std::string lattice, std::string host_id, Links links)
+      : bus_(bus), lattice_(std::move(lattice)), host_id_(std::move(host_id)), links_(std::move(links)) {}
   Result<std::optional<wit::Value>> ask(wrpc::Call call, const wit::FunctionType& type,
                                         const wit::Values& arguments, wrpc::HandleWire* handles,
-                                        const lattice::LinkTable::Entry& link,
+                                        const lattice::LinkTable::Entry& link, const std::string& image_ref,
                                         const lattice::DirectorySnapshot& hosts);
 
+  lattice::Bus& bus_;
   const std::string lattice_;
   const std::string host_id_;
   Links links_;
@@ -70,10 +75,12 @@ class RemoteCalls {
   std::map<std::string, std::vector<std::unique_ptr<wrpc::Service>>, std::less<>> services_;
 };
 
-// The hosts to ask for `target`, best first: those that run it and take calls, the least loaded first; at
-// most `count_max`. `own_host` comes first where the target is a provider, and not at all where it is a
-// component, which is called there without a bus.
+// The hosts to ask for `target`, best first: those that run it (a component: in the revision of `image_ref`,
+// if that is not empty) and take calls, the least loaded first; at most `count_max`. `own_host` comes first
+// where the target is a provider, and not at all where it is a component, which is called there without a
+// bus.
 std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, std::string_view target,
-                                      std::string_view own_host, size_t count_max);
+                                      std::string_view image_ref, std::string_view own_host,
+                                      size_t count_max);
 
 }  // namespace wattle::host

@@ -43,6 +43,8 @@ runtime::PoolOptions pool_options(const Revision::Parts& parts, uint32_t max_ins
   return options;
 }
 
+constexpr uint16_t kServerErrors = 500;  // and above
+
 void show_arguments(Sighting& sighting, const wit::FunctionType& type, const wit::Values& arguments) {
   std::string text = "(";
   for (size_t index = 0; index < arguments.size() && index < type.parameters.size(); ++index) {
@@ -61,6 +63,24 @@ void show_result(Sighting& sighting, const wit::FunctionType& type,
 }
 
 }  // namespace
+
+bool is_own_failure(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::exit:
+    case ErrorCode::deadline_exceeded:
+    case ErrorCode::cpu_time_exceeded:
+    case ErrorCode::memory_exceeded:
+      return true;
+    case ErrorCode::trap: {
+      // Below it is what another component or a provider failed with, where that ended the guest.
+      const Error* below = &error;
+      while (below != nullptr && below->code() == ErrorCode::trap) below = below->cause();
+      return below == nullptr;
+    }
+    default:
+      return false;
+  }
+}
 
 Revision::Revision(DataWorker& worker, const Parts& parts)
     : id_(parts.spec.id),
@@ -120,29 +140,40 @@ engine::CallLimits Revision::call_limits() const {
 }
 
 void Revision::handle_http(http::Exchange& exchange) {
-  const InFlight in_flight(*this);
-  http_->handle(exchange);
+  InFlight in_flight(*this);
+  const wasi::Handled handled = http_->handle(exchange);
+  const bool answers_error = handled.status && *handled.status >= kServerErrors;
+  if (answers_error || (handled.error && is_own_failure(*handled.error))) in_flight.has_failed();
 }
 
 Result<tl::expected<void, std::string>> Revision::handle_message(const capability::BrokerMessage& message) {
   WATTLE_TRY(const auto handler, bindings::find_message_handler(*linked_));
-  const InFlight in_flight(*this);
+  InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  WATTLE_TRY(auto lease, pool_.acquire());
-  return bindings::call_message_handler(*lease, *handler, limits, message);
+  auto lease = pool_.acquire();
+  in_flight.watch(lease);
+  if (!lease) return failure(std::move(lease).error());
+  auto handled = bindings::call_message_handler(**lease, *handler, limits, message);
+  in_flight.watch(handled);
+  return handled;
 }
 
 Result<void> Revision::tell_watcher(const KeyChange& change) {
   constexpr std::string_view kLinkName = "default";
   WATTLE_TRY(const auto watcher, bindings::find_watcher(*linked_));
-  const InFlight in_flight(*this);
+  InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  WATTLE_TRY(auto lease, pool_.acquire());
-  if (!change.value)
-    return bindings::call_on_delete(*lease, watcher, limits, kLinkName, change.bucket, change.key);
-  return bindings::call_on_set(*lease, watcher, limits, kLinkName, change.bucket, change.key, *change.value);
+  auto lease = pool_.acquire();
+  in_flight.watch(lease);
+  if (!lease) return failure(std::move(lease).error());
+  auto told = change.value
+                  ? bindings::call_on_set(**lease, watcher, limits, kLinkName, change.bucket, change.key,
+                                          *change.value)
+                  : bindings::call_on_delete(**lease, watcher, limits, kLinkName, change.bucket, change.key);
+  in_flight.watch(told);
+  return told;
 }
 
 Result<const runtime::ExportedFunction*> Revision::find_function(std::string_view interface,
@@ -184,13 +215,13 @@ Result<Revision::Operation> Revision::find_operation(std::string_view operation)
 Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
   auto operation = find_operation(incoming.operation);
   if (!operation) return failure(wrpc::refused(std::move(operation).error()));
-  const InFlight in_flight(*this);
+  InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
   const auto sighting =
       caller_.worker.spy_glass().look(incoming.source_id, id_, incoming.instance, incoming.function);
   if (operation->passes_handles) {
-    auto reply = answer_with_streams(incoming, *operation, limits);
+    auto reply = answer_with_streams(incoming, *operation, limits, in_flight);
     if (sighting != nullptr && !reply) sighting->error(reply.error().full_message());
     return reply;
   }
@@ -201,6 +232,7 @@ Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
   }
   if (sighting != nullptr) show_arguments(*sighting, *operation->type, *arguments);
   const auto result = call(*operation->function, *arguments, limits);
+  in_flight.watch(result);
   if (sighting != nullptr) show_result(*sighting, *operation->type, result);
   if (!result) return failure(result.error());
   return wrpc::reply_values(*operation->type, *result);
@@ -208,16 +240,19 @@ Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
 
 // Handles are one instance's: it is taken before they arrive, and kept until its own are on their way.
 Result<wrpc::Reply> Revision::answer_with_streams(wrpc::IncomingCall& incoming, const Operation& operation,
-                                                  const engine::CallLimits& limits) {
+                                                  const engine::CallLimits& limits, InFlight& in_flight) {
   auto lease = pool_.acquire();
+  in_flight.watch(lease);
   if (!lease) return failure(wrpc::refused(std::move(lease).error()));
   runtime::Instance& instance = **lease;
   bindings::StreamHandles handles(instance.host().resources, [&instance](wit::ResourceId resource) {
     return instance.resource_type(resource);
   });
   WATTLE_TRY(const wit::Values arguments, wrpc::parameter_values(incoming, *operation.type, &handles));
-  WATTLE_TRY(const auto result, instance.call(*operation.function, arguments, limits));
-  return wrpc::reply_values(*operation.type, result, &handles);
+  const auto result = instance.call(*operation.function, arguments, limits);
+  in_flight.watch(result);
+  if (!result) return failure(result.error());
+  return wrpc::reply_values(*operation.type, *result, &handles);
 }
 
 // The instance goes back before the answer goes out.
@@ -231,11 +266,13 @@ Result<std::optional<wit::Value>> Revision::call(const runtime::ExportedFunction
 
 Result<void> Revision::run(runtime::ImportCall& call) {
   WATTLE_TRY(const auto* function, find_function(call.import().interface, call.import().name));
-  const InFlight in_flight(*this);
+  InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  if (!caller_.worker.spy_glass().idle()) return run_seen(call, *function, limits);
-  return call.run_in(pool_, *function, limits);
+  auto ran = caller_.worker.spy_glass().idle() ? call.run_in(pool_, *function, limits)
+                                               : run_seen(call, *function, limits);
+  if (!ran && !call.caller_failed() && is_own_failure(ran.error())) in_flight.has_failed();
+  return ran;
 }
 
 Result<void> Revision::run_seen(runtime::ImportCall& call, const runtime::ExportedFunction& function,

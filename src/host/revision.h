@@ -21,11 +21,17 @@ namespace wattle::host {
 
 class DataWorker;
 
-// Counted on every worker, read by the control side.
+// Of one revision on one worker, which alone counts; read by the control side.
 struct ComponentCounters {
   std::atomic<uint32_t> in_flight{0};
-  std::atomic<uint32_t> capacity{0};
+  std::atomic<uint64_t> calls{0};     // that have ended
+  std::atomic<uint64_t> failures{0};  // of them, by the component's own doing
 };
+
+// Whether a call that ended so failed by the callee's own doing: a trap, its CPU time, deadline or memory.
+// Not for want of an instance, nor because what it called in turn could not be reached, nor with its caller
+// gone.
+bool is_own_failure(const Error& error);
 
 // Who an instance's calls come from: attached to the Host of every instance.
 struct Caller {
@@ -83,18 +89,31 @@ class Revision {
   const runtime::LinkedComponent& linked() const { return *linked_; }
   // For a call that begins now.
   engine::CallLimits call_limits() const;
-  // Counts a call for as long as it lives.
+  // Counts a call for as long as it lives, and as a failure what it is told of such.
   class InFlight {
    public:
-    explicit InFlight(Revision& revision) : counters_(*revision.counters_) {
-      counters_.in_flight.fetch_add(1, std::memory_order_relaxed);
+    explicit InFlight(Revision& revision) : counters_(*revision.counters_) { add(counters_.in_flight, 1u); }
+    ~InFlight() {
+      add(counters_.in_flight, ~0u);
+      add(counters_.calls, uint64_t{1});
+      if (has_failed_) add(counters_.failures, uint64_t{1});
     }
-    ~InFlight() { counters_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
     InFlight(const InFlight&) = delete;
     InFlight& operator=(const InFlight&) = delete;
+    void has_failed() { has_failed_ = true; }
+    template <class T>
+    void watch(const Result<T>& ended) {
+      if (!ended && is_own_failure(ended.error())) has_failed();
+    }
 
    private:
+    // No other thread writes it. Released, so that who sees a failure sees its call too.
+    template <class T>
+    static void add(std::atomic<T>& counter, T step) {
+      counter.store(counter.load(std::memory_order_relaxed) + step, std::memory_order_release);
+    }
     ComponentCounters& counters_;
+    bool has_failed_ = false;
   };
 
  private:
@@ -111,7 +130,7 @@ class Revision {
   Result<void> run_seen(runtime::ImportCall& call, const runtime::ExportedFunction& function,
                         const engine::CallLimits& limits);
   Result<wrpc::Reply> answer_with_streams(wrpc::IncomingCall& incoming, const Operation& operation,
-                                          const engine::CallLimits& limits);
+                                          const engine::CallLimits& limits, InFlight& in_flight);
   Revision(DataWorker& worker, const Parts& parts);
 
   const std::string id_;

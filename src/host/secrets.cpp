@@ -75,8 +75,8 @@ void SecretKeeper::wanted_changed() {
 }
 
 void SecretKeeper::run() {
-  std::shared_ptr<const LatticeState::ConfigTable> configs;
-  std::shared_ptr<const LatticeState::LinkTable> links;
+  std::shared_ptr<const lattice::ConfigTable> configs;
+  std::shared_ptr<const lattice::LinkTable> links;
   async::Signal* const signals[] = {&asked_, &state_.changed()};
   Duration pause = kRetryMin;
   TimePoint next = kNever;

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "capability/secrets.h"
-#include "host/lattice_state.h"
+#include "lattice/lattice_state.h"
 #include "lattice/provider_host_data.h"
 #include "lattice/secret_reference.h"
 #include "telemetry/log.h"
@@ -68,7 +68,7 @@ lattice::SecretMap texts_of(const SecretTable::Secrets& secrets);
 class SecretKeeper {
  public:
   // `state` and `log` outlive it.
-  SecretKeeper(LatticeState& state, const telemetry::Log& log, FetchSecret fetch)
+  SecretKeeper(lattice::LatticeState& state, const telemetry::Log& log, FetchSecret fetch)
       : state_(state), log_(log), fetch_(std::move(fetch)) {}
   // Precondition: stopped.
   ~SecretKeeper() = default;
@@ -97,7 +97,7 @@ class SecretKeeper {
   std::shared_ptr<const SecretTable::Held> hold(const SecretKey& key, const std::string& token,
                                                 std::map<std::string, Error>& down);
 
-  LatticeState& state_;
+  lattice::LatticeState& state_;
   const telemetry::Log& log_;
   FetchSecret fetch_;
   std::function<WantedSecrets()> wanted_;

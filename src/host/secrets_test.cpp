@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "host/test_state.h"
 #include "lattice/memory_bus.h"
+#include "lattice/test_state.h"
 #include "nats/test_server.h"
 
 namespace wattle::host {
@@ -58,7 +58,7 @@ class SecretsTest : public testing::Test {
     return nats::eventually([&] { return known(entity) == value; });
   }
 
-  LatticeState* state_ = nullptr;
+  lattice::LatticeState* state_ = nullptr;
   std::map<std::string, std::string> values_{{"token@1", "one"}, {"token@2", "two"}};
   std::set<std::string> down_;
   std::set<std::string> tokens_;

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "lattice/names.h"
+#include "lattice/revision_weights.h"
 #include "nats/error.h"
 
 namespace wattle::lattice {
@@ -203,6 +204,15 @@ Result<StringMap> ControlClient::config(std::string_view name) {
 
 Result<std::vector<StringMap>> ControlClient::claims() {
   return asked<std::vector<StringMap>>("claims", "get", "");
+}
+
+Result<std::string> ControlClient::put_weights(std::string_view id, const RevisionWeights& weights) {
+  WATTLE_CHECK(check_weights(id, weights));
+  return acknowledged("weights", "put", "", to_json(PutWeights{std::string(id), weights}));
+}
+
+Result<WeightTable> ControlClient::weights() {
+  return asked<WeightTable>("weights", "get", "");
 }
 
 Result<std::string> ControlClient::put_registries(const RegistryCredentials& credentials) {

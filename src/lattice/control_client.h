@@ -67,6 +67,9 @@ class ControlClient {
   // Refused: not_found.
   Result<StringMap> config(std::string_view name);
   Result<std::vector<StringMap>> claims();
+  // Of wattle's hosts only: how calls to a component are shared among its revisions; an empty map deletes.
+  Result<std::string> put_weights(std::string_view id, const RevisionWeights& weights);
+  Result<WeightTable> weights();
   Result<std::string> put_registries(const RegistryCredentials& credentials);
 
  private:

@@ -29,6 +29,7 @@ void list_fields(Fields& fields, Self& self, const ComponentDescription&) {
   fields.optional("revision", self.revision);
   fields.optional("max_instances", self.max_instances);
   fields.optional("limits", self.limits);
+  fields.optional("digest", self.digest);
 }
 
 template <class Fields, class Self>
@@ -95,6 +96,13 @@ void list_fields(Fields& fields, Self& self, const ScaleComponent&) {
   fields.optional("host_id", self.host_id);
   fields.optional("config", self.config);
   fields.optional("allow_update", self.allow_update);
+  fields.unless_default("beside", self.beside);
+}
+
+template <class Fields, class Self>
+void list_fields(Fields& fields, Self& self, const PutWeights&) {
+  fields.required("component_id", self.component_id);
+  fields.required("weights", self.weights);
 }
 
 template <class Fields, class Self>

@@ -133,6 +133,8 @@ constexpr std::array kCommands{
     Command{"config", "del", Argument::name,
             [](const Request& r) { return acknowledged(r.handler.delete_config(std::string(r.argument))); }},
     Command{"claims", "get", Argument::none, [](const Request& r) { return answered(r.handler.claims()); }},
+    Command{"weights", "put", Argument::none, [](const Request& r) { return ask(r, &H::put_weights); }},
+    Command{"weights", "get", Argument::none, [](const Request& r) { return answered(r.handler.weights()); }},
     Command{"registry", "put", Argument::none, [](const Request& r) { return ask(r, &H::put_registries); }},
 };
 
@@ -176,7 +178,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(Bus& bus, ControlHan
   WATTLE_CHECK(check_id(options.host_id, "the host's id"));
   std::unique_ptr<ControlServer> server(new ControlServer(bus, handler, std::move(options)));
   const ControlServerOptions& chosen = server->options_;
-  for (const std::string_view words : {"link.*", "claims.get", "config.>"})
+  for (const std::string_view words : {"link.*", "claims.get", "config.>", "weights.*"})
     WATTLE_CHECK(server->subscribe(words, true));
   for (const std::string_view words : {"registry.put", "host.ping", "component.scale", "component.update",
                                        "provider.start", "provider.stop"})

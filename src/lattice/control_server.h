@@ -60,6 +60,9 @@ class ControlHandler {
   // Nothing: there is no such config.
   virtual Result<std::optional<StringMap>> config(const std::string& name) = 0;
   virtual Result<std::vector<StringMap>> claims() = 0;
+  // wattle's own: weights.put and weights.get.
+  virtual Result<Ack> put_weights(const PutWeights& request) = 0;
+  virtual Result<WeightTable> weights() = 0;
 
   virtual Result<Ack> put_registries(const RegistryCredentials& credentials) = 0;
 };

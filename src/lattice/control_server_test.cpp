@@ -114,6 +114,11 @@ class KeepingHost final : public ControlHandler {
     return found == configs.end() ? std::optional<StringMap>() : found->second;
   }
   Result<std::vector<StringMap>> claims() override { return std::vector<StringMap>{{{"name", "shop"}}}; }
+  Result<Ack> put_weights(const PutWeights& request) override {
+    told_weights[request.component_id] = request.weights;
+    return Ack{};
+  }
+  Result<WeightTable> weights() override { return told_weights; }
   Result<Ack> put_registries(const RegistryCredentials& credentials) override {
     registries = credentials.size();
     return Ack{};
@@ -124,6 +129,7 @@ class KeepingHost final : public ControlHandler {
   std::map<std::string, StringMap> configs;
   std::string provider;
   std::string long_name = "calm-reed";
+  WeightTable told_weights;
   size_t registries = 0;
   uint64_t stopped_after_ms = 0;
 
@@ -307,6 +313,10 @@ TEST_P(ControlServerTest, TheClientSpeaksIt) {
     EXPECT_EQ(first_->stopped_after_ms, 1500u);
     EXPECT_EQ(control.claims()->size(), 1u);
     EXPECT_TRUE(control.put_registries({{"ghcr.io", {}}}));
+    EXPECT_EQ(control.put_weights("a.b", {}).error().code(), ErrorCode::invalid_argument);
+    EXPECT_TRUE(control.put_weights("shop", {{"x", 1}}));
+    EXPECT_EQ(first_->told_weights.size() + second_->told_weights.size(), 1u);
+    EXPECT_TRUE(control.weights());
   });
 }
 

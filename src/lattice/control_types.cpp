@@ -116,6 +116,14 @@ template <>
 std::string to_json<RegistryCredentials>(const RegistryCredentials& value) {
   return field_to_json(value);
 }
+template <>
+Result<WeightTable> parse_json<WeightTable>(std::string_view json) {
+  return parse_field<WeightTable>(json, kRequest);
+}
+template <>
+std::string to_json<WeightTable>(const WeightTable& value) {
+  return field_to_json(value);
+}
 
 template Result<Host> parse_json(std::string_view);
 template Result<HostInventory> parse_json(std::string_view);
@@ -126,6 +134,7 @@ template Result<ComponentAuction> parse_json(std::string_view);
 template Result<ComponentAuctionAck> parse_json(std::string_view);
 template Result<ScaleComponent> parse_json(std::string_view);
 template Result<UpdateComponent> parse_json(std::string_view);
+template Result<PutWeights> parse_json(std::string_view);
 template Result<ProviderAuction> parse_json(std::string_view);
 template Result<ProviderAuctionAck> parse_json(std::string_view);
 template Result<StartProvider> parse_json(std::string_view);
@@ -141,6 +150,7 @@ template std::string to_json(const ComponentAuction&);
 template std::string to_json(const ComponentAuctionAck&);
 template std::string to_json(const ScaleComponent&);
 template std::string to_json(const UpdateComponent&);
+template std::string to_json(const PutWeights&);
 template std::string to_json(const ProviderAuction&);
 template std::string to_json(const ProviderAuctionAck&);
 template std::string to_json(const StartProvider&);

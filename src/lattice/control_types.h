@@ -67,6 +67,7 @@ struct ComponentDescription {
   int32_t revision = 0;
   uint32_t max_instances = 0;
   std::optional<StringMap> limits{};
+  std::optional<std::string> digest{};  // wattle's own: of the revision, one entry for each
   bool operator==(const ComponentDescription&) const = default;
 };
 
@@ -130,6 +131,8 @@ struct ScaleComponent {
   std::string host_id{};
   std::vector<std::string> config{};
   bool allow_update = false;
+  // wattle's own: the revision of component_ref runs beside others of the id; a count of 0 stops it alone.
+  bool beside = false;
 };
 
 struct UpdateComponent {
@@ -137,6 +140,16 @@ struct UpdateComponent {
   std::optional<StringMap> annotations{};
   std::string host_id{};
   std::string new_component_ref{};
+};
+
+// wattle's own: how calls are shared among revisions of a component (see revision_weights.h).
+using RevisionWeights = std::map<std::string, uint32_t>;     // by image reference
+using WeightTable = std::map<std::string, RevisionWeights>;  // by component id
+
+// Replaces a component's weights; an empty map deletes them.
+struct PutWeights {
+  std::string component_id{};
+  RevisionWeights weights{};
 };
 
 // What a signed component's token says of it.

@@ -40,6 +40,14 @@ TEST(ControlTypes, ReadsAScaleAsOldAndNewClientsSendIt) {
   EXPECT_FALSE(old->allow_update);
 }
 
+TEST(ControlTypes, TellsOfBesideOnlyWhereItIsMeant) {
+  ScaleComponent scale{.component_ref = "x", .component_id = "a"};
+  EXPECT_EQ(to_json(scale).find("beside"), std::string::npos);
+  EXPECT_FALSE(parse_json<ScaleComponent>(to_json(scale))->beside);
+  scale.beside = true;
+  EXPECT_TRUE(parse_json<ScaleComponent>(to_json(scale))->beside);
+}
+
 TEST(ControlTypes, IsStrictAboutTypes) {
   EXPECT_FALSE(parse_json<ScaleComponent>(R"({"component_id":"a","count":-1})"));
   EXPECT_FALSE(parse_json<ScaleComponent>(R"({"component_id":"a","count":4294967296})"));
@@ -52,27 +60,31 @@ TEST(ControlTypes, IsStrictAboutTypes) {
 }
 
 TEST(ControlTypes, WritesInventoriesAsVersion1) {
-  const HostInventory inventory{.components = {{.id = "a",
-                                                .image_ref = "file:///a.wasm",
-                                                .name = {},
-                                                .annotations = StringMap{{"k", "v"}},
-                                                .revision = 2,
-                                                .max_instances = 10,
-                                                .limits = {}}},
-                                .providers = {{.id = "kv",
-                                               .image_ref = "builtin://keyvalue-memory",
-                                               .name = "KV",
-                                               .revision = 0,
-                                               .annotations = {}}},
-                                .host_id = "NA",
-                                .friendly_name = "calm-reed",
-                                .labels = {{"hostcore.os", "linux"}},
-                                .version = "0.1.0",
-                                .uptime_human = "1m",
-                                .uptime_seconds = 60};
+  const HostInventory inventory{
+      .components = {{.id = "a",
+                      .image_ref = "file:///a.wasm",
+                      .name = {},
+                      .annotations = StringMap{{"k", "v"}},
+                      .revision = 2,
+                      .max_instances = 10,
+                      .limits = {},
+                      .digest = {}},
+                     {.id = "a", .image_ref = "file:///b.wasm", .digest = "sha256:1"}},
+      .providers = {{.id = "kv",
+                     .image_ref = "builtin://keyvalue-memory",
+                     .name = "KV",
+                     .revision = 0,
+                     .annotations = {}}},
+      .host_id = "NA",
+      .friendly_name = "calm-reed",
+      .labels = {{"hostcore.os", "linux"}},
+      .version = "0.1.0",
+      .uptime_human = "1m",
+      .uptime_seconds = 60};
   const std::string json =
       R"({"components":[{"id":"a","image_ref":"file:///a.wasm","annotations":{"k":"v"},"revision":2,)"
-      R"("max_instances":10}],"providers":[{"id":"kv","image_ref":"builtin://keyvalue-memory","name":"KV",)"
+      R"("max_instances":10},{"id":"a","image_ref":"file:///b.wasm","revision":0,"max_instances":0,)"
+      R"("digest":"sha256:1"}],"providers":[{"id":"kv","image_ref":"builtin://keyvalue-memory","name":"KV",)"
       R"("revision":0}],"host_id":"NA","friendly_name":"calm-reed","labels":{"hostcore.os":"linux"},)"
       R"("version":"0.1.0","uptime_human":"1m","uptime_seconds":60})";
   EXPECT_EQ(to_json(inventory), json);

@@ -199,6 +199,22 @@ Event health_check(HealthEvent kind, std::string_view host_id, std::string_view 
   return event(name, {{"host_id", text(host_id)}, {"provider_id", text(provider_id)}});
 }
 
+Result<Failure> parse_failure(const Event& event) {
+  boost::system::error_code problem;
+  const auto value = boost::json::parse(event.data, problem);
+  if (problem || !value.is_object())
+    return failure(ErrorCode::malformed, "the data of {} is no object", event.name);
+  const auto text_of = [&](std::string_view key) {
+    const auto* found = value.get_object().if_contains(key);
+    return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+  };
+  Failure failed{text_of("component_id"), text_of("error")};
+  if (failed.id.empty()) failed.id = text_of("provider_id");
+  if (failed.id.empty())
+    return failure(ErrorCode::malformed, "{} names no component and no provider", event.name);
+  return failed;
+}
+
 Event linkdef_set(const Link& link) {
   return event("linkdef_set", write_object(link));
 }

@@ -68,6 +68,13 @@ Event provider_stopped(const ProviderEvent& provider, std::string_view reason);
 enum class HealthEvent : uint8_t { passed, failed, status };
 Event health_check(HealthEvent kind, std::string_view host_id, std::string_view provider_id);
 
+// What the events *_failed say of components and providers. Refused: malformed, without either's id.
+struct Failure {
+  std::string id{};
+  std::string error{};
+};
+Result<Failure> parse_failure(const Event& event);
+
 Event linkdef_set(const Link& link);
 Event linkdef_set_failed(const Link& link, std::string_view error);
 // `link`: what was deleted; null: there was none.

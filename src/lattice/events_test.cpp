@@ -100,5 +100,19 @@ TEST(Events, RefusesWhatIsNone) {
       ErrorCode::unsupported);
 }
 
+TEST(Events, SayWhatFailed) {
+  const auto scale =
+      parse_failure(component_scale_failed({.host_id = "N1", .component_id = "shop"}, "no room"));
+  ASSERT_TRUE(scale);
+  EXPECT_EQ(scale->id, "shop");
+  EXPECT_EQ(scale->error, "no room");
+  const auto provider =
+      parse_failure(provider_start_failed({.host_id = "N1", .provider_id = "kv"}, "no file"));
+  ASSERT_TRUE(provider);
+  EXPECT_EQ(provider->id, "kv");
+  EXPECT_FALSE(parse_failure({.name = "provider_start_failed", .data = "{}"}));
+  EXPECT_FALSE(parse_failure({.name = "provider_start_failed", .data = "["}));
+}
+
 }  // namespace
 }  // namespace wattle::lattice

@@ -39,20 +39,20 @@ std::string valid_utf8(std::string_view text) {
   return valid;
 }
 
-Result<boost::json::value> parse_document(std::string_view text, std::string_view what) {
+Result<boost::json::value> parse_document(std::string_view text, std::string_view what, size_t depth_max) {
   if (text.size() > kDocumentBytesMax)
     return failure(ErrorCode::malformed, "{} has {} bytes, and at most {} are read", what, text.size(),
                    kDocumentBytesMax);
   boost::json::parse_options options;
-  options.max_depth = 16;
+  options.max_depth = depth_max;
   boost::system::error_code problem;
   boost::json::value value = boost::json::parse(text, problem, {}, options);
   if (problem) return failure(ErrorCode::malformed, "{} is not JSON: {}", what, problem.message());
   return value;
 }
 
-Result<boost::json::object> parse_object(std::string_view text, std::string_view what) {
-  WATTLE_TRY(boost::json::value value, parse_document(text, what));
+Result<boost::json::object> parse_object(std::string_view text, std::string_view what, size_t depth_max) {
+  WATTLE_TRY(boost::json::value value, parse_document(text, what, depth_max));
   if (!value.is_object()) return failure(ErrorCode::malformed, "{} must be a JSON object", what);
   return std::move(value.as_object());
 }

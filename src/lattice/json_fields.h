@@ -9,7 +9,7 @@
 //   WATTLE_TRY(Host host, read_json<Host>(text, "a host"));
 //
 // Reading is strict about types and sizes, and leaves out fields that it does not know, as wasmCloud v1 does;
-// null is a field that is missing. Internal to src/lattice and src/host.
+// null is a field that is missing. Internal to src/lattice, src/host and src/manager.
 #pragma once
 
 #include <boost/json.hpp>
@@ -32,8 +32,11 @@ inline constexpr size_t kTextBytesMax = size_t{1} << 20;
 inline constexpr size_t kItemsMax = 20'000;
 
 // Refused (malformed): what is no JSON, too long, or nested too deeply; `what` names it in the message.
-Result<boost::json::value> parse_document(std::string_view text, std::string_view what);
-Result<boost::json::object> parse_object(std::string_view text, std::string_view what);
+inline constexpr size_t kDocumentDepthMax = 16;
+Result<boost::json::value> parse_document(std::string_view text, std::string_view what,
+                                          size_t depth_max = kDocumentDepthMax);
+Result<boost::json::object> parse_object(std::string_view text, std::string_view what,
+                                         size_t depth_max = kDocumentDepthMax);
 // With U+FFFD for bytes that are not UTF-8, which JSON cannot hold.
 std::string valid_utf8(std::string_view text);
 
@@ -54,6 +57,11 @@ class FieldReader {
   // The same field under an older name.
   template <class T>
   void alias(std::string_view name, T& value) {
+    optional(name, value);
+  }
+  // Written only where it says something.
+  template <class T>
+  void unless_default(std::string_view name, T& value) {
     optional(name, value);
   }
   // The first fault, as "a host: \"labels\" must be a map of texts".
@@ -134,6 +142,10 @@ class FieldWriter {
   }
   template <class T>
   void alias(std::string_view, const T&) {}
+  template <class T>
+  void unless_default(std::string_view name, const T& value) {
+    if (value != T{}) required(name, value);
+  }
 
   boost::json::object take() { return std::move(object_); }
 

@@ -106,7 +106,8 @@ std::shared_ptr<const LinkTable> LinkTable::build(const std::vector<Link>& links
   return build_stored(std::move(stored), configs);
 }
 
-std::shared_ptr<const LinkTable> LinkTable::build_stored(StoredLinks links, const ConfigTable& configs) {
+std::shared_ptr<const LinkTable> LinkTable::build_stored(StoredLinks links, const ConfigTable& configs,
+                                                         const BorderTable& borders) {
   auto table = std::make_shared<LinkTable>();
   // The same table whatever order they come in.
   const auto order = [](const StoredLink& each) {
@@ -118,6 +119,10 @@ std::shared_ptr<const LinkTable> LinkTable::build_stored(StoredLinks links, cons
   size_t keys = 0;
   table->entries_.reserve(links.size());
   for (StoredLink& stored : links) {
+    if (auto lets = borders.check(stored.link); !lets) {
+      table->problems_.push_back(lets.error().with_context("the link " + describe(stored.link)));
+      continue;
+    }
     Entry entry{.link = std::move(stored.link),
                 .phase = stored.phase,
                 .copy = std::move(stored.copy),

@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "lattice/borders.h"
 #include "lattice/control_types.h"
 #include "lattice/link.h"
 #include "lattice/stored_link.h"
@@ -51,9 +52,10 @@ class LinkTable {
     StringMap target_config{};
   };
 
-  // What cannot hold (rules that do not parse, a link that conflicts with another) is left out and told in
-  // problems().
-  static std::shared_ptr<const LinkTable> build_stored(StoredLinks links, const ConfigTable& configs = {});
+  // What cannot hold (rules that do not parse, a link that conflicts with another, or that crosses a border)
+  // is left out and told in problems().
+  static std::shared_ptr<const LinkTable> build_stored(StoredLinks links, const ConfigTable& configs = {},
+                                                       const BorderTable& borders = {});
   // All of them in force.
   static std::shared_ptr<const LinkTable> build(const std::vector<Link>& links,
                                                 const ConfigTable& configs = {});

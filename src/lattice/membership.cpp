@@ -14,6 +14,9 @@ void list_fields(Visitor& fields, Self& self, const ComponentLease&) {
   fields.optional("in_flight", self.in_flight);
   fields.optional("capacity", self.capacity);
   fields.optional("queued", self.queued);
+  fields.unless_default("image_ref", self.image_ref);
+  fields.unless_default("calls", self.calls);
+  fields.unless_default("failures", self.failures);
 }
 
 template <class Visitor, class Self>
@@ -57,7 +60,8 @@ void list_fields(Visitor& fields, Self& self, const LeaseHeader&) {
 
 bool same_but_for_load(const HostLease& a, const HostLease& b) {
   const auto same_component = [](const ComponentLease& left, const ComponentLease& right) {
-    return left.id == right.id && left.digest == right.digest && left.capacity == right.capacity;
+    return left.id == right.id && left.digest == right.digest && left.capacity == right.capacity &&
+           left.image_ref == right.image_ref;
   };
   return a.friendly_name == b.friendly_name && a.draining == b.draining && a.labels == b.labels &&
          a.providers == b.providers && std::ranges::equal(*a.components, *b.components, same_component);

@@ -31,13 +31,18 @@ inline constexpr Duration kDeadAfter = std::chrono::milliseconds(1200);
 inline constexpr uint32_t kLeaseVersion = 1;
 inline constexpr size_t kHostsMax = 10'000;
 
-// One revision of a component on a host, and how busy it is.
+// One revision of a component on a host, how busy it is, and how it does.
 struct ComponentLease {
-  std::string id;
-  std::string digest;  // "sha256:...": the revision
+  std::string id{};
+  std::string digest{};  // "sha256:...": the revision
   uint32_t in_flight = 0;
   uint32_t capacity = 0;  // calls at once
   uint32_t queued = 0;
+  std::string image_ref{};  // what weights name it by; empty: not known
+  // Since it was started on this host: calls that have ended, and those of them that failed by the
+  // component's own doing.
+  uint64_t calls = 0;
+  uint64_t failures = 0;
   bool operator==(const ComponentLease&) const = default;
 };
 

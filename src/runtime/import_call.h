@@ -80,6 +80,8 @@ class ImportCall {
   // the import, with both shown; unsupported for functions that pass resources which a guest defines, or
   // borrow any; overloaded where calls are nested so deep that the stack ends.
   Result<void> run_in(InstancePool& pool, const ExportedFunction& function, const engine::CallLimits& limits);
+  // Whether what run_in() was refused with is a mistake of the caller's, and not the callee's.
+  bool caller_failed() const { return context_.failed(); }
 
   // The arguments as values. Handles that the caller gives away are moved out of its table.
   Result<wit::Values> arguments();

@@ -29,7 +29,7 @@ Result<void> IncomingHandler::run(http::Exchange& exchange, const ResponseSlotPt
                            std::make_unique<ResponseOutparam>(slot));
 }
 
-void IncomingHandler::handle(http::Exchange& exchange) {
+Handled IncomingHandler::handle(http::Exchange& exchange) {
   ResponseSlotPtr slot(new ResponseSlot(exchange));
   auto ran = run(exchange, slot);
   std::optional<Error> error;
@@ -38,6 +38,7 @@ void IncomingHandler::handle(http::Exchange& exchange) {
   auto concluded = slot->conclude(std::move(error));
   if (!concluded && options_.on_failure && !client_left)
     options_.on_failure(exchange.request(), concluded.error());
+  return {slot->status(), concluded ? std::nullopt : std::optional(std::move(concluded).error())};
 }
 
 }  // namespace wattle::wasi

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "http/server.h"
 #include "runtime/runtime.h"
@@ -21,6 +22,12 @@ struct IncomingHandlerOptions {
   std::function<void(const http::Request&, const Error&)> on_failure;
 };
 
+// How one exchange ended.
+struct Handled {
+  std::optional<uint16_t> status{};  // of the component's own answer, where it gave one
+  std::optional<Error> error{};      // where it failed, or could not be called
+};
+
 class IncomingHandler {
  public:
   // `pool` holds instances of `linked` and outlives the handler. Refused (not_found): a component that does
@@ -33,7 +40,7 @@ class IncomingHandler {
   // of time 504; no instance 503 with Retry-After; one that fails later ends the connection or stream. A
   // guest that traps because what it called could not be reached gives 502, 503 or 504, with the reason as
   // text.
-  void handle(http::Exchange& exchange);
+  Handled handle(http::Exchange& exchange);
 
  private:
   IncomingHandler(runtime::InstancePool& pool, std::shared_ptr<const runtime::ExportedFunction> function,

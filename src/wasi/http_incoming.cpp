@@ -149,6 +149,11 @@ Result<void> ResponseSlot::send_whole() {
   return {};
 }
 
+std::optional<uint16_t> ResponseSlot::status() const {
+  if (refused_) return status_of(case_of(*refused_));
+  return set_ ? std::optional(head_.status) : std::nullopt;
+}
+
 Result<void> ResponseSlot::conclude(std::optional<Error> error) {
   auto concluded = [&]() -> Result<void> {
     if (error) return conclude_failed(std::move(*error));

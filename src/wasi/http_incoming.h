@@ -71,6 +71,8 @@ class ResponseSlot : public boost::intrusive_ref_counter<ResponseSlot, boost::th
   // The driver's side. Ends the exchange after the guest has returned and its instance is gone; an error to
   // tell the operator, where there was one. `failure` is how the call ended if not well.
   Result<void> conclude(std::optional<Error> failure);
+  // What the guest answered with; nothing when it has not.
+  std::optional<uint16_t> status() const;
 
  private:
   void start();

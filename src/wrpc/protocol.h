@@ -3,7 +3,8 @@
 //
 // A call. R and S are subjects in the inboxes of caller and callee. What is in [ ] wattle adds.
 //   caller -> PREFIX.wrpc.0.0.1.INSTANCE.FUNCTION, reply R: parameters, as much as fits
-//             [wattle-call: MILLISECONDS-LEFT, wattle-rest: BYTES where more follows, or streams do]
+//             [wattle-call: MILLISECONDS-LEFT, wattle-rest: BYTES where more follows, or streams do;
+//             wattle-revision: IMAGE-REFERENCE where a revision was chosen, which the callee runs if it can]
 //   callee -> R [wattle-result: ok, reply S where streams follow]: the whole result; or
 //             [wattle-result: CODE]: {"message", ...}, see error.h; or, where it does not fit,
 //             and always without wattle-call:
@@ -28,6 +29,7 @@ inline constexpr std::string_view kCallHeader = "wattle-call";
 inline constexpr std::string_view kRestHeader = "wattle-rest";
 inline constexpr std::string_view kResultHeader = "wattle-result";
 inline constexpr std::string_view kCreditHeader = "wattle-credit";
+inline constexpr std::string_view kRevisionHeader = "wattle-revision";
 
 inline constexpr std::string_view kResultOk = "ok";
 inline constexpr std::string_view kResultAccepted = "accepted";

@@ -6,13 +6,12 @@
 #include <memory>
 #include <string>
 
-#include "host/lattice_state.h"
+#include "lattice/lattice_state.h"
 
-namespace wattle::host {
+namespace wattle::lattice {
 
-inline std::unique_ptr<LatticeState> open_test_state(lattice::Bus& bus,
-                                                     std::string_view lattice = "default") {
-  lattice::StoreOptions options;
+inline std::unique_ptr<LatticeState> open_test_state(Bus& bus, std::string_view lattice = "default") {
+  StoreOptions options;
   options.lattice = lattice;
   options.copies.dead_after = std::chrono::milliseconds(20);
   auto state = LatticeState::open(bus, std::move(options));
@@ -23,4 +22,4 @@ inline std::unique_ptr<LatticeState> open_test_state(lattice::Bus& bus,
   return std::move(*state);
 }
 
-}  // namespace wattle::host
+}  // namespace wattle::lattice

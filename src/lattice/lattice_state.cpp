@@ -1,17 +1,16 @@
-#include "host/lattice_state.h"
+#include "lattice/lattice_state.h"
 
 #include "lattice/names.h"
+#include "lattice/revision_weights.h"
 #include "lattice/state_buckets.h"
 
-namespace wattle::host {
+namespace wattle::lattice {
 namespace {
-
-using lattice::Link;
-using lattice::StoredLinks;
 
 constexpr std::string_view kLinks = "link.";
 constexpr std::string_view kConfigs = "config.";
 constexpr std::string_view kClaims = "claims.";
+constexpr std::string_view kBorders = "border.";
 constexpr Duration kConfigPatience = std::chrono::milliseconds(1000);
 
 std::string key_of_config(std::string_view name) {
@@ -20,14 +19,14 @@ std::string key_of_config(std::string_view name) {
 
 Result<StoredLinks> read_links(std::optional<std::string_view> value) {
   if (!value) return StoredLinks();
-  auto links = lattice::parse_stored_links(*value);
+  auto links = parse_stored_links(*value);
   if (!links) return failure(links.error().with_context("what the lattice's store holds of these links"));
   return links;
 }
 
 }  // namespace
 
-LatticeState::LatticeState(std::unique_ptr<lattice::Store> store) : store_(std::move(store)) {
+LatticeState::LatticeState(std::unique_ptr<Store> store) : store_(std::move(store)) {
   rebuild();
   store_->changed().set_listener([this] { rebuild(); });
 }
@@ -36,8 +35,8 @@ LatticeState::~LatticeState() {
   store_->changed().set_listener(nullptr);
 }
 
-Result<std::unique_ptr<LatticeState>> LatticeState::open(lattice::Bus& bus, lattice::StoreOptions options) {
-  WATTLE_TRY(auto store, lattice::Store::open(bus, std::move(options)));
+Result<std::unique_ptr<LatticeState>> LatticeState::open(Bus& bus, StoreOptions options) {
+  WATTLE_TRY(auto store, Store::open(bus, std::move(options)));
   WATTLE_CHECK(store->wait_ready());
   return std::unique_ptr<LatticeState>(new LatticeState(std::move(store)));
 }
@@ -48,16 +47,21 @@ void LatticeState::rebuild() {
   seen_ = snapshot;
   auto configs = std::make_shared<ConfigTable>();
   for (const auto& [key, value] : snapshot->prefix(kConfigs))
-    if (auto values = lattice::parse_json<lattice::StringMap>(*value))
+    if (auto values = parse_json<StringMap>(*value))
       configs->emplace(key.substr(kConfigs.size()), std::move(*values));
   StoredLinks links;
   for (const auto& [key, value] : snapshot->prefix(kLinks))
     if (auto some = read_links(*value)) links.insert(links.end(), some->begin(), some->end());
   claims_.clear();
   for (const auto& [key, value] : snapshot->prefix(kClaims))
-    if (auto claims = lattice::parse_claims(*value)) claims_.push_back(std::move(*claims));
-  links_ = LinkTable::build_stored(std::move(links), *configs);
+    if (auto claims = parse_claims(*value)) claims_.push_back(std::move(*claims));
+  std::vector<Border> borders;
+  for (const auto& [key, value] : snapshot->prefix(kBorders))
+    if (auto border = parse_border(*value)) borders.push_back(std::move(*border));
+  borders_ = std::make_shared<const BorderTable>(std::move(borders));
+  links_ = LinkTable::build_stored(std::move(links), *configs, *borders_);
   configs_ = std::move(configs);
+  weights_ = std::make_shared<const WeightTable>(read_weights(*snapshot));
   changed_.notify();
 }
 
@@ -81,11 +85,11 @@ Result<void> LatticeState::wait_for_configs(const std::vector<std::string>& name
 
 // The links of one source under one name for one package: one value, so that v1's rule about their targets is
 // held by comparing and setting it. None of the parts holds a dot.
-std::string LatticeState::key_of(const lattice::LinkKey& key) {
+std::string LatticeState::key_of(const LinkKey& key) {
   return fmt::format("{}{}.{}.{}.{}", kLinks, key.source_id, key.wit_namespace, key.wit_package, key.name);
 }
 
-lattice::LinkKey LatticeState::key_of(const Link& link) {
+LinkKey LatticeState::key_of(const Link& link) {
   return {.source_id = link.source_id,
           .name = link.name,
           .wit_namespace = link.wit_namespace,
@@ -93,21 +97,22 @@ lattice::LinkKey LatticeState::key_of(const Link& link) {
 }
 
 Result<void> LatticeState::check_new(const Link& link) {
-  WATTLE_CHECK(lattice::check(link));
+  WATTLE_CHECK(check(link));
+  WATTLE_CHECK(borders_->check(link));
   std::vector<std::string> names = link.source_config;
   names.insert(names.end(), link.target_config.begin(), link.target_config.end());
   WATTLE_CHECK(wait_for_configs(names, kConfigPatience));
-  WATTLE_CHECK(lattice::parse_rules(lattice::merge_configs(*configs_, link.source_config)));
+  WATTLE_CHECK(parse_rules(merge_configs(*configs_, link.source_config)));
   return {};
 }
 
-Result<std::string> LatticeState::change_links(const lattice::LinkKey& key, const Step& step) {
+Result<std::string> LatticeState::change_links(const LinkKey& key, const Step& step) {
   std::string changed;
   bool is_same = false;
   const auto change = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
     WATTLE_TRY(StoredLinks links, read_links(value));
     WATTLE_TRY(links, step(std::move(links)));
-    changed = lattice::to_json(links);
+    changed = to_json(links);
     is_same = value ? *value == changed : links.empty();
     if (is_same) return failure(ErrorCode::already_exists, "nothing is to be written");
     if (links.empty()) return std::optional<std::string>();
@@ -121,12 +126,11 @@ Result<std::string> LatticeState::change_links(const lattice::LinkKey& key, cons
 
 Result<void> LatticeState::put_link(const Link& link) {
   WATTLE_CHECK(check_new(link));
-  WATTLE_CHECK(
-      change_links(key_of(link), [&](StoredLinks links) { return lattice::put(std::move(links), link); }));
+  WATTLE_CHECK(change_links(key_of(link), [&](StoredLinks links) { return put(std::move(links), link); }));
   return {};
 }
 
-Result<std::vector<Link>> LatticeState::delete_links(const lattice::LinkKey& key) {
+Result<std::vector<Link>> LatticeState::delete_links(const LinkKey& key) {
   // Names that no link can have: there is nothing to delete.
   const Link such{.source_id = key.source_id,
                   .target = key.source_id,
@@ -134,13 +138,13 @@ Result<std::vector<Link>> LatticeState::delete_links(const lattice::LinkKey& key
                   .wit_namespace = key.wit_namespace,
                   .wit_package = key.wit_package,
                   .interfaces = {"any"}};
-  if (!lattice::check(such)) return std::vector<Link>();
+  if (!check(such)) return std::vector<Link>();
   std::vector<Link> gone;
   const auto remove = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
     WATTLE_TRY(const StoredLinks links, read_links(value));
     gone.clear();
     for (const auto& each : links)
-      if (each.phase == lattice::LinkPhase::in_force) gone.push_back(each.link);
+      if (each.phase == LinkPhase::in_force) gone.push_back(each.link);
     return std::optional<std::string>();
   };
   WATTLE_CHECK(store_->update(key_of(key), remove));
@@ -148,27 +152,54 @@ Result<std::vector<Link>> LatticeState::delete_links(const lattice::LinkKey& key
   return gone;
 }
 
-Result<void> LatticeState::put_config(const std::string& name, const lattice::StringMap& values) {
-  WATTLE_CHECK(lattice::check_id(name, "the config's name"));
-  WATTLE_CHECK(lattice::parse_rules(values));
-  WATTLE_CHECK(store_->put(key_of_config(name), lattice::to_json(values)));
+Result<void> LatticeState::put_config(const std::string& name, const StringMap& values) {
+  WATTLE_CHECK(check_id(name, "the config's name"));
+  WATTLE_CHECK(parse_rules(values));
+  WATTLE_CHECK(store_->put(key_of_config(name), to_json(values)));
   rebuild();
   return {};
 }
 
 Result<void> LatticeState::delete_config(const std::string& name) {
-  WATTLE_CHECK(lattice::check_id(name, "the config's name"));
+  WATTLE_CHECK(check_id(name, "the config's name"));
   WATTLE_CHECK(store_->remove(key_of_config(name)));
   rebuild();
   return {};
 }
 
-Result<void> LatticeState::put_claims(const lattice::ComponentClaims& claims) {
-  WATTLE_CHECK(lattice::check_id(claims.subject, "the component's public key"));
+Result<void> LatticeState::put_border(const Border& border) {
+  WATTLE_CHECK(check_id(border.application, "the application's name"));
+  WATTLE_CHECK(store_->put(fmt::format("{}{}", kBorders, border.application), to_json(border)));
+  rebuild();
+  return {};
+}
+
+Result<void> LatticeState::delete_border(const std::string& application) {
+  WATTLE_CHECK(check_id(application, "the application's name"));
+  WATTLE_CHECK(store_->remove(fmt::format("{}{}", kBorders, application)));
+  rebuild();
+  return {};
+}
+
+Result<void> LatticeState::put_weights(const std::string& component_id, const RevisionWeights& weights) {
+  WATTLE_CHECK(check_weights(component_id, weights));
+  const auto change = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
+    // What is of a newer format is left as it is; what is nothing at all is replaced.
+    if (const auto before = parse_weights(value.value_or("")); value && !before)
+      if (before.error().code() == ErrorCode::unsupported) return failure(before.error());
+    return weights.empty() ? std::optional<std::string>() : weights_to_json(weights);
+  };
+  WATTLE_CHECK(store_->update(weights_key(component_id), change));
+  rebuild();
+  return {};
+}
+
+Result<void> LatticeState::put_claims(const ComponentClaims& claims) {
+  WATTLE_CHECK(check_id(claims.subject, "the component's public key"));
   const std::string key = fmt::format("{}{}", kClaims, claims.subject);
-  const std::string value = lattice::to_json(claims);
+  const std::string value = to_json(claims);
   if (const std::string* known = seen_->find(key); known != nullptr && *known == value) return {};
   return store_->put(key, value);
 }
 
-}  // namespace wattle::host
+}  // namespace wattle::lattice
