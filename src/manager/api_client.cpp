@@ -1,0 +1,123 @@
+#include "manager/api_client.h"
+
+#include "base/parse.h"
+#include "nats/error.h"
+
+namespace wattle::manager {
+namespace {
+
+constexpr std::string_view kIsAManagerRunning =
+    "is a manager running? \"wattle up\" has one, \"wattle manager\" starts one more";
+
+// The answer to validate says "error" of the manifest.
+template <class Answer>
+constexpr bool kErrorIsAnAnswer = std::is_same_v<Answer, api::ValidateAnswer>;
+
+}  // namespace
+
+Error ApiClient::unanswered(const Error& why, std::string_view subject) const {
+  const bool nobody = nats::reason_of(why) == nats::Reason::no_responders;
+  if (!nobody && why.code() != ErrorCode::deadline_exceeded)
+    return why.with_context(fmt::format("asking {}", subject));
+  const std::string when = nobody ? "" : fmt::format(" within {}", format_duration(options_.request_timeout));
+  return Error(why.code(), fmt::format("no manager of the lattice \"{}\" answers{}", options_.lattice, when),
+               why)
+      .with_remedy(std::string(kIsAManagerRunning));
+}
+
+template <class Answer>
+Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name, std::string_view body) {
+  const std::string subject = api::subject(options_.lattice, operation, name);
+  const auto message = bus_.request(subject, body, {.headers = nullptr, .timeout = options_.request_timeout});
+  if (!message) return failure(unanswered(message.error(), subject));
+  const std::string what = fmt::format("the answer to \"{}\"", operation);
+  auto answer = api::parse<Answer>(message->payload, what);
+  if (answer) {
+    const bool refused = answer->result == api::result::kError || answer->result == api::result::kNotFound;
+    if (refused && !kErrorIsAnAnswer<Answer>) return failure(api::error_of(*answer));
+    return answer;
+  }
+  // A refusal of whoever has no room for more, with nothing but the reason.
+  if (const auto plain = api::parse<api::DeployAnswer>(message->payload, what);
+      plain && plain->result == api::result::kError)
+    return failure(api::error_of(*plain));
+  return failure(answer.error());
+}
+
+template <class Answer>
+Result<Answer> ApiClient::ask_version(std::string_view operation, std::string_view name,
+                                      const std::optional<std::string>& version) {
+  WATTLE_CHECK(check_application_name(name));
+  return ask<Answer>(operation, name, api::to_json(api::VersionRequest{version}));
+}
+
+Result<api::PutAnswer> ApiClient::put(std::string_view manifest) {
+  return ask<api::PutAnswer>("put", {}, manifest);
+}
+
+Result<api::ValidateAnswer> ApiClient::validate(std::string_view manifest) {
+  return ask<api::ValidateAnswer>("validate", {}, manifest);
+}
+
+Result<std::vector<api::Summary>> ApiClient::list() {
+  WATTLE_TRY(auto answer, ask<api::ListAnswer>("get", {}, {}));
+  return std::move(answer.models);
+}
+
+Result<api::GetAnswer> ApiClient::get(std::string_view name, const std::optional<std::string>& version) {
+  return ask_version<api::GetAnswer>("get", name, version);
+}
+
+Result<std::vector<api::VersionAnswer>> ApiClient::versions(std::string_view name) {
+  WATTLE_TRY(auto answer, ask_version<api::VersionsAnswer>("versions", name, {}));
+  return std::move(answer.versions);
+}
+
+Result<api::DeployAnswer> ApiClient::deploy(std::string_view name,
+                                            const std::optional<std::string>& version) {
+  return ask_version<api::DeployAnswer>("deploy", name, version);
+}
+
+Result<api::DeployAnswer> ApiClient::undeploy(std::string_view name) {
+  return ask_version<api::DeployAnswer>("undeploy", name, {});
+}
+
+Result<api::DeployAnswer> ApiClient::roll_back(std::string_view name,
+                                               const std::optional<std::string>& version) {
+  return ask_version<api::DeployAnswer>("rollback", name, version);
+}
+
+Result<api::DeleteAnswer> ApiClient::remove(std::string_view name,
+                                            const std::optional<std::string>& version) {
+  return ask_version<api::DeleteAnswer>("del", name, version);
+}
+
+Result<api::StatusAnswer> ApiClient::status(std::string_view name) {
+  return ask_version<api::StatusAnswer>("status", name, {});
+}
+
+Result<std::vector<HistoryEntry>> ApiClient::history(std::string_view name) {
+  WATTLE_TRY(auto answer, ask_version<api::HistoryAnswer>("history", name, {}));
+  return std::move(answer.history);
+}
+
+Result<api::DiffAnswer> ApiClient::diff(std::string_view name, const std::optional<std::string>& version) {
+  return ask_version<api::DiffAnswer>("diff", name, version);
+}
+
+Result<api::DiffAnswer> ApiClient::diff_manifest(std::string_view name, std::string_view manifest) {
+  WATTLE_CHECK(check_application_name(name));
+  return ask<api::DiffAnswer>("diff", name, manifest);
+}
+
+Result<std::unique_ptr<lattice::BusSubscription>> ApiClient::follow(
+    std::string_view name, std::function<void(const ApplicationStatus& status)> told) {
+  WATTLE_CHECK(check_application_name(name));
+  return bus_.subscribe(api::status_subject(options_.lattice, name), {},
+                        [told = std::move(told)](const lattice::Message& message) {
+                          if (const auto status = api::parse<ApplicationStatus>(message.payload, "a status"))
+                            told(*status);
+                        });
+}
+
+}  // namespace wattle::manager

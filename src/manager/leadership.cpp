@@ -1,0 +1,140 @@
+#include "manager/leadership.h"
+
+#include "async/fiber.h"
+
+namespace wattle::manager {
+namespace {
+
+constexpr std::string_view kLeaderKey = "leader";
+
+}  // namespace
+
+struct Leadership::State {
+  State(lattice::Bus& bus_, std::string_view lattice, std::string id_, const telemetry::Log& log_)
+      : bus(bus_), bucket_name(fmt::format("wattle_manager_{}", lattice)), id(std::move(id_)), log(log_) {}
+
+  // ---- one look
+
+  Result<void> open() {
+    if (bucket) return {};
+    lattice::BucketConfig config;
+    config.bucket = bucket_name;
+    WATTLE_TRY(bucket, bus.bucket(config));
+    return {};
+  }
+
+  Result<void> renew(TimePoint now) {
+    const async::DeadlineScope deadline(std::min(renewed + kLeaseLasts, now + 2 * kLeaseRenewal));
+    WATTLE_CHECK(open());
+    WATTLE_TRY(revision, bucket->update(kLeaderKey, value(), revision));
+    renewed = now;
+    return {};
+  }
+
+  // Takes what nobody holds, or what was not renewed in time.
+  Result<void> look(TimePoint now) {
+    const async::DeadlineScope deadline(now + kLeaseLasts);
+    WATTLE_CHECK(open());
+    auto entry = bucket->get(kLeaderKey);
+    if (!entry && entry.error().code() == ErrorCode::not_found) {
+      WATTLE_TRY(revision, bucket->create(kLeaderKey, value()));
+      return lead(now);
+    }
+    if (!entry) return failure(entry.error());
+    if (entry->revision != seen) {
+      seen = entry->revision;
+      seen_at = Clock::now();
+      return {};
+    }
+    if (now < seen_at + kLeaseExpires) return {};
+    WATTLE_TRY(revision, bucket->update(kLeaderKey, value(), seen));
+    return lead(now);
+  }
+
+  Result<void> lead(TimePoint now) {
+    renewed = now;
+    leading = true;
+    log.info("this manager leads", {{"manager", id}});
+    changed.notify();
+    return {};
+  }
+
+  void lose(std::string_view why) {
+    leading = false;
+    seen = 0;
+    log.warn("this manager leads no more", {{"manager", id}, {"reason", std::string(why)}});
+    changed.notify();
+  }
+
+  void run() {
+    while (!async::Fiber::current().cancellation()) {
+      const TimePoint now = Clock::now();
+      if (leading && now >= renewed + kLeaseLasts) lose("the lease was not renewed in time");
+      const bool was_leading = leading;
+      const auto done = leading ? renew(now) : look(now);
+      if (!done) {
+        // Its bucket may be another by now. Who was faster holds it.
+        if (done.error().code() == ErrorCode::already_exists) {
+          if (was_leading) lose("another manager has the lease");
+        } else {
+          bucket.reset();
+        }
+      }
+      if (!async::sleep_for(leading ? kLeaseRenewal : kLeaseLook)) return;
+    }
+  }
+
+  std::string value() { return fmt::format(R"({{"format":1,"manager":"{}","renewal":{}}})", id, ++renewals); }
+
+  lattice::Bus& bus;
+  const std::string bucket_name;
+  const std::string id;
+  const telemetry::Log& log;
+  std::unique_ptr<lattice::Bucket> bucket;
+  bool leading = false;
+  TimePoint renewed{};    // when the last renewal that succeeded was begun
+  uint64_t revision = 0;  // of our own last write
+  uint64_t seen = 0;      // of somebody else's
+  TimePoint seen_at{};
+  uint64_t renewals = 0;
+  async::Signal changed;
+  std::shared_ptr<async::Fiber> fiber;
+};
+
+Leadership::Leadership(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+std::unique_ptr<Leadership> Leadership::start(lattice::Bus& bus, std::string_view lattice,
+                                              std::string manager_id, const telemetry::Log& log) {
+  auto state = std::make_unique<State>(bus, lattice, std::move(manager_id), log);
+  state->fiber = bus.worker().spawn([&state = *state] { state.run(); });
+  return std::unique_ptr<Leadership>(new Leadership(std::move(state)));
+}
+
+Leadership::~Leadership() {
+  state_->fiber->cancel();
+  const async::MaskScope mask;
+  while (!state_->fiber->finished()) async::Fiber::current().yield();
+}
+
+bool Leadership::leads() const {
+  return state_->leading && Clock::now() < state_->renewed + kLeaseLasts;
+}
+
+async::Signal& Leadership::changed() {
+  return state_->changed;
+}
+
+void Leadership::stop() {
+  State& state = *state_;
+  state.fiber->cancel();
+  {
+    const async::MaskScope mask;
+    while (!state.fiber->finished()) async::Fiber::current().yield();
+  }
+  if (!state.leading) return;
+  state.leading = false;
+  const async::DeadlineScope deadline(Clock::now() + kLeaseRenewal);
+  if (state.bucket) (void)state.bucket->remove(kLeaderKey, state.revision);
+}
+
+}  // namespace wattle::manager

@@ -1,0 +1,64 @@
+#include "manager/leadership.h"
+
+#include <gtest/gtest.h>
+
+#include "lattice/memory_bus.h"
+#include "nats/test_server.h"
+
+namespace wattle::manager {
+namespace {
+
+const telemetry::Log& quiet() {
+  static const telemetry::Log log(
+      {.level = telemetry::LogLevel::error, .format = telemetry::LogFormat::text, .file = {}});
+  return log;
+}
+
+TEST(Leadership, OneOfSeveralLeads) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker);
+    const auto one = Leadership::start(bus, "test", "one", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    const auto two = Leadership::start(bus, "test", "two", quiet());
+    EXPECT_TRUE(async::sleep_for(kLeaseExpires + kLeaseRenewal));
+    EXPECT_TRUE(one->leads());
+    EXPECT_FALSE(two->leads());
+    one->stop();
+    EXPECT_FALSE(one->leads());
+    EXPECT_TRUE(nats::eventually([&] { return two->leads(); }));
+    two->stop();
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+TEST(Leadership, WhoDiesIsFollowed) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker);
+    auto one = Leadership::start(bus, "test", "one", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    const auto two = Leadership::start(bus, "test", "two", quiet());
+    one.reset();
+    EXPECT_TRUE(nats::eventually([&] { return two->leads(); }));
+    two->stop();
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+TEST(Leadership, SurvivesTheLossOfItsBucket) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker);
+    const auto one = Leadership::start(bus, "test", "one", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    EXPECT_TRUE(bus.remove_bucket("wattle_manager_test"));
+    EXPECT_TRUE(nats::eventually([&] { return !one->leads(); }));
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    one->stop();
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+}  // namespace
+}  // namespace wattle::manager

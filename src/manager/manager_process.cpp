@@ -1,0 +1,348 @@
+#include "manager/manager_process.h"
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <set>
+
+#include "lattice/directory.h"
+#include "lattice/events.h"
+#include "lattice/lattice_state.h"
+#include "lattice/names.h"
+#include "lattice/nats_bus.h"
+#include "manager/api_server.h"
+#include "manager/commands.h"
+#include "manager/leadership.h"
+
+namespace wattle::manager {
+namespace {
+
+constexpr Duration kCommandTimeMax = std::chrono::seconds(5);
+constexpr Duration kStatusInterval = std::chrono::milliseconds(200);
+constexpr Duration kStopTime = std::chrono::seconds(5);
+constexpr Duration kLookAtLeast = std::chrono::milliseconds(250);  // whether it still leads
+
+HostReport report_of(const lattice::HostLease& lease) {
+  HostReport report;
+  report.id = lease.host_id;
+  report.friendly_name = lease.friendly_name;
+  report.incarnation = lease.incarnation;
+  report.draining = lease.draining;
+  report.labels = lease.labels;
+  if (lease.components)
+    for (const lattice::ComponentLease& component : *lease.components)
+      report.components.push_back({component.id,
+                                   component.image_ref,
+                                   {component.calls, component.failures},
+                                   component.in_flight,
+                                   component.queued});
+  if (lease.providers)
+    for (const lattice::ProviderLease& provider : *lease.providers)
+      if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
+  return report;
+}
+
+class Manager {
+ public:
+  Manager(async::Worker& worker, const ManagerSetup& setup) : worker_(worker), setup_(setup) {}
+
+  // On a fiber. What has been started is stopped again when something is refused.
+  Result<void> run() {
+    auto started = start();
+    if (started) {
+      if (setup_.on_ready) setup_.on_ready(id_);
+      think();
+    }
+    stop();
+    return started;
+  }
+
+  void ask_to_stop() {
+    stop_asked_ = true;
+    news_.notify();
+  }
+
+ private:
+  Result<void> start() {
+    WATTLE_CHECK(lattice::check_lattice(setup_.lattice));
+    nats::ClientOptions client = setup_.client;
+    client.log = setup_.log;
+    client.inbox_prefix = lattice::kInboxPrefix;
+    WATTLE_TRY(bus_, lattice::NatsBus::connect(worker_, {.client = std::move(client)}));
+    id_ = lattice::event_id();
+    lattice::StoreOptions manifests;
+    manifests.lattice = setup_.lattice;
+    manifests.path = setup_.store_path;
+    manifests.offload = &blocking_;
+    manifests.log = setup_.log;
+    WATTLE_TRY(store_, ApplicationStore::open(*bus_, std::move(manifests), setup_.images));
+    WATTLE_CHECK(store_->wait_ready());
+    lattice::StoreOptions links;
+    links.lattice = setup_.lattice;
+    links.offload = &blocking_;
+    links.log = setup_.log;
+    WATTLE_TRY(state_, lattice::LatticeState::open(*bus_, std::move(links)));
+    runner_.emplace(*bus_, *store_, *state_, setup_.lattice);
+    WATTLE_TRY(directory_, lattice::Directory::start(*bus_, setup_.lattice, {.log = setup_.log}));
+    directory_->set_listener([this](const lattice::LeaseChange& change) { take(change); });
+    WATTLE_TRY(events_, bus_->subscribe(lattice::event_subject(setup_.lattice, ">"), {},
+                                        [this](const lattice::Message& message) { take(message); }));
+    leadership_ = Leadership::start(*bus_, setup_.lattice, id_, *setup_.log);
+    return {};
+  }
+
+  void stop() {
+    async::Fiber::current().set_deadline(Clock::now() + kStopTime);
+    stopping_ = true;
+    if (api_) (void)api_->drain();
+    api_.reset();
+    while (running_ > 0)
+      if (!done_.wait()) break;
+    if (leadership_) leadership_->stop();
+    leadership_.reset();
+    events_.reset();
+    if (directory_) directory_->set_listener(nullptr);
+    directory_.reset();
+    state_.reset();
+    store_.reset();
+    if (bus_) (void)bus_->drain();
+    bus_.reset();
+  }
+
+  // ---- What is heard
+
+  void take(const lattice::LeaseChange& change) {
+    using Kind = lattice::LeaseChange::Kind;
+    if (change.kind == Kind::left || change.kind == Kind::died)
+      feed(HostGone{change.lease->host_id});
+    else
+      feed(HostSeen{report_of(*change.lease), true});
+  }
+
+  void take(const lattice::Message& message) {
+    const auto event = lattice::parse_event(message.payload);
+    if (!event) return;
+    if (event->name == "component_scale_failed" || event->name == "provider_start_failed") {
+      if (auto failed = lattice::parse_failure(*event))
+        feed(HostFailed{event->source, std::move(failed->id), std::move(failed->error)});
+    } else if (event->name.starts_with("component_scale") || event->name.starts_with("provider_st")) {
+      feed(HostActed{event->source});
+    }
+  }
+
+  // Load alone.
+  void take_leases() {
+    const auto snapshot = directory_->snapshot();
+    if (snapshot == told_hosts_) return;
+    told_hosts_ = snapshot;
+    for (const auto& host : snapshot->hosts()) feed(HostSeen{report_of(*host), false});
+  }
+
+  void take_state() {
+    if (told_links_ == state_->links() && told_configs_ == state_->configs() &&
+        told_borders_ == state_->borders() && told_weights_ == state_->weights())
+      return;
+    told_links_ = state_->links();
+    told_configs_ = state_->configs();
+    told_borders_ = state_->borders();
+    told_weights_ = state_->weights();
+    LatticeChanged changed;
+    changed.links = told_links_->in_force();
+    changed.configs = told_configs_;
+    for (const lattice::Border& border : told_borders_->borders())
+      changed.borders[border.application] = border;
+    changed.weights = *told_weights_;
+    feed(std::move(changed));
+  }
+
+  void take_applications() {
+    auto notes = store_->notes();
+    const auto records = store_->snapshot();
+    if (records == told_records_ && notes == told_notes_) return;
+    told_records_ = records;
+    told_notes_ = notes;
+    ApplicationsChanged changed;
+    for (const auto& [name, record] : *records) {
+      changed.applications.push_back(input_of(*record, notes[name]));
+      notes.erase(name);
+    }
+    // Of what has been deleted, and is still to be taken down.
+    for (const auto& [name, text] : notes) {
+      ApplicationRecord record;
+      record.name = name;
+      changed.applications.push_back(input_of(record, text));
+    }
+    feed(std::move(changed));
+  }
+
+  ApplicationInput input_of(const ApplicationRecord& record, const std::string& note) {
+    ApplicationInput input;
+    input.name = record.name;
+    input.unreadable = record.unreadable;
+    if (!note.empty()) {
+      auto parsed = parse_note(note);
+      if (parsed)
+        input.note = std::move(*parsed);
+      else
+        input.unreadable = parsed.error().full_message();
+    }
+    if (!input.unreadable.empty() || !record.deployed) return input;
+    input.version_name = *record.deployed;
+    auto version = store_->application(record.name, *record.deployed);
+    if (version)
+      input.version = std::move(*version);
+    else
+      input.unreadable = version.error().full_message();
+    if (!input.note.stable.empty() && input.note.stable != input.version_name)
+      if (auto stable = store_->application(record.name, input.note.stable))
+        input.stable = std::move(*stable);
+    return input;
+  }
+
+  // ---- What is done
+
+  void feed(Event event) {
+    if (stopping_) return;
+    auto commands = reconciler_.step(std::move(event), Clock::now());
+    news_.notify();
+    for (Command& command : commands) begin(std::move(command));
+  }
+
+  void begin(Command command) {
+    ++running_;
+    worker_.spawn([this, command = std::move(command)] {
+      const async::DeadlineScope deadline(Clock::now() + kCommandTimeMax);
+      CommandDone done = runner_->run(command);
+      --running_;
+      done_.notify();
+      if (!done.result)
+        setup_.log->debug("a command failed",
+                          {{"object", command.object}, {"reason", done.result.error().full_message()}});
+      feed(std::move(done));
+    });
+  }
+
+  // Until it is told to stop.
+  void think() {
+    async::Signal* const signals[] = {&news_, &store_->changed(), &state_->changed(), &directory_->changed(),
+                                      &leadership_->changed()};
+    while (!stop_asked_) {
+      take_leases();
+      take_state();
+      take_applications();
+      lead_or_follow();
+      if (Clock::now() >= reconciler_.next_step()) feed(TimePassed{});
+      tell_statuses();
+      const TimePoint next = std::min({reconciler_.next_step(), next_status_, Clock::now() + kLookAtLeast});
+      if (Clock::now() < next && !async::Signal::wait_any(signals, next)) return;
+    }
+  }
+
+  // It acts once it has heard every live host; a manager that leads no more answers nobody.
+  void lead_or_follow() {
+    const bool leads = leadership_->leads() && directory_->settled();
+    if (leads == leading_) return;
+    leading_ = leads;
+    feed(Leading{leads});
+    if (!leads) {
+      if (api_) (void)api_->drain();
+      api_.reset();
+      return;
+    }
+    auto api = ApiServer::start(
+        *bus_, *store_,
+        {.lattice = setup_.lattice,
+         .hooks = {.status = [this](std::string_view name) { return status_of(name); },
+                   .differences = [this](const Application& next) { return differences_to(next); }}});
+    if (api)
+      api_ = std::move(*api);
+    else
+      setup_.log->error(api.error().with_context("the manager cannot listen for requests"));
+  }
+
+  // ---- What is told
+
+  ApplicationStatus status_of(std::string_view name) {
+    take_applications();
+    auto status = reconciler_.status(name);
+    if (status) return *std::move(status);
+    return ApplicationStatus{.status = {StatusKind::undeployed, {}}};
+  }
+
+  Result<std::vector<api::Difference>> differences_to(const Application& next) {
+    take_applications();
+    std::vector<api::Difference> lines;
+    for (const auto& line : reconciler_.differences(next)) {
+      using Kind = Reconciler::Difference::Kind;
+      const auto kind = line.kind == Kind::add ? "add" : line.kind == Kind::remove ? "remove" : "change";
+      lines.push_back({kind, line.object, line.detail});
+    }
+    return lines;
+  }
+
+  void tell_statuses() {
+    next_status_ = TimePoint::max();
+    if (!leading_ || reconciler_.plans() == told_plans_) return;
+    if (Clock::now() < last_status_ + kStatusInterval) {
+      next_status_ = last_status_ + kStatusInterval;
+      return;
+    }
+    last_status_ = Clock::now();
+    told_plans_ = reconciler_.plans();
+    for (const std::string& name : reconciler_.changed_statuses())
+      if (const auto status = reconciler_.status(name))
+        (void)publish_status(*bus_, setup_.lattice, name, *status);
+  }
+
+  async::Worker& worker_;
+  const ManagerSetup& setup_;
+  std::string id_;
+  async::OffloadPool blocking_;
+  std::unique_ptr<lattice::Bus> bus_;
+  std::unique_ptr<ApplicationStore> store_;
+  std::unique_ptr<lattice::LatticeState> state_;
+  std::unique_ptr<lattice::Directory> directory_;
+  std::unique_ptr<lattice::BusSubscription> events_;
+  std::unique_ptr<Leadership> leadership_;
+  std::unique_ptr<ApiServer> api_;
+  std::optional<CommandRunner> runner_;
+  Reconciler reconciler_;
+  bool leading_ = false;
+  bool stop_asked_ = false;
+  bool stopping_ = false;
+  size_t running_ = 0;
+  async::Signal done_;
+  async::Signal news_;
+  std::shared_ptr<const lattice::DirectorySnapshot> told_hosts_;
+  std::shared_ptr<const lattice::LinkTable> told_links_;
+  std::shared_ptr<const lattice::ConfigTable> told_configs_;
+  std::shared_ptr<const lattice::BorderTable> told_borders_;
+  std::shared_ptr<const lattice::WeightTable> told_weights_;
+  std::shared_ptr<const ApplicationStore::Records> told_records_;
+  std::map<std::string, std::string, std::less<>> told_notes_;
+  uint64_t told_plans_ = 0;
+  TimePoint last_status_{};
+  TimePoint next_status_ = TimePoint::max();
+};
+
+}  // namespace
+
+Result<void> run_manager(const ManagerSetup& setup) {
+  std::signal(SIGPIPE, SIG_IGN);
+  async::Worker worker;
+  Manager manager(worker, setup);
+  boost::asio::signal_set signals(worker.io(), SIGINT, SIGTERM);
+  signals.async_wait([&](boost::system::error_code error, int) {
+    if (error) return;
+    signals.clear();  // a second one ends the process at once
+    manager.ask_to_stop();
+  });
+  Result<void> ran;
+  worker.spawn([&] {
+    ran = manager.run();
+    signals.cancel();
+  });
+  worker.run();
+  return ran;
+}
+
+}  // namespace wattle::manager

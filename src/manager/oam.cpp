@@ -1,0 +1,185 @@
+#include "manager/oam.h"
+
+#include "manager/oam_fields.h"
+
+namespace wattle::manager {
+namespace {
+
+StringMap plain(const TextMap& map) {
+  StringMap out;
+  for (const auto& [key, text] : map) out.emplace(key, text.value);
+  return out;
+}
+
+class Converter {
+ public:
+  Converter(const oam::Manifest& manifest, Problems& problems) : manifest_(manifest), problems_(problems) {}
+
+  Application convert() {
+    const oam::Metadata& metadata = manifest_.metadata;
+    application_.name = metadata.name.value;
+    application_.place = metadata.name.place;
+    application_.annotations = plain(metadata.annotations);
+    application_.labels = plain(metadata.labels);
+    read_annotations(metadata.annotations);
+    for (const oam::PolicyItem& policy : manifest_.spec.policies)
+      application_.policies.push_back(
+          {policy.name.value, policy.type.value, plain(policy.properties), policy.name.place});
+    for (const oam::Component& component : manifest_.spec.components) add(component);
+    return std::move(application_);
+  }
+
+ private:
+  void read_annotations(const TextMap& annotations) {
+    if (const auto found = annotations.find("version"); found != annotations.end()) {
+      application_.version = found->second.value;
+      if (application_.version == "latest")
+        problems_.error(found->second.place, "\"latest\" is no version: it stands for the newest one",
+                        "name the version, or leave it out to have one made");
+    }
+    if (const auto found = annotations.find("description"); found != annotations.end())
+      application_.description = found->second.value;
+    if (const auto found = annotations.find(std::string(kSharedAnnotation)); found != annotations.end()) {
+      application_.shared = found->second.value == "true";
+      if (!application_.shared && found->second.value != "false")
+        problems_.mismatch(found->second.place, "\"true\" or \"false\"",
+                           fmt::format("the text {}", in_quotes(found->second.value)));
+    }
+    if (const auto found = annotations.find(std::string(kSharedWithAnnotation)); found != annotations.end()) {
+      auto allowances = parse_allowances(found->second.value);
+      if (!allowances)
+        problems_.error(found->second.place, allowances.error().message(), allowances.error().remedy());
+      else
+        application_.allowances = std::move(*allowances);
+      if (!application_.shared)
+        problems_.error(found->second.place,
+                        "the application is not shared, so nobody can be named who may use it",
+                        fmt::format("add the annotation {}: \"true\"", kSharedAnnotation));
+    }
+  }
+
+  std::vector<Config> configs(const std::vector<oam::ConfigItem>& items) const {
+    std::vector<Config> out;
+    for (const oam::ConfigItem& item : items) {
+      Config config{item.name.value, item.name.value, {}, item.name.place};
+      if (item.properties) {
+        config.name = generated_name(application_.name, item.name.value);
+        config.values = plain(*item.properties);
+      }
+      out.push_back(std::move(config));
+    }
+    return out;
+  }
+
+  std::vector<Secret> secrets(const std::vector<oam::SecretItem>& items) const {
+    std::vector<Secret> out;
+    for (const oam::SecretItem& item : items) {
+      Secret secret;
+      secret.name = generated_secret_name(application_.name, item.name.value);
+      secret.declared = item.name.value;
+      secret.policy = item.properties.policy.value;
+      secret.key = item.properties.key.value;
+      if (item.properties.field.place.line != 0) secret.field = item.properties.field.value;
+      if (item.properties.version.place.line != 0) secret.version = item.properties.version.value;
+      secret.place = item.properties.policy.place;
+      out.push_back(std::move(secret));
+    }
+    return out;
+  }
+
+  void add(const oam::Component& component) {
+    const oam::ComponentProperties& properties = component.properties;
+    Part part;
+    part.kind = component.type.value == "capability" ? PartKind::provider : PartKind::component;
+    part.name = component.name.value;
+    part.place = component.name.place;
+    part.image = properties.image.value;
+    part.reference = part.image;
+    part.image_place = properties.image.place;
+    std::string owner = application_.name, name = part.name;
+    if (properties.application) {
+      const oam::SharedReference& shared = *properties.application;
+      part.shared = SharedPart{shared.name.value, shared.component.value, shared.name.place};
+      owner = shared.name.value, name = shared.component.value;
+    }
+    part.id_given = properties.id.place.line != 0;
+    part.id = part.id_given ? properties.id.value : generated_name(owner, name);
+    part.id_place = part.id_given ? properties.id.place : component.name.place;
+    part.configs = configs(properties.config);
+    part.secrets = secrets(properties.secrets);
+    for (const oam::Trait& trait : component.traits) {
+      if (trait.link) add(*trait.link, part.name);
+      if (trait.scaler) add(trait, *trait.scaler, part);
+    }
+    application_.parts.push_back(std::move(part));
+  }
+
+  void add(const oam::Trait& trait, const oam::ScalerProperties& scaler, Part& part) {
+    if (part.scaling)
+      return problems_.error(
+          trait.place, fmt::format("{} is scaled twice, and each would undo the other", in_quotes(part.name)),
+          "put all of its spreads into one scaler");
+    Scaling scaling;
+    scaling.kind = trait.type.value == "daemonscaler" ? ScalingKind::daemon : ScalingKind::spread;
+    scaling.instances = scaler.instances.value;
+    scaling.place = scaler.instances.place;
+    for (const oam::Spread& spread : scaler.spread)
+      scaling.spreads.push_back({spread.name.value,
+                                 plain(spread.requirements),
+                                 spread.weight ? spread.weight->value : kDefaultWeight,
+                                 {},
+                                 spread.place});
+    part.scaling = std::move(scaling);
+  }
+
+  void add(const oam::LinkProperties& properties, const std::string& source) {
+    Link link;
+    link.source = source;
+    link.target = properties.target.name.value;
+    link.target_place = properties.target.name.place;
+    if (properties.name.place.line != 0) link.name = properties.name.value;
+    link.wit_namespace = properties.wit_namespace.value;
+    link.wit_package = properties.wit_package.value;
+    for (const Text& interface : properties.interfaces) link.interfaces.push_back(interface.value);
+    link.target_configs = configs(properties.target.config);
+    link.target_secrets = secrets(properties.target.secrets);
+    if (properties.source) {
+      link.source_configs = configs(properties.source->config);
+      link.source_secrets = secrets(properties.source->secrets);
+    }
+    // wadm's: the newer form goes before the older one.
+    if (properties.source_config) {
+      if (properties.source)
+        tell_unread(properties, "source_config", "source");
+      else
+        link.source_configs = configs(*properties.source_config);
+    }
+    if (properties.target_config) {
+      const bool newer = !properties.target.config.empty();
+      if (newer)
+        tell_unread(properties, "target_config", "target.config");
+      else
+        link.target_configs = configs(*properties.target_config);
+    }
+    link.place = properties.place;
+    application_.links.push_back(std::move(link));
+  }
+
+  void tell_unread(const oam::LinkProperties& properties, std::string_view older, std::string_view newer) {
+    problems_.warning(properties.place, fmt::format("\"{}\" is not read where \"{}\" is there", older, newer),
+                      "delete it");
+  }
+
+  const oam::Manifest& manifest_;
+  Problems& problems_;
+  Application application_;
+};
+
+}  // namespace
+
+Application read_oam(const YamlNode& document, Problems& problems) {
+  const auto manifest = read_document<oam::Manifest>(document, problems);
+  return Converter(manifest, problems).convert();
+}
+
+}  // namespace wattle::manager

@@ -1,0 +1,221 @@
+#include "manager/placement.h"
+
+#include <algorithm>
+#include <numeric>
+#include <queue>
+#include <tuple>
+
+namespace wattle::manager {
+namespace {
+
+constexpr size_t kHostsTold = 5;
+
+bool fits(const HostView& host, const Spread& spread) {
+  if (!spread.host_id.empty() && spread.host_id != host.id) return false;
+  return std::all_of(spread.requirements.begin(), spread.requirements.end(), [&](const auto& requirement) {
+    const auto label = host.labels->find(requirement.first);
+    return label != host.labels->end() && label->second == requirement.second;
+  });
+}
+
+std::string misfit(const HostView& host, const Spread& spread) {
+  if (!spread.host_id.empty() && spread.host_id != host.id) return fmt::format("is not {}", spread.host_id);
+  for (const auto& [key, value] : spread.requirements) {
+    const auto label = host.labels->find(key);
+    if (label == host.labels->end()) return fmt::format("has no label {}", key);
+    if (label->second != value) return fmt::format("has {}={}, not {}", key, label->second, value);
+  }
+  return "fits";
+}
+
+std::string shortage(const HostSet& hosts, const Spread& spread, size_t wanted, size_t fitting) {
+  std::string text = fmt::format("spread {}: ", spread.name);
+  text += fitting == 0 ? "no host fits" : fmt::format("{} hosts are wanted, {} fit", wanted, fitting);
+  if (hosts.size() == 0) return text + ": there is no host; wattle up or wattle host starts one";
+  size_t told = 0;
+  for (size_t index = 0; index < hosts.size() && told < kHostsTold; ++index) {
+    if (fits(hosts[index], spread)) continue;
+    const std::string& name =
+        hosts[index].friendly_name.empty() ? hosts[index].id : hosts[index].friendly_name;
+    text += fmt::format("{} {} {}", told++ == 0 ? ":" : ",", name, misfit(hosts[index], spread));
+  }
+  const size_t more = hosts.size() - fitting - told;
+  if (more != 0 && told == kHostsTold) text += fmt::format(", and {} more", more);
+  return text;
+}
+
+class Chooser {
+ public:
+  Chooser(HostSet& hosts, const PlacementRequest& request)
+      : hosts_(hosts), request_(request), present_(hosts.size(), 0) {
+    for (const auto& [host, count] : request.present) present_[host] = count;
+  }
+
+  // The best `count` of `among`.
+  std::vector<uint32_t> choose(std::vector<uint32_t> among, size_t count) const {
+    if (count >= among.size()) return among;
+    const auto& domains = hosts_.domains(request_.failure_domain);
+    std::map<uint32_t, std::vector<uint32_t>> by_domain;
+    for (const uint32_t host : among) by_domain[domains[host]].push_back(host);
+    if (by_domain.size() == 1) return best(std::move(among), count);
+    std::vector<uint32_t> chosen;
+    const auto quotas = quotas_of(by_domain, count);
+    for (auto& [domain, members] : by_domain) {
+      const auto some = best(std::move(members), quotas.at(domain));
+      chosen.insert(chosen.end(), some.begin(), some.end());
+    }
+    std::sort(chosen.begin(), chosen.end());
+    return chosen;
+  }
+
+  // Divides `instances` evenly over `chosen`.
+  void divide(const std::vector<uint32_t>& chosen, uint32_t instances, Instances& out) const {
+    if (chosen.empty()) return;
+    const auto count = static_cast<uint32_t>(chosen.size());
+    for (const uint32_t host : chosen)
+      if (instances >= count) out[host] += instances / count;
+    for (const uint32_t host : best(chosen, instances % count)) ++out[host];
+  }
+
+ private:
+  bool is_better(uint32_t left, uint32_t right) const {
+    const auto key = [&](uint32_t host) { return std::tuple(~present_[host], hosts_.parts(host), host); };
+    return key(left) < key(right);
+  }
+  std::vector<uint32_t> best(std::vector<uint32_t> among, size_t count) const {
+    if (count < among.size()) {
+      std::nth_element(among.begin(), among.begin() + static_cast<ptrdiff_t>(count), among.end(),
+                       [&](uint32_t left, uint32_t right) { return is_better(left, right); });
+      among.resize(count);
+    }
+    std::sort(among.begin(), among.end());
+    return among;
+  }
+  // One by one to the domain that has the fewest, of equals to the one that has the most already.
+  std::map<uint32_t, size_t> quotas_of(const std::map<uint32_t, std::vector<uint32_t>>& by_domain,
+                                       size_t count) const {
+    using Entry = std::tuple<size_t, uint32_t, size_t, uint32_t>;  // quota, ~present, fewest parts, domain
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue;
+    std::map<uint32_t, size_t> quotas;
+    for (const auto& [domain, members] : by_domain) {
+      uint32_t present = 0;
+      size_t parts = SIZE_MAX;
+      for (const uint32_t host : members) {
+        present += present_[host] != 0 ? 1 : 0;
+        parts = std::min<size_t>(parts, hosts_.parts(host));
+      }
+      quotas[domain] = 0;
+      queue.emplace(0, ~present, parts, domain);
+    }
+    for (size_t given = 0; given < count && !queue.empty(); ++given) {
+      auto [quota, present, parts, domain] = queue.top();
+      queue.pop();
+      quotas[domain] = ++quota;
+      if (quota < by_domain.at(domain).size()) queue.emplace(quota, present, parts, domain);
+    }
+    return quotas;
+  }
+
+  HostSet& hosts_;
+  const PlacementRequest& request_;
+  std::vector<uint32_t> present_;  // by host
+};
+
+}  // namespace
+
+// ---- hosts
+
+HostSet::HostSet(std::vector<HostView> hosts) : hosts_(std::move(hosts)), parts_(hosts_.size(), 0) {}
+
+std::string HostSet::requirements_of(const Spread& spread) {
+  std::string key = spread.host_id;
+  for (const auto& [label, value] : spread.requirements) key += fmt::format("\n{}={}", label, value);
+  return key;
+}
+
+const std::vector<uint32_t>& HostSet::eligible(const Spread& spread) {
+  const auto [known, is_new] = eligible_.try_emplace(requirements_of(spread));
+  if (is_new)
+    for (uint32_t index = 0; index < hosts_.size(); ++index)
+      if (fits(hosts_[index], spread)) known->second.push_back(index);
+  return known->second;
+}
+
+const std::vector<uint32_t>& HostSet::domains(const std::string& label) {
+  const auto [known, is_new] = domains_.try_emplace(label);
+  if (!is_new) return known->second;
+  std::map<std::string_view, uint32_t> numbers;
+  bool any = false;
+  for (const HostView& host : hosts_) any = any || host.labels->contains(label);
+  for (uint32_t index = 0; index < hosts_.size(); ++index) {
+    const auto value = hosts_[index].labels->find(label);
+    // Where no host says it, all are alike.
+    const auto size = static_cast<uint32_t>(hosts_.size());
+    if (value == hosts_[index].labels->end())
+      known->second.push_back(any ? size + index : 0);
+    else
+      known->second.push_back(
+          numbers.try_emplace(value->second, static_cast<uint32_t>(numbers.size())).first->second);
+  }
+  return known->second;
+}
+
+// ---- placing
+
+std::vector<uint32_t> shares_of(std::span<const Spread> spreads, uint32_t total) {
+  uint64_t weights = 0;
+  for (const Spread& spread : spreads) weights += spread.weight;
+  std::vector<uint32_t> shares(spreads.size(), 0);
+  if (weights == 0) return shares;
+  uint32_t left = total;
+  for (size_t index = 0; index < spreads.size(); ++index)
+    left -= shares[index] = static_cast<uint32_t>(uint64_t{total} * spreads[index].weight / weights);
+  std::vector<size_t> order(spreads.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return spreads[a].weight > spreads[b].weight; });
+  for (size_t index = 0; left > 0; index = (index + 1) % order.size()) {
+    if (spreads[order[index]].weight == 0) continue;
+    ++shares[order[index]];
+    --left;
+  }
+  return shares;
+}
+
+Placement place(HostSet& hosts, const PlacementRequest& request) {
+  static const std::vector<Spread> kAnywhere{Spread{}};
+  const auto& spreads = request.scaling.spreads.empty() ? kAnywhere : request.scaling.spreads;
+  const Chooser chooser(hosts, request);
+  Placement placement;
+  const bool daemon = request.scaling.kind == ScalingKind::daemon;
+  const auto shares = daemon ? std::vector<uint32_t>() : shares_of(spreads, request.instances);
+  for (size_t index = 0; index < spreads.size(); ++index) {
+    std::vector<uint32_t> fitting = hosts.eligible(spreads[index]);
+    if (request.only != nullptr) {
+      std::vector<uint32_t> both;
+      std::set_intersection(fitting.begin(), fitting.end(), request.only->begin(), request.only->end(),
+                            std::back_inserter(both));
+      fitting = std::move(both);
+    }
+    const uint32_t wanted = daemon ? request.instances : shares[index];
+    if (wanted == 0) continue;
+    const size_t hosts_wanted = daemon ? 1 : request.kind == PartKind::provider ? wanted : 1;
+    if (fitting.size() < hosts_wanted)
+      placement.shortages.push_back(shortage(hosts, spreads[index], hosts_wanted, fitting.size()));
+    if (daemon) {
+      for (const uint32_t host : fitting)
+        placement.instances[host] += request.kind == PartKind::provider ? 1 : wanted;
+      continue;
+    }
+    const size_t count =
+        std::min<size_t>({wanted, fitting.size(), request.scaling.replicas.value_or(UINT32_MAX)});
+    const auto chosen = chooser.choose(std::move(fitting), count);
+    if (request.kind == PartKind::provider)
+      for (const uint32_t host : chosen) placement.instances[host] = 1;
+    else
+      chooser.divide(chosen, wanted, placement.instances);
+  }
+  return placement;
+}
+
+}  // namespace wattle::manager

@@ -1,0 +1,63 @@
+// What belongs to which application, and whom it lets in: hosts hold links to it.
+#include <algorithm>
+
+#include "manager/reconciler.h"
+
+namespace wattle::manager {
+namespace {
+
+std::vector<lattice::BorderPass> passes_of(const Application& application) {
+  if (!application.shared) return {};
+  if (application.allowances.empty()) return {{.application = "*"}};
+  std::vector<lattice::BorderPass> passes;
+  for (const Allowance& allowance : application.allowances)
+    passes.push_back(
+        {allowance.application, allowance.wit_namespace, allowance.wit_package, allowance.interface});
+  return passes;
+}
+
+}  // namespace
+
+// Whoever has a link from another's provider into itself lets that provider in, where its owner shares it.
+void Reconciler::add_own_passes(const Application& application, lattice::Border& border) const {
+  for (const Link& link : application.links) {
+    const Part* source = find_part(application, link.source);
+    if (source == nullptr || !source->shared) continue;
+    const auto owner = applications_.find(source->shared->application);
+    if (owner == applications_.end() || !owner->second.input.version) continue;
+    for (const std::string& interface : link.interfaces) {
+      if (!may_use(*owner->second.input.version, application.name, link.wit_namespace, link.wit_package,
+                   interface))
+        continue;
+      const lattice::BorderPass pass{owner->first, link.wit_namespace, link.wit_package, interface};
+      if (std::find(border.passes.begin(), border.passes.end(), pass) == border.passes.end())
+        border.passes.push_back(pass);
+    }
+  }
+}
+
+void Reconciler::keep_borders(TimePoint now) {
+  for (const auto& [name, known] : applications_) {
+    if (!known.input.version || !known.input.unreadable.empty()) continue;
+    lattice::Border border{.application = name, .parts = {}, .passes = passes_of(*known.input.version)};
+    for (const std::string& id : known.belongings.parts)
+      if (const auto part = desired_.parts.find(id);
+          part != desired_.parts.end() && part->second.application == name)
+        border.parts.push_back(id);
+    add_own_passes(*known.input.version, border);
+    if (known.rollout) add_own_passes(*known.input.stable, border);
+    const auto there = lattice_.borders.find(name);
+    if (there != lattice_.borders.end() && there->second == border) continue;
+    std::string json = lattice::to_json(border);
+    want("border " + name, std::move(json), PutBorder{std::move(border)}, now);
+  }
+  for (const auto& [name, border] : lattice_.borders) {
+    const auto known = applications_.find(name);
+    if (known != applications_.end() &&
+        (known->second.input.version || !known->second.input.unreadable.empty()))
+      continue;
+    want("border " + name, "delete", DeleteBorder{name}, now);
+  }
+}
+
+}  // namespace wattle::manager

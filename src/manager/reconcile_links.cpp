@@ -1,0 +1,155 @@
+// Links and configs: the same on every host, so each is one object of the lattice.
+#include <algorithm>
+
+#include "manager/reconciler.h"
+
+namespace wattle::manager {
+namespace {
+
+std::string link_object(const LinkGroup& group, std::string_view target) {
+  return fmt::format("link {} {} {}:{} {}", group.source_id, group.name, group.wit_namespace,
+                     group.wit_package, target);
+}
+
+std::string group_object(const LinkGroup& group) {
+  return link_object(group, "*");
+}
+
+std::string config_object(std::string_view name) {
+  return fmt::format("config {}", name);
+}
+
+bool share_interface(const lattice::Link& left, const lattice::Link& right) {
+  return std::any_of(left.interfaces.begin(), left.interfaces.end(), [&](const std::string& interface) {
+    return std::find(right.interfaces.begin(), right.interfaces.end(), interface) != right.interfaces.end();
+  });
+}
+
+Status status_of_work(StatusKind kind, const std::string& error, std::string_view otherwise) {
+  return error.empty() ? Status{kind, std::string(otherwise)} : Status{StatusKind::failed, error};
+}
+
+}  // namespace
+
+// ---- Configs
+
+void Reconciler::keep_configs(TimePoint now) {
+  configs_done_.clear();
+  for (const auto& [name, config] : desired_.configs) {
+    ObjectStatus status;
+    status.id = fingerprint(name);
+    status.kind = "ConfigScaler";
+    status.name = name;
+    const auto there = lattice_.configs->find(name);
+    if (there != lattice_.configs->end() && there->second == config.values) {
+      status.status = {StatusKind::deployed, {}};
+    } else if (!noted_configs_.contains(name)) {
+      status.status = {StatusKind::reconciling, "is being begun"};
+    } else {
+      std::string signature;
+      for (const auto& [key, value] : config.values) signature += fmt::format("{}={}\n", key, value);
+      const Work& work =
+          want(config_object(name), fingerprint(signature), PutConfig{name, config.values}, now);
+      status.status = status_of_work(StatusKind::reconciling, work.error, "is being put");
+    }
+    configs_done_[config.application].push_back(std::move(status));
+  }
+}
+
+// Once no link of ours names it.
+void Reconciler::end_configs(TimePoint now) {
+  for (const std::string_view noted : noted_configs_) {
+    const std::string name(noted);
+    if (desired_.configs.contains(name) || !lattice_.configs->contains(name)) continue;
+    const auto names_it = [&](const std::vector<std::string>& configs) {
+      return std::find(configs.begin(), configs.end(), name) != configs.end();
+    };
+    if (std::any_of(lattice_.links.begin(), lattice_.links.end(), [&](const lattice::Link& link) {
+          return names_it(link.source_config) || names_it(link.target_config);
+        }))
+      continue;
+    want(config_object(name), "delete", DeleteConfig{name}, now);
+  }
+}
+
+// ---- Links
+
+// There are links of this source, name and package that no application has put, and others are wanted.
+bool Reconciler::is_foreign(const LinkGroup& group) const {
+  const auto there = links_.find(group);
+  const auto wanted = desired_.links.find(group);
+  if (there == links_.end() || wanted == desired_.links.end() || noted_links_.contains(group)) return false;
+  return std::any_of(there->second.begin(), there->second.end(), [&](const lattice::Link* link) {
+    return std::none_of(wanted->second.begin(), wanted->second.end(),
+                        [&](const WantedLink& one) { return one.link == *link; });
+  });
+}
+
+void Reconciler::keep_links(TimePoint now) {
+  links_done_.clear();
+  for (const auto& [group, wanted] : desired_.links) {
+    for (const WantedLink& one : wanted) {
+      ObjectStatus status;
+      status.id = fingerprint(lattice::to_json(one.link));
+      status.kind = "LinkScaler";
+      status.name = lattice::describe(one.link);
+      status.status = keep_link(group, wanted, one, now);
+      links_done_[one.application].push_back(std::move(status));
+    }
+  }
+}
+
+Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLink>& all,
+                             const WantedLink& wanted, TimePoint now) {
+  const lattice::Link& link = wanted.link;
+  static const std::vector<const lattice::Link*> kNone;
+  const auto found = links_.find(group);
+  const auto& there = found == links_.end() ? kNone : found->second;
+  const bool in_force =
+      std::any_of(there.begin(), there.end(), [&](const auto* one) { return *one == link; });
+  // What leads elsewhere goes, unless putting this link takes its interfaces anyway.
+  const bool stranger = std::any_of(there.begin(), there.end(), [&](const lattice::Link* one) {
+    return std::none_of(all.begin(), all.end(),
+                        [&](const WantedLink& other) { return other.link.target == one->target; });
+  });
+  if (in_force && !stranger) return {StatusKind::deployed, {}};
+  if (is_foreign(group))
+    return {
+        StatusKind::failed,
+        fmt::format(
+            "another link of {} with the name {} for {}:{} is there, which no application has put; delete "
+            "it with wattle link del, or give this one another name",
+            group.source_id, group.name, group.wit_namespace, group.wit_package)};
+  if (!noted_links_.contains(group)) return {StatusKind::reconciling, "is being begun"};
+  for (const auto* names : {&link.source_config, &link.target_config})
+    if (const std::string name = missing_config(*names); !name.empty())
+      return {StatusKind::waiting,
+              desired_.configs.contains(name)
+                  ? fmt::format("waits for the config {}", name)
+                  : fmt::format("the config {} is not there; wattle config put {} KEY=VALUE", name, name)};
+  if (in_force) {
+    // The control protocol deletes a group as a whole; what is wanted of it is put again.
+    const Work& work = want(group_object(group), "delete", DeleteLinks{group}, now);
+    return status_of_work(StatusKind::reconciling, work.error, "a former link is being deleted");
+  }
+  const bool moves = std::any_of(there.begin(), there.end(), [&](const lattice::Link* one) {
+    return one->target != link.target && share_interface(*one, link);
+  });
+  const std::string object = link_object(group, link.target);
+  const Work* before = find_work(object);
+  if (moves && before != nullptr && before->failures > 1) {
+    // Taking only some of the other link's interfaces is refused.
+    want(group_object(group), "delete", DeleteLinks{group}, now);
+  }
+  const Work& work =
+      want(object, lattice::to_json(link) + (moves ? " moves" : ""), PutLink{link, moves}, now);
+  return status_of_work(StatusKind::reconciling, work.error, "is being put");
+}
+
+void Reconciler::end_links(TimePoint now) {
+  for (const LinkGroup& group : noted_links_)
+    if (!desired_.links.contains(group) && links_.contains(group))
+      want(group_object(group), "delete", DeleteLinks{group}, now);
+}
+
+}  // namespace wattle::manager

@@ -1,0 +1,507 @@
+// Components and providers: how many of each revision run where.
+#include <algorithm>
+
+#include "manager/reconciler.h"
+
+namespace wattle::manager {
+namespace {
+
+std::string component_object(std::string_view id, std::string_view reference, std::string_view host_id) {
+  return fmt::format("component {} {} on {}", id, reference, host_id);
+}
+
+std::string provider_object(std::string_view id, std::string_view host_id) {
+  return fmt::format("provider {} on {}", id, host_id);
+}
+
+StringMap annotations_of(const WantedPart& part, const WantedRevision& revision) {
+  return {{std::string(kManagedByAnnotation), "wadm"},
+          {std::string(kApplicationAnnotation), part.application},
+          {std::string(kScalerAnnotation), revision.scaler}};
+}
+
+// What may run beside the declared instances while they move from one host to another.
+uint32_t surge_of(uint32_t instances) {
+  return std::max(1u, instances / 4 + (instances % 4 != 0 ? 1 : 0));
+}
+
+}  // namespace
+
+// ---- What is there
+
+bool Reconciler::is_noted(const WantedPart& part) const {
+  if (part.application == kPlatform) return noted_parts_.contains(part.id);
+  const auto known = applications_.find(part.application);
+  return known != applications_.end() && known->second.input.note.parts.contains(part.id);
+}
+
+// Something runs under this id that nobody has put there for an application, and that is not what is wanted.
+bool Reconciler::is_foreign(std::string_view id) const {
+  if (noted_parts_.contains(id)) return false;
+  const auto wanted = desired_.parts.find(id);
+  if (wanted == desired_.parts.end()) return false;
+  const auto is_wanted = [&](const std::string& reference) {
+    return reference == wanted->second.revision.reference ||
+           (wanted->second.former && reference == wanted->second.former->reference);
+  };
+  if (const auto components = running_.find(id); components != running_.end())
+    for (const RunsOn& one : components->second)
+      if (one.component->application.empty() && !is_wanted(one.component->reference)) return true;
+  if (const auto providers = providers_on_.find(id); providers != providers_on_.end())
+    for (const auto& [host, provider] : providers->second)
+      if (provider->application.empty() && !is_wanted(provider->reference)) return true;
+  return false;
+}
+
+std::vector<std::string> Reconciler::references_of(std::string_view id) const {
+  std::vector<std::string> references;
+  const auto components = running_.find(id);
+  if (components == running_.end()) return references;
+  for (const RunsOn& one : components->second)
+    if (std::find(references.begin(), references.end(), one.component->reference) == references.end())
+      references.push_back(one.component->reference);
+  return references;
+}
+
+Instances Reconciler::present_of(std::string_view id, std::string_view reference) const {
+  Instances present;
+  const auto components = running_.find(id);
+  if (components == running_.end()) return present;
+  for (const RunsOn& one : components->second)
+    if (one.component->reference == reference) present[one.host] += one.component->count;
+  return present;
+}
+
+std::optional<uint32_t> Reconciler::find_usable(std::string_view host_id) const {
+  const auto host = std::lower_bound(usable_.begin(), usable_.end(), host_id,
+                                     [](const auto& one, std::string_view id) { return *one.first < id; });
+  if (host == usable_.end() || *host->first != host_id) return {};
+  return static_cast<uint32_t>(host - usable_.begin());
+}
+
+// Raises the numbers of those hosts that are to have more. False: there is no work on this revision at all.
+bool Reconciler::add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const {
+  const std::string prefix = component_object(id, reference, "");
+  bool any = false;
+  for (auto work = work_.lower_bound(prefix); work != work_.end() && work->first.starts_with(prefix);
+       ++work) {
+    any = true;
+    if (work->second.count == 0 || !(work->second.command != 0 || work->second.awaited)) continue;
+    if (const auto host = find_usable(std::string_view(work->first).substr(prefix.size()))) {
+      uint32_t& count = hosts[*host];
+      count = std::max(count, work->second.count);
+    }
+  }
+  return any;
+}
+
+std::string Reconciler::missing_config(const std::vector<std::string>& names) const {
+  for (const std::string& name : names) {
+    const auto there = lattice_.configs->find(name);
+    const auto wanted = desired_.configs.find(name);
+    if (there == lattice_.configs->end() ||
+        (wanted != desired_.configs.end() && wanted->second.values != there->second))
+      return name;
+  }
+  return {};
+}
+
+std::string Reconciler::obstacle(const WantedPart& part) const {
+  if (is_foreign(part.id))
+    return fmt::format(
+        "something else runs under the id {}, which no application has started; stop it, or give "
+        "the part another id",
+        in_quotes(part.id));
+  if (!is_noted(part)) return "is being begun";
+  if (const std::string name = missing_config(part.revision.configs); !name.empty())
+    return desired_.configs.contains(name)
+               ? fmt::format("waits for the config {}", name)
+               : fmt::format("the config {} is not there; wattle config put {} KEY=VALUE", name, name);
+  return {};
+}
+
+// ---- Components
+
+void Reconciler::keep_parts(TimePoint now) {
+  parts_done_.clear();
+  for (const auto& [id, part] : desired_.parts) {
+    if (part.kind == PartKind::component)
+      keep_component(part, now);
+    else
+      keep_provider(part, now);
+  }
+}
+
+// First that calls do not reach what is not ready, then the fresh revision, then the calls, then the end of
+// the former one.
+void Reconciler::keep_component(const WantedPart& part, TimePoint now) {
+  Outcome& outcome = parts_done_[part.id];
+  ObjectStatus& status = outcome.status;
+  status.id = part.revision.scaler;
+  status.kind = part.scaling.kind == ScalingKind::daemon ? "DaemonScaler" : "SpreadScaler";
+  status.name = part.name;
+  if (std::string why = obstacle(part); !why.empty()) {
+    status.wanted = part.scaling.instances;
+    status.status = {is_foreign(part.id) ? StatusKind::failed : StatusKind::waiting, std::move(why)};
+    outcome.stage_reached = false;
+    return;
+  }
+  const auto stage = stage_of(part);
+  const uint32_t fresh_wanted = stage ? stage->fresh : part.scaling.instances;
+  const std::string& fresh_reference = part.revision.reference;
+  const auto references = references_of(part.id);
+  const bool others = std::any_of(references.begin(), references.end(),
+                                  [&](const std::string& reference) { return reference != fresh_reference; });
+  std::map<std::string, uint32_t> weights;
+  if (part.former) {
+    const auto known = lattice_.weights.find(part.id);
+    // Before it starts, so that it is called when its turn comes.
+    if (others && (known == lattice_.weights.end() || !known->second.contains(fresh_reference)))
+      weights = {{fresh_reference, 0}, {part.former->reference, kAllCalls}};
+  }
+  bool weighed = weights.empty() || keep_weights(part, weights, now);
+  const auto leftovers = leftovers_of(part);
+  const Kept fresh = weighed ? keep_revision(part, part.revision, fresh_wanted, true, leftovers, now)
+                             : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
+  if (weighed && fresh.placed) {
+    if (stage && part.former && others)
+      weights = {{fresh_reference, stage->fresh_calls},
+                 {part.former->reference, kAllCalls - stage->fresh_calls}};
+    else if (others)
+      weights = {{fresh_reference, kAllCalls}};
+    else
+      weights.clear();
+    weighed = keep_weights(part, weights, now);
+  } else if (!part.former && others && weighed && fresh.ready > 0) {
+    weighed = keep_weights(part, {{fresh_reference, kAllCalls}}, now);
+  }
+  // Without a host that fits nothing is lacking, and nothing is there either.
+  const auto& spreads = part.scaling.spreads;
+  const bool any_fits = spreads.empty()
+                            ? host_set_->size() != 0
+                            : std::any_of(spreads.begin(), spreads.end(), [&](const Spread& spread) {
+                                return !host_set_->eligible(spread).empty();
+                              });
+  outcome.stage_reached = weighed && fresh.placed && any_fits;
+  outcome.fresh_ready = fresh.ready;
+  outcome.fresh_failures = fresh.failures;
+  outcome.fresh_error = fresh.error;
+  status.wanted = fresh.wanted;
+  status.ready = fresh.ready;
+  status.revisions.push_back(fresh.status);
+  if (part.former) {
+    const Kept former =
+        keep_revision(part, *part.former, stage ? stage->former : 0, weighed && fresh.placed, {}, now);
+    status.wanted = std::max(status.wanted, part.scaling.instances);
+    status.ready += former.ready;
+    status.revisions.push_back(former.status);
+    outcome.stage_reached = outcome.stage_reached && former.placed;
+  }
+  if (weighed) end_leftovers(part, fresh, leftovers, now);
+  const auto in_force = lattice_.weights.find(part.id);
+  for (RevisionStatus& revision : status.revisions) {
+    if (in_force == lattice_.weights.end()) {
+      revision.weight = revision.ready > 0 ? kAllCalls : 0;
+    } else if (const auto weight = in_force->second.find(revision.image); weight != in_force->second.end()) {
+      revision.weight = weight->second;
+    }
+  }
+  if (!fresh.error.empty()) {
+    status.status = {StatusKind::failed, fresh.error};
+  } else if (!fresh.shortage.empty()) {
+    status.status = {StatusKind::waiting, fresh.shortage};
+  } else if (!any_fits) {
+    status.status = {StatusKind::waiting, "no host fits any of its spreads"};
+  } else if (outcome.stage_reached && !part.former) {
+    status.status = {StatusKind::deployed, {}};
+  } else {
+    status.status = {StatusKind::reconciling,
+                     fmt::format("{} of {} instances are ready", status.ready, status.wanted)};
+  }
+}
+
+Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedRevision& revision,
+                                           uint32_t instances, bool may_shrink,
+                                           const std::vector<Leftover>& beside, TimePoint now) {
+  const Instances present = present_of(part.id, revision.reference);
+  // With what will be there when what was commanded is done.
+  Instances hosts = present;
+  const bool has_works = add_commanded(part.id, revision.reference, hosts);
+  const std::vector<uint32_t>* only = nullptr;
+  const auto together = together_.find(part.together);
+  if (!part.together.empty() && together != together_.end()) only = &together->second;
+  const Placement placement = place(*host_set_, {.scaling = part.scaling,
+                                                 .kind = PartKind::component,
+                                                 .instances = instances,
+                                                 .failure_domain = part.failure_domain,
+                                                 .present = hosts,
+                                                 .only = only});
+  const bool daemon = part.scaling.kind == ScalingKind::daemon;
+  Kept kept;
+  kept.placed = true;
+  kept.status.image = revision.reference;
+  if (!placement.shortages.empty()) kept.shortage = fmt::format("{}", fmt::join(placement.shortages, "; "));
+  for (const auto& [host, count] : placement.instances) {
+    host_set_->add_part(host);
+    kept.wanted += count;
+    hosts.try_emplace(host, 0);
+  }
+  if (!part.together.empty() && only == nullptr && !placement.instances.empty())
+    for (const auto& [host, count] : placement.instances) together_[part.together].push_back(host);
+  uint64_t total = 0, ready = 0;
+  for (const auto& [host, count] : hosts) total += count;
+  for (const auto& [host, count] : present) ready += count;
+  const uint64_t most = uint64_t{kept.wanted} + surge_of(kept.wanted);
+  // However many others there are, one can begin.
+  const bool may_begin = total == 0 && !beside.empty();
+  kept.running = ready;
+  // A daemon's instances make room for each other on each host, see below.
+  if (!daemon)
+    for (const Leftover& one : beside) total += one.count;
+  uint64_t may_add = most > total ? most - total : may_begin ? 1 : 0;
+  uint64_t may_take = may_shrink ? (ready > kept.wanted ? ready - kept.wanted : 0) : 0;
+  if (kept.wanted == 0 && may_shrink) may_take = ready;
+  for (const auto& [host, expected] : hosts) {
+    const auto found = placement.instances.find(host);
+    const uint32_t wanted = found == placement.instances.end() ? 0 : found->second;
+    const auto there = present.find(host);
+    const uint32_t have = there == present.end() ? 0 : there->second;
+    const std::string& host_id = *usable_[host].first;
+    uint32_t next = have;
+    if (wanted > have) {
+      uint32_t here = wanted;
+      if (daemon) {
+        uint32_t others = 0;
+        for (const Leftover& one : beside) others += one.host == host ? one.count : 0;
+        const uint32_t most_here = wanted + surge_of(wanted);
+        here = std::max(1u, most_here - std::min(most_here, others));
+      }
+      here = std::max(have, std::min(here, wanted));
+      // What was commanded already is not counted twice.
+      const uint64_t more = std::min<uint64_t>(here > expected ? here - expected : 0, may_add);
+      may_add -= more;
+      next = std::min<uint32_t>(here, static_cast<uint32_t>(expected + more));
+    } else if (wanted < have) {
+      const uint64_t less = std::min<uint64_t>(have - wanted, may_take);
+      may_take -= less;
+      next = static_cast<uint32_t>(have - less);
+    }
+    bool same = next == have;
+    if (same && have > 0) {
+      const auto& revisions = usable_[host].second->components.find(part.id)->second;
+      for (const RunningComponent& running : revisions)
+        if (running.reference == revision.reference) same = running.scaler == revision.scaler;
+    }
+    const uint32_t counted = std::min(have, wanted);
+    kept.ready += counted;
+    if (counted > 0) kept.status.hosts[host_id] = counted;
+    kept.placed = kept.placed && have == wanted && same;
+    if (same) continue;
+    // Its turn comes when others are done.
+    const bool is_full = under_way_.size() >= options_.commands_max;
+    if (is_full && !has_works) continue;
+    std::string object = component_object(part.id, revision.reference, host_id);
+    if (is_full && find_work(object) == nullptr) continue;
+    const Work& work = want(
+        object, fmt::format("{} {}", next, revision.scaler),
+        Scale{host_id, part.id, revision.reference, next, revision.configs, annotations_of(part, revision)},
+        now, next);
+    if (work.failures > kept.failures) {
+      kept.failures = work.failures;
+      const std::string& name = usable_[host].second->report.friendly_name;
+      kept.error = fmt::format("{}: {}", name.empty() ? host_id : name, work.error);
+    }
+  }
+  kept.status.ready = kept.ready;
+  return kept;
+}
+
+// True when they are in force.
+bool Reconciler::keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights,
+                              TimePoint now) {
+  static const std::map<std::string, uint32_t> kNone;
+  const auto known = lattice_.weights.find(part.id);
+  if ((known == lattice_.weights.end() ? kNone : known->second) == weights) return true;
+  std::string signature;
+  for (const auto& [reference, weight] : weights) signature += fmt::format("{} {}\n", reference, weight);
+  want("weights " + part.id, std::move(signature), PutWeights{part.id, std::move(weights)}, now);
+  return false;
+}
+
+std::vector<Reconciler::Leftover> Reconciler::leftovers_of(const WantedPart& part) const {
+  std::vector<Leftover> leftovers;
+  const auto is_wanted = [&](std::string_view reference) {
+    return reference == part.revision.reference || (part.former && reference == part.former->reference);
+  };
+  if (const auto components = running_.find(part.id); components != running_.end())
+    for (const RunsOn& one : components->second)
+      if (!is_wanted(one.component->reference))
+        leftovers.push_back({one.host, one.component->reference, one.component->count});
+  const std::string prefix = fmt::format("component {} ", part.id);
+  const auto add = [&](const std::string& object, uint32_t count) {
+    const size_t on = object.rfind(" on ");
+    const std::string_view reference = std::string_view(object).substr(prefix.size(), on - prefix.size());
+    if (is_wanted(reference)) return;
+    const auto index = find_usable(std::string_view(object).substr(on + 4));
+    if (!index) return;
+    for (Leftover& one : leftovers) {
+      if (one.host != *index || one.reference != reference) continue;
+      one.count = std::max(one.count, count);
+      return;
+    }
+    leftovers.push_back({*index, std::string(reference), count});
+  };
+  for (const auto* works : {&work_, &belated_})
+    for (auto work = works->lower_bound(prefix); work != works->end() && work->first.starts_with(prefix);
+         ++work)
+      if (work->second.count > 0 && (work->second.awaited || work->second.command != 0))
+        add(work->first, work->second.count);
+  return leftovers;
+}
+
+// Beside a former revision, which has the calls, they end at once; else when the fresh one is there instead,
+// host by host: how they were configured is not known, so they can only stay as they are or end.
+void Reconciler::end_leftovers(const WantedPart& part, const Kept& fresh,
+                               const std::vector<Leftover>& leftovers, TimePoint now) {
+  // Where no host fits, what ran before does not either.
+  const bool at_once = part.former || fresh.wanted == 0;
+  if (leftovers.empty() || (!at_once && fresh.running == 0)) return;
+  const auto object_of = [&](const Leftover& one) {
+    return component_object(part.id, one.reference, *usable_[one.host].first);
+  };
+  const auto is_ending = [&](const Leftover& one) {
+    const Work* work = find_work(object_of(one));
+    return work != nullptr && work->signature == "0";
+  };
+  const auto end = [&](const Leftover& one) {
+    const std::string& host_id = *usable_[one.host].first;
+    want(object_of(one), "0", Scale{host_id, part.id, one.reference, 0, {}, {}}, now);
+  };
+  uint64_t left = 0;
+  for (const Leftover& one : leftovers) {
+    if (!is_ending(one)) left += one.count;
+  }
+  for (const Leftover& one : leftovers) {
+    if (is_ending(one)) {
+      end(one);
+      continue;
+    }
+    const bool is_full = fresh.running + left >= uint64_t{fresh.wanted} + surge_of(fresh.wanted);
+    const bool here = fresh.status.hosts.contains(*usable_[one.host].first);
+    const bool in_turn = part.scaling.kind == ScalingKind::daemon
+                             ? here || fresh.ready == fresh.wanted
+                             : is_full || fresh.running + left - one.count >= fresh.wanted;
+    if (!at_once && !in_turn) continue;
+    end(one);
+    left -= one.count;
+  }
+}
+
+// ---- Providers
+
+void Reconciler::keep_provider(const WantedPart& part, TimePoint now) {
+  Outcome& outcome = parts_done_[part.id];
+  ObjectStatus& status = outcome.status;
+  status.id = part.revision.scaler;
+  status.kind = part.scaling.kind == ScalingKind::daemon ? "ProviderDaemonScaler" : "ProviderSpreadScaler";
+  status.name = part.name;
+  status.wanted = part.scaling.instances;
+  if (std::string why = obstacle(part); !why.empty()) {
+    status.status = {is_foreign(part.id) ? StatusKind::failed : StatusKind::waiting, std::move(why)};
+    return;
+  }
+  std::map<uint32_t, const RunningProvider*> there;
+  Instances present;
+  if (const auto found = providers_on_.find(part.id); found != providers_on_.end())
+    for (const auto& [host, provider] : found->second) there[host] = provider, present[host] = 1;
+  const Placement placement = place(*host_set_, {.scaling = part.scaling,
+                                                 .kind = PartKind::provider,
+                                                 .instances = part.scaling.instances,
+                                                 .failure_domain = part.failure_domain,
+                                                 .present = present});
+  RevisionStatus revision{part.revision.reference, 0, kAllCalls, {}};
+  std::string unhealthy, error;
+  status.wanted = 0;
+  for (const auto& [host, count] : placement.instances) {
+    host_set_->add_part(host);
+    ++status.wanted;
+    const std::string& host_id = *usable_[host].first;
+    const ObservedHost& observed = *usable_[host].second;
+    const std::string object = provider_object(part.id, host_id);
+    const auto running = there.find(host);
+    const Work* work = nullptr;
+    if (running == there.end()) {
+      work = &want(object, "start " + part.revision.scaler,
+                   StartProvider{host_id, part.id, part.revision.reference, part.revision.configs,
+                                 annotations_of(part, part.revision)},
+                   now);
+    } else if (running->second->reference != part.revision.reference ||
+               (!running->second->scaler.empty() && running->second->scaler != part.revision.scaler)) {
+      // A provider is told its configs' names and its program when it starts.
+      work = &want(object, "stop", StopProvider{host_id, part.id}, now);
+    } else {
+      ++revision.ready;
+      revision.hosts[host_id] = 1;
+      if (observed.report.unhealthy_providers.contains(part.id))
+        unhealthy =
+            fmt::format("is not healthy on {}; the host starts it anew", observed.report.friendly_name);
+    }
+    if (work != nullptr && !work->error.empty())
+      error = fmt::format("{}: {}", observed.report.friendly_name, work->error);
+  }
+  status.ready = revision.ready;
+  status.revisions.push_back(std::move(revision));
+  // What runs where it should not ends when the others are there.
+  bool all_placed = status.ready == status.wanted;
+  for (const auto& [host, provider] : there) {
+    if (placement.instances.contains(host)) continue;
+    const std::string& host_id = *usable_[host].first;
+    if (all_placed) want(provider_object(part.id, host_id), "stop", StopProvider{host_id, part.id}, now);
+    outcome.stage_reached = false;
+  }
+  if (!error.empty()) {
+    status.status = {StatusKind::failed, std::move(error)};
+  } else if (!placement.shortages.empty()) {
+    status.status = {StatusKind::waiting, fmt::format("{}", fmt::join(placement.shortages, "; "))};
+  } else if (!all_placed) {
+    status.status = {StatusKind::reconciling,
+                     fmt::format("runs on {} of {} hosts", status.ready, status.wanted)};
+  } else if (!unhealthy.empty()) {
+    status.status = {StatusKind::unhealthy, std::move(unhealthy)};
+  } else {
+    status.status = {StatusKind::deployed, {}};
+  }
+}
+
+// ---- What no application wants any more
+
+void Reconciler::end_unwanted(TimePoint now) {
+  const auto ours = [&](std::string_view id, const std::string& application) {
+    if (noted_parts_.contains(id)) return true;
+    const auto known = applications_.find(application);
+    return known != applications_.end() && known->second.input.unreadable.empty();
+  };
+  for (const auto& [id, components] : running_) {
+    if (desired_.parts.contains(id)) continue;
+    for (const RunsOn& one : components) {
+      if (!ours(id, one.component->application)) continue;
+      const std::string& host_id = *usable_[one.host].first;
+      want(component_object(id, one.component->reference, host_id), "0",
+           Scale{host_id, std::string(id), one.component->reference, 0, {}, {}}, now);
+    }
+  }
+  for (const auto& [id, hosts] : providers_on_) {
+    if (desired_.parts.contains(id)) continue;
+    for (const auto& [host, provider] : hosts) {
+      if (!ours(id, provider->application)) continue;
+      const std::string& host_id = *usable_[host].first;
+      want(provider_object(id, host_id), "stop", StopProvider{host_id, std::string(id)}, now);
+    }
+  }
+  for (const auto& [id, weights] : lattice_.weights)
+    if (!desired_.parts.contains(id) && !running_.contains(id) && !weights.empty() &&
+        noted_parts_.contains(id))
+      want("weights " + id, "", PutWeights{id, {}}, now);
+}
+
+}  // namespace wattle::manager

@@ -1,0 +1,428 @@
+// Keeps applications as declared: a pure machine of events in and commands out, without fibers, clock or bus,
+// so that one process runs it on a lattice (manager_process.h) and the simulator a thousand hosts under
+// faults.
+//
+//   Reconciler reconciler;
+//   for (Command& command : reconciler.step(HostSeen{report}, now)) begin(std::move(command));
+//   for (Command& command : reconciler.step(CommandDone{id, result}, now)) begin(std::move(command));
+//   ... and again at reconciler.next_step(), with TimePassed
+//
+// Level-triggered: events say what is there, or that it may be different now; none of them must arrive. What
+// is wanted is compared with what is there, and each difference is one object's work: at most one command at
+// a time, repeated with growing pauses while it fails, without holding up any other object.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "lattice/borders.h"
+#include "lattice/control_types.h"
+#include "manager/desired.h"
+#include "manager/note.h"
+#include "manager/placement.h"
+#include "manager/status.h"
+
+namespace wattle::manager {
+
+// ---- Events
+
+// What a lease tells of a host.
+struct HostReport {
+  struct Component {
+    std::string id{};
+    std::string reference{};
+    CallCounts counts{};
+    uint32_t in_flight = 0;
+    uint32_t queued = 0;
+  };
+  std::string id{};
+  std::string friendly_name{};
+  uint64_t incarnation = 0;
+  bool draining = false;
+  StringMap labels{};
+  std::vector<Component> components{};
+  std::set<std::string> unhealthy_providers{};
+};
+struct HostSeen {
+  HostReport report{};
+  bool changed = false;  // what runs there is another than the lease before said
+};
+struct HostGone {
+  std::string host_id{};
+};
+// Its inventory may be another than it was.
+struct HostActed {
+  std::string host_id{};
+};
+// A host could not do what it had acknowledged.
+struct HostFailed {
+  std::string host_id{};
+  std::string id{};  // of the component or provider
+  std::string error{};
+};
+
+struct ApplicationInput {
+  std::string name{};
+  std::string version_name{};                    // empty: not deployed
+  std::shared_ptr<const Application> version{};  // null: not deployed
+  std::shared_ptr<const Application> stable{};   // the manifest of note.stable; null: there is none
+  Note note{};                                   // as it is stored
+  // Why it cannot be read, of a newer manager's record above all: everything that it has is left alone.
+  std::string unreadable{};
+};
+// All there are, those too of which only a note is left.
+struct ApplicationsChanged {
+  std::vector<ApplicationInput> applications{};
+};
+struct LatticeChanged {
+  std::vector<lattice::Link> links{};  // in force
+  std::shared_ptr<const lattice::ConfigTable> configs{};
+  lattice::WeightTable weights{};
+  std::map<std::string, lattice::Border> borders{};  // by application
+};
+struct CommandDone {
+  uint64_t command = 0;
+  Result<void> result{};
+  std::optional<lattice::HostInventory> inventory{};  // of an Ask
+};
+// Every live host has been heard, and what the stores hold is known: from now on it acts. False: somebody
+// else leads.
+struct Leading {
+  bool leading = false;
+};
+struct TimePassed {};
+using Event = std::variant<HostSeen, HostGone, HostActed, HostFailed, ApplicationsChanged, LatticeChanged,
+                           CommandDone, Leading, TimePassed>;
+
+// ---- Commands
+
+struct Ask {  // for the inventory
+  std::string host_id{};
+};
+// Of one revision beside others of the same id; `count` 0 ends it. `reference` empty: every revision.
+struct Scale {
+  std::string host_id{};
+  std::string id{};
+  std::string reference{};
+  uint32_t count = 0;
+  std::vector<std::string> configs{};
+  StringMap annotations{};
+};
+struct StartProvider {
+  std::string host_id{};
+  std::string id{};
+  std::string reference{};
+  std::vector<std::string> configs{};
+  StringMap annotations{};
+};
+struct StopProvider {
+  std::string host_id{};
+  std::string id{};
+};
+struct PutLink {
+  lattice::Link link{};
+  bool replaces = false;  // takes interfaces from another target
+};
+struct DeleteLinks {
+  LinkGroup group{};
+};
+struct PutConfig {
+  std::string name{};
+  StringMap values{};
+};
+struct DeleteConfig {
+  std::string name{};
+};
+struct PutWeights {
+  std::string id{};
+  std::map<std::string, uint32_t> weights{};  // empty: none
+};
+struct PutBorder {
+  lattice::Border border{};
+};
+struct DeleteBorder {
+  std::string application{};
+};
+struct SaveNote {
+  std::string application{};
+  Note note{};
+};
+struct RemoveNote {
+  std::string application{};
+};
+// Makes an earlier version the deployed one.
+struct RollBack {
+  std::string application{};
+  std::string from{};  // only while this one is deployed
+  std::string to{};
+  std::string why{};
+};
+using Action =
+    std::variant<Ask, Scale, StartProvider, StopProvider, PutLink, DeleteLinks, PutConfig, DeleteConfig,
+                 PutWeights, PutBorder, DeleteBorder, SaveNote, RemoveNote, RollBack>;
+struct Command {
+  uint64_t id = 0;
+  std::string object{};  // whose work it is: "component shop-api file:///api.wasm on NAB..."
+  Action action{};
+};
+
+struct ReconcilerOptions {
+  Duration plan_interval = std::chrono::milliseconds(5);  // at most one plan in this time
+  Duration first_pause = std::chrono::milliseconds(500);  // after a failure; doubled each time
+  Duration longest_pause = std::chrono::seconds(60);
+  // After no answer, which says nothing about the object: it may have been the bus.
+  Duration longest_pause_unanswered = std::chrono::seconds(2);
+  Duration answer_time = std::chrono::seconds(10);   // for a host to do what it acknowledged
+  Duration ask_interval = std::chrono::seconds(30);  // every host's inventory, whatever was heard
+  Duration ask_patience = std::chrono::seconds(3);   // for all inventories, before it acts without some
+  uint32_t failures_max = 3;  // of a host to start a new version, before that is rolled back
+  size_t commands_max = 256;  // at once
+  // What is not wanted and was not seen for so long is forgotten: a host that was cut off may still have it,
+  // and what was asked for late may still come.
+  Duration forget_after = std::chrono::minutes(10);
+};
+
+class Reconciler {
+ public:
+  explicit Reconciler(ReconcilerOptions options = {}) : options_(options) {}
+
+  std::vector<Command> step(Event event, TimePoint now);
+  // When TimePassed is due; TimePoint::max(): not before another event.
+  TimePoint next_step() const { return leading_ ? std::min(next_plan_, next_ask_) : TimePoint::max(); }
+
+  // Of an application that is there. Refused: not_found.
+  Result<ApplicationStatus> status(std::string_view application) const;
+  // The names of those whose status is another than at the last call.
+  std::vector<std::string> changed_statuses();
+  // What deploying `next` would change, on hosts: lines for people.
+  struct Difference {
+    enum class Kind : uint8_t { add, change, remove } kind = Kind::change;
+    std::string object{};
+    std::string detail{};
+  };
+  std::vector<Difference> differences(const Application& next) const;
+
+  // For tests and the simulator.
+  const Desired& desired() const { return desired_; }
+  // Nothing is left to do, as far as this manager knows.
+  bool is_settled() const;
+  uint64_t plans() const { return plans_; }
+
+ private:
+  struct RunningComponent {
+    std::string reference{};
+    uint32_t count = 0;
+    std::string scaler{};
+    std::string application{};  // that its annotations name; empty: nobody manages it
+    bool operator==(const RunningComponent&) const = default;
+  };
+  struct RunningProvider {
+    std::string reference{};
+    std::string scaler{};
+    std::string application{};
+    bool operator==(const RunningProvider&) const = default;
+  };
+  struct ObservedHost {
+    HostReport report{};
+    bool known = false;  // its inventory is
+    bool stale = true;   // and may be another by now
+    uint64_t ask = 0;    // the command that asks for it; 0: none
+    uint32_t ask_failures = 0;
+    TimePoint ask_at{};  // the next time
+    std::map<std::string, std::vector<RunningComponent>, std::less<>> components{};
+    std::map<std::string, RunningProvider, std::less<>> providers{};
+  };
+  // Of an object that is not as it should be.
+  struct Work {
+    uint64_t command = 0;     // under way; 0: none
+    std::string signature{};  // of the last command
+    uint32_t count = 0;       // instances that it leads to, where it does
+    bool awaited = false;     // acknowledged, and not seen yet
+    TimePoint until{};        // seen by then, else it failed
+    uint32_t failures = 0;
+    uint32_t unanswered = 0;  // in a row
+    TimePoint not_before{};
+    std::string error{};
+    uint64_t plan = 0;  // that wanted it last
+  };
+  struct Rollout {
+    std::vector<std::string> parts{};  // ids that change
+    UpdateStrategy strategy{};
+    // Of fresh and former, by id: when it began, and when the stage did.
+    std::map<std::string, std::pair<CallCounts, CallCounts>> at_beginning{}, at_stage{};
+    std::set<std::string, std::less<>> judged{};  // parts whose fresh revision has been
+    TimePoint stage_began{};
+    std::optional<TimePoint> ready_since{};
+  };
+  struct Known {
+    ApplicationInput input{};
+    Note note{};  // as it should be
+    Belongings belongings{};
+    // Of what is noted and not wanted: when it was there last.
+    std::map<std::string, TimePoint, std::less<>> parts_seen{}, configs_seen{};
+    std::map<LinkGroup, TimePoint> links_seen{};
+    std::optional<Rollout> rollout{};
+  };
+  // One component or provider in one plan.
+  struct Outcome {
+    ObjectStatus status{};
+    bool stage_reached = true;
+    uint32_t fresh_ready = 0;
+    uint32_t fresh_failures = 0;  // the most of a host that cannot start the fresh revision
+    std::string fresh_error{};
+  };
+  // Instances of a revision that no version wants any more: there, or still on their way.
+  struct Leftover {
+    uint32_t host = 0;
+    std::string reference{};
+    uint32_t count = 0;
+  };
+  // How one revision was found, and what it lacks.
+  struct Kept {
+    uint32_t wanted = 0;
+    uint32_t ready = 0;
+    uint64_t running = 0;  // those too that are not where they should be
+    uint32_t failures = 0;
+    bool placed = false;  // exactly as it should be
+    std::string error{};
+    std::string shortage{};
+    RevisionStatus status{};
+  };
+
+  // reconciler.cpp
+  void take(HostSeen& event, TimePoint now);
+  void take(HostGone& event, TimePoint now);
+  void take(HostActed& event, TimePoint now);
+  void take(HostFailed& event, TimePoint now);
+  void take(ApplicationsChanged& event, TimePoint now);
+  void take(LatticeChanged& event, TimePoint now);
+  void take(CommandDone& event, TimePoint now);
+  void take(Leading& event, TimePoint now);
+  void take(TimePassed& event, TimePoint now);
+  void take_answer(const std::string& host_id, const CommandDone& event, TimePoint now);
+  bool count_calls(const HostReport& report);
+  void plan(TimePoint now);
+  void ask_hosts(TimePoint now);
+  void find_desired(TimePoint now);
+  void index_hosts();
+  void index_notes();
+  void keep_notes(TimePoint now);
+  Note wanted_note(Known& known, TimePoint now) const;
+  bool exists(std::string_view part) const { return running_.contains(part) || providers_on_.contains(part); }
+  // Begins the command unless the object has one, or has to wait. `count`: instances that it leads to.
+  Work& want(const std::string& object, std::string signature, Action action, TimePoint now,
+             uint32_t count = 0);
+  void fail(Work& work, const std::string& object, std::string error, TimePoint now);
+  void fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now);
+  Duration pause_after(uint32_t failures, std::string_view object) const;
+  void forget_works(TimePoint now);
+  void wake_at(TimePoint when) { next_plan_ = std::min(next_plan_, when); }
+  const Work* find_work(const std::string& object) const;
+
+  // reconcile_parts.cpp
+  void keep_parts(TimePoint now);
+  void keep_component(const WantedPart& part, TimePoint now);
+  // `beside`: instances of revisions that no version wants any more.
+  Kept keep_revision(const WantedPart& part, const WantedRevision& revision, uint32_t instances,
+                     bool may_shrink, const std::vector<Leftover>& beside, TimePoint now);
+  bool keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights, TimePoint now);
+  std::vector<Leftover> leftovers_of(const WantedPart& part) const;
+  void end_leftovers(const WantedPart& part, const Kept& fresh, const std::vector<Leftover>& leftovers,
+                     TimePoint now);
+  void keep_provider(const WantedPart& part, TimePoint now);
+  void end_unwanted(TimePoint now);
+  bool is_noted(const WantedPart& part) const;
+  // Why a part cannot be kept at all; empty: it can.
+  std::string obstacle(const WantedPart& part) const;
+  std::string missing_config(const std::vector<std::string>& names) const;
+  bool is_foreign(std::string_view id) const;
+  std::vector<std::string> references_of(std::string_view id) const;
+  Instances present_of(std::string_view id, std::string_view reference) const;
+  std::optional<uint32_t> find_usable(std::string_view host_id) const;
+  bool add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const;
+
+  // reconcile_links.cpp
+  void keep_configs(TimePoint now);
+  void keep_links(TimePoint now);
+  Status keep_link(const LinkGroup& group, const std::vector<WantedLink>& all, const WantedLink& wanted,
+                   TimePoint now);
+  bool is_foreign(const LinkGroup& group) const;
+  void end_links(TimePoint now);
+  void end_configs(TimePoint now);
+
+  // reconcile_borders.cpp
+  void keep_borders(TimePoint now);
+  void add_own_passes(const Application& application, lattice::Border& border) const;
+
+  // reconcile_rollouts.cpp
+  void begin_rollout(Known& known, TimePoint now);
+  std::optional<Stage> stage_of(const WantedPart& part) const;
+  size_t stages_of(const Rollout& rollout) const;
+  void judge_rollouts(TimePoint now);
+  void judge(Known& known, TimePoint now);
+  std::string reason_to_roll_back(const Known& known, TimePoint now) const;
+  bool is_judged(Known& known, TimePoint now);
+  bool is_to_judge(const Known& known, const WantedPart& part) const;
+  void next_stage(Known& known, TimePoint now);
+  void count_stage(Rollout& rollout) const;
+  std::pair<CallCounts, CallCounts> counts_of(const WantedPart& part) const;
+
+  // reconcile_status.cpp
+  void add_uses(ApplicationStatus& status, const Known& known) const;
+  std::string describe_rollout(const Known& known) const;
+
+  ReconcilerOptions options_;
+  bool leading_ = false;
+  bool have_applications_ = false, have_lattice_ = false;
+  bool dirty_ = false;
+  bool desired_stale_ = true;
+  uint64_t plans_ = 0;
+  uint64_t commands_ = 0;
+  TimePoint last_plan_{};
+  TimePoint leading_since_{};
+  TimePoint next_plan_ = TimePoint::max();
+  TimePoint next_ask_ = TimePoint::max();
+  std::vector<Command> issued_;
+
+  std::map<std::string, ObservedHost, std::less<>> hosts_;
+  std::map<std::string, Known, std::less<>> applications_;
+  LatticeChanged lattice_;
+  std::map<LinkGroup, std::vector<const lattice::Link*>> links_;  // of lattice_
+  Desired desired_;
+  std::map<std::string, Work, std::less<>> work_;
+  std::map<uint64_t, std::string> under_way_;  // objects by command
+  // Acknowledged, and not wanted any more before it was seen: it may still come.
+  std::map<std::string, Work, std::less<>> belated_;
+  // Calls by component id and reference: in all, and as each host told last.
+  std::map<std::pair<std::string, std::string>, CallCounts> counts_;
+  std::map<std::string, std::map<std::pair<std::string, std::string>, CallCounts>, std::less<>> told_counts_;
+
+  // Of the last plan. Hosts that take work and whose inventory is known:
+  std::vector<std::pair<const std::string*, const ObservedHost*>> usable_;
+  std::optional<HostSet> host_set_;
+  struct RunsOn {
+    uint32_t host = 0;
+    const RunningComponent* component = nullptr;
+  };
+  std::map<std::string_view, std::vector<RunsOn>, std::less<>> running_;
+  std::map<std::string_view, std::vector<std::pair<uint32_t, const RunningProvider*>>, std::less<>>
+      providers_on_;
+  std::set<std::string_view, std::less<>> noted_parts_;
+  std::set<LinkGroup> noted_links_;
+  std::set<std::string_view, std::less<>> noted_configs_;
+  std::map<std::string, std::vector<uint32_t>, std::less<>> together_;
+  std::map<std::string, Outcome, std::less<>> parts_done_;                                   // by id
+  std::map<std::string, std::vector<ObjectStatus>, std::less<>> links_done_, configs_done_;  // by application
+  std::map<std::string, Status, std::less<>> told_statuses_;
+};
+
+}  // namespace wattle::manager

@@ -1,0 +1,321 @@
+#include "manager/reconciler.h"
+
+#include "manager/test_support.h"
+
+namespace wattle::manager {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A lattice of a few hosts on which every command succeeds at once, unless a test says otherwise.
+class Lattice : public testing::Test {
+ protected:
+  struct Running {
+    std::string host{}, id{}, reference{};
+    auto operator<=>(const Running&) const = default;
+  };
+
+  Lattice() {
+    configs_ = std::make_shared<lattice::ConfigTable>();
+    for (const char* id : {"N1", "N2", "N3"}) hosts_.insert(id);
+    begin();
+  }
+
+  // A manager that knows nothing yet, and leads.
+  void begin() {
+    reconciler_ = std::make_unique<Reconciler>();
+    for (const std::string& id : hosts_) tell(see(id));
+    tell_lattice();
+    tell_applications();
+    tell(Leading{true});
+    settle();
+  }
+  HostSeen see(const std::string& id, CallCounts counts = {}) const {
+    HostReport report;
+    report.id = report.friendly_name = id;
+    report.incarnation = 1;
+    for (const auto& [running, count] : components_)
+      if (running.host == id) report.components.push_back({running.id, running.reference, counts});
+    return {std::move(report), true};
+  }
+  void tell(Event event) {
+    for (Command& command : reconciler_->step(std::move(event), now_)) waiting_.push_back(std::move(command));
+  }
+  void tell_lattice() { tell(LatticeChanged{links_, configs_, weights_}); }
+  void tell_applications() {
+    ApplicationsChanged all;
+    for (const auto& [name, deployed] : deployed_) {
+      ApplicationInput input;
+      input.name = name;
+      input.version_name = deployed;
+      if (!deployed.empty()) input.version = versions_.at(name + deployed);
+      input.note = notes_[name];
+      if (!input.note.stable.empty()) input.stable = versions_.at(name + input.note.stable);
+      all.applications.push_back(std::move(input));
+    }
+    tell(std::move(all));
+  }
+  void deploy(const std::string& version, const std::string& components,
+              const std::string& annotations = "{}") {
+    auto read = manager::read(application("shop", components, annotations));
+    ASSERT_EQ(read.told(), "");
+    versions_["shop" + version] = std::make_shared<const Application>(read.only());
+    deployed_["shop"] = version;
+    tell_applications();
+  }
+  void undeploy() {
+    deployed_["shop"].clear();
+    tell_applications();
+  }
+  // Does what is commanded until nothing is, for a while.
+  void settle(Duration time = seconds(2)) {
+    for (const TimePoint end = now_ + time; now_ < end; now_ += milliseconds(5)) {
+      for (auto commands = std::exchange(waiting_, {}); Command & command : commands) obey(command);
+      if (reconciler_->next_step() <= now_) tell(TimePassed{});
+    }
+  }
+  void obey(Command& command) {
+    done_.push_back(command.object);
+    CommandDone done{.command = command.id, .result = {}, .inventory = {}};
+    if (refused_ && command.object.find(*refused_) != std::string::npos)
+      done.result = failure(ErrorCode::not_found, "there is no such image");
+    else
+      std::visit([&](const auto& action) { act(action, done); }, command.action);
+    tell(std::move(done));
+  }
+  void act(const Ask& ask, CommandDone& done) {
+    done.inventory.emplace();
+    for (const auto& [running, count] : components_) {
+      if (running.host != ask.host_id) continue;
+      lattice::ComponentDescription one;
+      one.id = running.id, one.image_ref = running.reference, one.max_instances = count;
+      if (!by_hand_.contains(running.id))
+        one.annotations = {{std::string(kApplicationAnnotation), "shop"},
+                           {std::string(kScalerAnnotation), scalers_[running]}};
+      done.inventory->components.push_back(std::move(one));
+    }
+  }
+  void act(const Scale& scale, CommandDone&) {
+    const Running running{scale.host_id, scale.id, scale.reference};
+    if (scale.count == 0)
+      components_.erase(running);
+    else
+      components_[running] = scale.count;
+    if (const auto scaler = scale.annotations.find(std::string(kScalerAnnotation));
+        scaler != scale.annotations.end())
+      scalers_[running] = scaler->second;
+    tell(HostActed{scale.host_id});
+  }
+  void act(const PutLink& put, CommandDone&) { links_.push_back(put.link), tell_lattice(); }
+  void act(const DeleteLinks& links, CommandDone&) {
+    std::erase_if(links_, [&](const lattice::Link& link) { return group_of(link) == links.group; });
+    tell_lattice();
+  }
+  void act(const PutConfig& config, CommandDone&) {
+    auto next = std::make_shared<lattice::ConfigTable>(*configs_);
+    (*next)[config.name] = config.values;
+    configs_ = std::move(next);
+    tell_lattice();
+  }
+  void act(const DeleteConfig& config, CommandDone&) {
+    auto next = std::make_shared<lattice::ConfigTable>(*configs_);
+    next->erase(config.name);
+    configs_ = std::move(next);
+    tell_lattice();
+  }
+  void act(const PutWeights& put, CommandDone&) {
+    told_weights_.push_back(put.weights);
+    if (put.weights.empty())
+      weights_.erase(put.id);
+    else
+      weights_[put.id] = put.weights;
+    tell_lattice();
+  }
+  void act(const SaveNote& save, CommandDone&) { notes_[save.application] = save.note, tell_applications(); }
+  void act(const RemoveNote& remove, CommandDone&) { notes_.erase(remove.application), tell_applications(); }
+  void act(const RollBack& back, CommandDone&) { deployed_[back.application] = back.to, tell_applications(); }
+  template <class Action>
+  void act(const Action&, CommandDone&) {}
+
+  uint32_t count(std::string_view reference) const {
+    uint32_t sum = 0;
+    for (const auto& [running, instances] : components_)
+      if (running.reference == reference) sum += instances;
+    return sum;
+  }
+  size_t position(std::string_view object) const {
+    size_t at = 0;
+    while (at < done_.size() && !done_[at].starts_with(object)) ++at;
+    return at;
+  }
+
+  TimePoint now_{std::chrono::hours(1)};
+  std::unique_ptr<Reconciler> reconciler_;
+  std::set<std::string> hosts_, by_hand_;
+  std::map<Running, uint32_t> components_;
+  std::map<Running, std::string> scalers_;
+  std::vector<lattice::Link> links_;
+  std::shared_ptr<const lattice::ConfigTable> configs_;
+  lattice::WeightTable weights_;
+  std::vector<std::map<std::string, uint32_t>> told_weights_;
+  std::map<std::string, std::string> deployed_;
+  std::map<std::string, std::shared_ptr<const Application>> versions_;
+  std::map<std::string, Note> notes_;
+  std::vector<Command> waiting_;
+  std::vector<std::string> done_;
+  std::optional<std::string> refused_;
+};
+
+std::string component(std::string_view image, uint32_t instances, std::string_view more = {}) {
+  return fmt::format(
+      "    - name: api\n      type: component\n      properties: {{image: \"{}\"}}\n      traits:\n        - "
+      "type: "
+      "spreadscaler\n          properties: {{instances: {}}}\n{}",
+      image, instances, more);
+}
+
+TEST_F(Lattice, AFirstDeployRunsEverywhere) {
+  deploy("v1", component("a:1", 6));
+  settle();
+  EXPECT_EQ(count("a:1"), 6u);
+  EXPECT_EQ(components_.size(), 3u);
+  EXPECT_EQ(reconciler_->status("shop")->status.kind, StatusKind::deployed);
+  EXPECT_EQ(notes_["shop"].stable, "v1");
+}
+
+TEST_F(Lattice, AHostThatDiesIsReplaced) {
+  deploy("v1", component("a:1", 6));
+  settle();
+  hosts_.erase("N2");
+  std::erase_if(components_, [](const auto& running) { return running.first.host == "N2"; });
+  tell(HostGone{"N2"});
+  settle();
+  EXPECT_EQ(count("a:1"), 6u);
+}
+
+TEST_F(Lattice, FewerInstancesAreWhatIsDeclared) {
+  deploy("v1", component("a:1", 9));
+  settle();
+  deploy("v2", component("a:1", 2));
+  settle();
+  EXPECT_EQ(count("a:1"), 2u);
+}
+
+TEST_F(Lattice, AConfigIsPutBeforeItsLink) {
+  deploy(
+      "v1",
+      component(
+          "a:1", 1,
+          "        - type: link\n          properties: {target: {name: b, config: [{name: c, properties: "
+          "{k: v}}]}, namespace: wasi, package: keyvalue, interfaces: [store]}\n    - name: b\n      type: "
+          "component\n      properties: {image: \"b:1\"}\n      traits: [{type: spreadscaler, properties: "
+          "{instances: 1}}]\n"));
+  settle();
+  ASSERT_EQ(links_.size(), 1u);
+  EXPECT_LT(position("config "), position("link "));
+}
+
+TEST_F(Lattice, WhatOthersStartedIsLeftAlone) {
+  by_hand_ = {"shop-api", "mine"};
+  components_[{"N1", "shop-api", "other:1"}] = 3;
+  components_[{"N2", "mine", "other:2"}] = 1;
+  begin();
+  deploy("v1", component("a:1", 2));
+  settle();
+  EXPECT_EQ(count("other:1"), 3u);
+  EXPECT_EQ(count("a:1"), 0u);
+  const auto status = reconciler_->status("shop")->status;
+  EXPECT_EQ(status.kind, StatusKind::failed);
+  EXPECT_THAT(status.message, testing::HasSubstr("something else runs under the id"));
+  undeploy();
+  settle();
+  EXPECT_EQ(components_.size(), 2u);
+}
+
+TEST_F(Lattice, UndeployTakesDownWhatWasDeployed) {
+  by_hand_ = {"mine"};
+  components_[{"N2", "mine", "other:2"}] = 1;
+  begin();
+  deploy("v1", component("a:1", 4));
+  settle();
+  undeploy();
+  settle();
+  EXPECT_EQ(count("a:1"), 0u);
+  EXPECT_EQ(count("other:2"), 1u);
+}
+
+TEST_F(Lattice, WhatFailsIsTriedMoreAndMoreSeldomAndHoldsUpNothing) {
+  refused_ = " bad:1 ";
+  deploy(
+      "v1",
+      component(
+          "bad:1", 1,
+          "    - name: b\n      type: component\n      properties: {image: \"b:1\"}\n      traits: [{type: "
+          "spreadscaler, properties: {instances: 2}}]\n"));
+  settle(seconds(60));
+  EXPECT_EQ(count("b:1"), 2u);
+  const auto tries = std::count_if(done_.begin(), done_.end(), [](const std::string& object) {
+    return object.find(" bad:1 ") != std::string::npos;
+  });
+  EXPECT_GE(tries, 4);
+  EXPECT_LE(tries, 10);
+  EXPECT_THAT(reconciler_->status("shop")->status.message, testing::HasSubstr("there is no such image"));
+}
+
+TEST_F(Lattice, ACanaryHasItsStagesInOrder) {
+  deploy("v1", component("a:1", 8));
+  settle();
+  told_weights_.clear();
+  deploy("v2", component("a:2", 8), "{wattle/update: canary, wattle/canary: \"10%,50%\"}");
+  settle(seconds(10));
+  std::vector<uint32_t> shares;
+  for (const auto& weights : told_weights_)
+    if (const auto fresh = weights.find("a:2"); fresh != weights.end()) shares.push_back(fresh->second);
+  EXPECT_THAT(shares, testing::ElementsAre(0, 100, 500, 1000));
+  EXPECT_EQ(count("a:2"), 8u);
+  EXPECT_EQ(count("a:1"), 0u);
+  EXPECT_TRUE(weights_.empty());
+}
+
+TEST_F(Lattice, AVersionThatCannotStartIsRolledBack) {
+  deploy("v1", component("a:1", 4));
+  settle();
+  refused_ = " a:2 ";
+  deploy("v2", component("a:2", 4));
+  settle(seconds(10));
+  EXPECT_EQ(deployed_["shop"], "v1");
+  EXPECT_EQ(count("a:1"), 4u);
+  EXPECT_THAT(reconciler_->status("shop")->rollout, testing::HasSubstr("cannot start"));
+}
+
+TEST_F(Lattice, AnotherManagerGoesOnWithARollout) {
+  deploy("v1", component("a:1", 8));
+  settle();
+  deploy("v2", component("a:2", 8));
+  settle(milliseconds(100));
+  ASSERT_FALSE(notes_["shop"].target.empty());
+  waiting_.clear();
+  begin();
+  settle(seconds(10));
+  EXPECT_EQ(count("a:2"), 8u);
+  EXPECT_EQ(count("a:1"), 0u);
+  EXPECT_EQ(notes_["shop"].stable, "v2");
+}
+
+TEST_F(Lattice, AfterAnUndeployNothingTakesOver) {
+  deploy("v1", component("a:1", 4));
+  settle();
+  undeploy();
+  settle();
+  done_.clear();
+  deploy("v2", component("a:2", 4));
+  settle();
+  EXPECT_EQ(count("a:2"), 4u);
+  EXPECT_TRUE(std::none_of(done_.begin(), done_.end(), [](const std::string& object) {
+    return object.find(" a:1 ") != std::string::npos;
+  }));
+}
+
+}  // namespace
+}  // namespace wattle::manager

@@ -1,0 +1,91 @@
+#include "manager/store_checks.h"
+
+#include <set>
+
+namespace wattle::manager {
+namespace {
+
+// Other applications, each in one version. One that cannot be read is left out: it changes nothing of what
+// the others may have.
+class Others {
+ public:
+  Others(ApplicationStore& store, const Application& application)
+      : store_(store), records_(store.snapshot()), names_{application.name} {}
+
+  void add_deployed() {
+    for (const auto& [name, record] : *records_)
+      if (record->deployed) add(name, *record->deployed);
+  }
+  // Those whose parts `application` uses, in the deployed or the newest version; and those whose parts they
+  // use.
+  void add_used_by(const Application& application) {
+    for (const Part& part : application.parts) {
+      if (!part.shared) continue;
+      const auto found = records_->find(part.shared->application);
+      if (found == records_->end() || !found->second->unreadable.empty()) continue;
+      const ApplicationRecord& record = *found->second;
+      if (const auto used = add(record.name, record.deployed.value_or(record.newest().version)))
+        add_used_by(*used);
+    }
+  }
+  // With the ids that they have of each other.
+  std::vector<Application> take() {
+    std::vector<Application> others;
+    others.reserve(applications_.size());
+    for (const auto& application : applications_) others.push_back(*application);
+    for (Application& other : others) take_shared_ids(other, others);
+    return others;
+  }
+
+ private:
+  // Null: it is there already, or cannot be read.
+  std::shared_ptr<const Application> add(const std::string& name, std::string_view version) {
+    if (names_.contains(name)) return nullptr;
+    auto application = store_.application(name, version);
+    if (!application) return nullptr;
+    names_.insert(name);
+    applications_.push_back(*application);
+    return *application;
+  }
+
+  ApplicationStore& store_;
+  std::shared_ptr<const ApplicationStore::Records> records_;
+  std::set<std::string> names_;
+  std::vector<std::shared_ptr<const Application>> applications_;
+};
+
+void check_beside(const std::vector<Application>& others, const CheckOptions& options,
+                  Application& application, Problems& problems) {
+  take_shared_ids(application, others);
+  check(application, others, options, problems);
+}
+
+}  // namespace
+
+void check_put(ApplicationStore& store, Application& application, Problems& problems) {
+  Others others(store, application);
+  others.add_deployed();
+  others.add_used_by(application);
+  check_beside(others.take(), {}, application, problems);
+}
+
+void check_deploy(ApplicationStore& store, Application& application, Problems& problems) {
+  bool all_deployed = true;
+  for (const Part& part : application.parts) {
+    if (!part.shared || part.shared->application == application.name) continue;
+    const std::string& owner = part.shared->application;
+    const auto record = store.find(owner);
+    if (record == nullptr || record->deployed) continue;
+    all_deployed = false;
+    problems.error(part.shared->place,
+                   fmt::format("the application {} is not deployed, and {} is its", in_quotes(owner),
+                               in_quotes(part.name)),
+                   fmt::format("deploy it first: wattle app deploy {}", owner));
+  }
+  if (!all_deployed) return;
+  Others others(store, application);
+  others.add_deployed();
+  check_beside(others.take(), {.others_are_all = true}, application, problems);
+}
+
+}  // namespace wattle::manager
