@@ -1,8 +1,6 @@
 #include "cli/call_on_lattice.h"
 
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
-
+#include "cli/interrupt.h"
 #include "cli/workload.h"
 #include "component/component.h"
 #include "host/images.h"
@@ -111,10 +109,7 @@ Result<std::optional<wit::Value>> call_remote(Lattice& lattice, const std::strin
                                      function.function))
                        .with_remedy("call it in its file: wattle call FILE FUNCTION"));
   // Whoever interrupts it leaves no link behind.
-  boost::asio::signal_set signals(lattice.bus.worker().io(), SIGINT, SIGTERM);
-  signals.async_wait([&signals, &fiber = async::Fiber::current()](boost::system::error_code error, int) {
-    if (error) return;
-    signals.clear();  // a second one ends the process at once
+  const Interrupt interrupt(lattice.bus.worker(), [&fiber = async::Fiber::current()] {
     fiber.cancel(Error(ErrorCode::cancelled, "interrupted"));
   });
   WATTLE_TRY(const auto link, TemporaryLink::put(lattice, component_id, function.interface));

@@ -41,6 +41,7 @@ int run_main(int argc, char** argv) {
   add_run(app, session);
   add_serve(app, session);
   add_host(app, session);
+  add_manager(app, session);
   add_provider_process(app, session);
   add_call(app, session);
   add_inspect(app, session);
@@ -59,6 +60,7 @@ int run_main(int argc, char** argv) {
   add_label(app, session);
   add_watch(app, session);
   add_spy(app, session);
+  add_app(app, session);
 
   mention_global_options(app);
   keep_lists_whole(app);

@@ -26,6 +26,7 @@ Result<void> start_engine(const Session& session);
 void add_run(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);
 void add_host(CLI::App& app, Session& session);
+void add_manager(CLI::App& app, Session& session);
 void add_provider_process(CLI::App& app, Session& session);
 void add_call(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
@@ -44,6 +45,7 @@ void add_secrets(CLI::App& app, Session& session);
 void add_label(CLI::App& app, Session& session);
 void add_watch(CLI::App& app, Session& session);
 void add_spy(CLI::App& app, Session& session);
+void add_app(CLI::App& app, Session& session);
 void add_up(CLI::App& app, Session& session);
 void add_down(CLI::App& app, Session& session);
 

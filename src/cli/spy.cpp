@@ -1,10 +1,8 @@
 // wattle spy: the calls from and to one component, as they happen, on whichever host.
 
-#include <boost/asio/signal_set.hpp>
 #include <chrono>
-#include <csignal>
 
-#include "async/signal.h"
+#include "cli/interrupt.h"
 #include "cli/lattice_session.h"
 #include "cli/table.h"
 #include "lattice/events.h"
@@ -48,24 +46,17 @@ void print(const Output& output, std::string_view payload) {
 Result<void> spy(Lattice& lattice, const SpyOptions& options, const Output& output) {
   WATTLE_CHECK(lattice::check_id(options.id, "what is to be seen"));
   WATTLE_CHECK(check_runs(lattice, options.id));
-  async::Signal told_to_end;
-  bool end = false;
-  boost::asio::signal_set signals(lattice.bus.worker().io(), SIGINT, SIGTERM);
-  signals.async_wait([&](boost::system::error_code error, int) {
-    if (error) return;
-    end = true;
-    told_to_end.notify();
-  });
+  Interrupt interrupt(lattice.bus.worker());
   const std::string inbox = lattice::spy_inbox(lattice::event_id());
   WATTLE_TRY(const auto subscription, lattice.bus.subscribe(inbox, {}, [&](const lattice::Message& message) {
     print(output, message.payload);
   }));
   const std::string request = lattice::to_json(lattice::SpyRequest{.id = options.id, .to = inbox});
-  async::Signal* const ends[] = {&told_to_end};
-  while (!end) {
+  async::Signal* const ends[] = {&interrupt.signal()};
+  while (!interrupt.came()) {
     WATTLE_CHECK(lattice.bus.publish(lattice::spy_subject(lattice.name), request));
     const TimePoint next = Clock::now() + lattice::kSpyInterval;
-    while (!end && Clock::now() < next) WATTLE_CHECK(async::Signal::wait_any(ends, next));
+    while (!interrupt.came() && Clock::now() < next) WATTLE_CHECK(async::Signal::wait_any(ends, next));
   }
   return {};
 }

@@ -18,6 +18,8 @@ namespace wattle::cli {
 namespace {
 
 constexpr std::string_view kServerRole = "nats-server";
+constexpr std::string_view kHostRole = "host";
+constexpr std::string_view kManagerRole = "manager";
 constexpr Duration kBackoffMin = std::chrono::milliseconds(100);
 constexpr Duration kBackoffMax = std::chrono::seconds(5);
 constexpr Duration kSteadyAfter = std::chrono::seconds(10);  // a life so long begins the waits anew
@@ -33,7 +35,7 @@ std::vector<std::string> our_environment() {
   return variables;
 }
 
-// Whether a line is what a host prints when it serves: an object with "ready".
+// Whether a line is what a host or manager prints when it serves: an object with "ready".
 bool says_ready(std::string_view line) {
   boost::system::error_code problem;
   const auto value = boost::json::parse(line, problem);
@@ -96,14 +98,22 @@ Result<void> Supervisor::start() {
                                                    .arguments = {"-c", options_.server->configuration_file}});
     WATTLE_CHECK(wait_until_ready(server, until));
   }
-  std::vector<Child*> hosts;
-  for (uint32_t index = 0; index < options_.hosts; ++index) {
-    auto arguments = options_.host_arguments;
-    arguments.insert(arguments.end(), {"--data-dir", fmt::format("{}/host-{}", options_.data_folder, index)});
-    hosts.push_back(&add("host", {.program = options_.host_program, .arguments = std::move(arguments)}));
-  }
-  for (Child* host : hosts) WATTLE_CHECK(wait_until_ready(*host, until));
+  auto wanted = add_all(kHostRole, options_.hosts, options_.host_arguments);
+  const auto managers = add_all(kManagerRole, options_.managers, options_.manager_arguments);
+  wanted.insert(wanted.end(), managers.begin(), managers.end());
+  for (Child* child : wanted) WATTLE_CHECK(wait_until_ready(*child, until));
   return {};
+}
+
+std::vector<Supervisor::Child*> Supervisor::add_all(std::string_view role, uint32_t count,
+                                                    const std::vector<std::string>& arguments) {
+  std::vector<Child*> added;
+  for (uint32_t index = 0; index < count; ++index) {
+    auto own = arguments;
+    own.insert(own.end(), {"--data-dir", fmt::format("{}/{}-{}", options_.data_folder, role, index)});
+    added.push_back(&add(std::string(role), {.program = options_.program, .arguments = std::move(own)}));
+  }
+  return added;
 }
 
 Result<void> Supervisor::wait_until_ready(Child& child, TimePoint until) {
@@ -268,7 +278,7 @@ void Supervisor::kill_all() {
 std::vector<std::string> Supervisor::ready_hosts() const {
   std::vector<std::string> said;
   for (const auto& child : children_)
-    if (child->ready && !child->server()) said.push_back(child->said);
+    if (child->ready && child->role == kHostRole) said.push_back(child->said);
   return said;
 }
 

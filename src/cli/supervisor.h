@@ -1,5 +1,6 @@
-// The supervisor of a lattice's processes on this machine: a nats-server, if it is to start one, and hosts.
-// What dies is started again, a host within 200 ms the first time. They die with it, however it ends.
+// The supervisor of a lattice's processes on this machine: a nats-server, if it is to start one, hosts and
+// managers. What dies is started again, a host within 200 ms the first time. They die with it, however it
+// ends.
 //
 //   Supervisor supervisor(worker, options);
 //   WATTLE_CHECK(supervisor.start());      // everything is ready
@@ -28,10 +29,13 @@ struct SupervisorOptions {
   std::string connection_file{};      // where it is written, and removed
   std::optional<BusServer> server{};  // nothing: the bus is elsewhere
   uint32_t hosts = 1;
-  std::string host_program{};
+  uint32_t managers = 1;
+  std::string program{};  // of both
   std::vector<std::string> host_arguments{};
-  std::string data_folder{};  // each host keeps its data in one of its own there: host-0, host-1, ...
-  int errors = -1;            // a descriptor for what children log; -1: our standard error
+  std::vector<std::string> manager_arguments{};
+  std::string
+      data_folder{};  // each keeps its data in a folder of its own there: host-0, host-1, manager-0, ...
+  int errors = -1;    // a descriptor for what children log; -1: our standard error
   Duration start_time = std::chrono::seconds(60);  // until everything is ready
   Duration drain_time = std::chrono::seconds(10);  // of hosts; what is left then is killed
   const telemetry::Log* log = nullptr;             // outlives it
@@ -59,6 +63,8 @@ class Supervisor {
   struct Child;
 
   Child& add(std::string role, host::ChildOptions options);
+  std::vector<Child*> add_all(std::string_view role, uint32_t count,
+                              const std::vector<std::string>& arguments);
   Result<void> wait_until_ready(Child& child, TimePoint until);
   void keep(Child& child);
   void live_once(Child& child);

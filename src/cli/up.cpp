@@ -26,6 +26,7 @@ const std::vector<std::string> kDefaultOrigins = {"http://127.0.0.1:3030", "http
 
 struct UpOptions : LatticeOptions {
   uint32_t hosts = 1;
+  uint32_t managers = 1;
   uint16_t nats_port = 4222;
   uint16_t websocket_port = 4223;
   std::vector<std::string> allowed_origins;
@@ -128,11 +129,15 @@ std::string own_program() {
   return !problem && std::filesystem::exists(program, problem) ? program.string() : "/proc/self/exe";
 }
 
+std::vector<std::string> child_arguments(std::string_view verb, const Session& session,
+                                         const UpOptions& options, const std::string& connection_file) {
+  return {std::string(verb), "--lattice",       options.lattice, "--connection", connection_file,
+          "--log-level",     session.log_level, "--output",      session.format};
+}
+
 std::vector<std::string> host_arguments(const Session& session, const UpOptions& options,
                                         const std::string& connection_file) {
-  std::vector<std::string> words{"host",          "--lattice",   options.lattice,   "--connection",
-                                 connection_file, "--log-level", session.log_level, "--output",
-                                 session.format};
+  auto words = child_arguments("host", session, options, connection_file);
   for (const auto& label : options.labels) words.insert(words.end(), {"--label", label});
   if (options.allow_file_load) words.emplace_back("--allow-file-load");
   if (options.workers != 0) words.insert(words.end(), {"--workers", std::to_string(options.workers)});
@@ -254,7 +259,9 @@ Result<void> up(const Session& session, const UpOptions& options, Detached& deta
                             .file = {}});
   supervisor.connection_file = connection_path(options.lattice);
   supervisor.hosts = options.hosts;
-  supervisor.host_program = own_program();
+  supervisor.managers = options.managers;
+  supervisor.program = own_program();
+  supervisor.manager_arguments = child_arguments("manager", session, options, supervisor.connection_file);
   supervisor.host_arguments = host_arguments(session, options, supervisor.connection_file);
   supervisor.data_folder = state_folder;
   supervisor.errors = log_file;
@@ -322,12 +329,16 @@ Result<void> down(const DownOptions& options, const Output& output) {
 }  // namespace
 
 void add_up(CLI::App& app, Session& session) {
-  auto* verb =
-      app.add_subcommand("up", "Brings up a lattice: its bus and its hosts, until it is told to end");
+  auto* verb = app.add_subcommand(
+      "up", "Brings up a lattice: its bus, its hosts and a manager, until it is told to end");
   auto options = std::make_shared<UpOptions>();
   options->add_to(*verb);
   verb->add_option("--hosts", options->hosts, "How many hosts")
       ->check(CLI::Range(0u, 1000u))
+      ->capture_default_str();
+  verb->add_option("--managers", options->managers,
+                   "How many managers; 0 where applications are kept elsewhere")
+      ->check(CLI::Range(0u, 16u))
       ->capture_default_str();
   verb->add_option("--nats-port", options->nats_port,
                    "Where its nats-server listens on loopback; 0: a free port")

@@ -1,10 +1,8 @@
 // wattle watch: the lattice's events as they come.
 
-#include <boost/asio/signal_set.hpp>
 #include <boost/json.hpp>
-#include <csignal>
 
-#include "async/signal.h"
+#include "cli/interrupt.h"
 #include "cli/lattice_session.h"
 #include "cli/table.h"
 #include "lattice/events.h"
@@ -48,19 +46,12 @@ void print(const Output& output, const WatchOptions& options, std::string_view p
 }
 
 Result<void> watch(Lattice& lattice, const WatchOptions& options, const Output& output) {
-  async::Signal told_to_end;
-  bool end = false;
-  boost::asio::signal_set signals(lattice.bus.worker().io(), SIGINT, SIGTERM);
-  signals.async_wait([&](boost::system::error_code error, int) {
-    if (error) return;
-    end = true;
-    told_to_end.notify();
-  });
+  Interrupt interrupt(lattice.bus.worker());
   WATTLE_TRY(const auto subscription, lattice.bus.subscribe(lattice::event_subject(lattice.name, "*"), {},
                                                             [&](const lattice::Message& message) {
                                                               print(output, options, message.payload);
                                                             }));
-  while (!end) WATTLE_CHECK(told_to_end.wait());
+  while (!interrupt.came()) WATTLE_CHECK(interrupt.signal().wait());
   return {};
 }
 

@@ -206,7 +206,7 @@ class Nowhere(SecretsTest):
                 shows = pathlib.Path(f"/proc/{process}/{name}").read_bytes()
                 self.assertNotIn(bytes_, shows, process)
                 looked_at += [shows] if name == "cmdline" else []
-        self.assertEqual(len(looked_at), 5, "supervisor, bus, two hosts and a provider")
+        self.assertEqual(len(looked_at), 6, "supervisor, bus, two hosts, a manager and a provider")
         self.assertTrue(any(b"provider-process" in shows for shows in looked_at), looked_at)
         for text in shown:
             self.assertNotIn(marker, text)

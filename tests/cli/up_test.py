@@ -23,7 +23,7 @@ class Up(ProgramTest):
         lattice = Lattice(self, hosts=2)
         self.assertEqual(len(lattice.ready["hosts"]), 2)
         self.assertEqual({host["id"] for host in lattice.json("get", "hosts")}, {host["host_id"] for host in lattice.ready["hosts"]})
-        self.assertEqual([each["role"] for each in lattice.processes()], ["supervisor", "nats-server", "host", "host"])
+        self.assertEqual([each["role"] for each in lattice.processes()], ["supervisor", "nats-server", "host", "host", "manager"])
         processes = lattice.processes()
         self.assertEqual(lattice.succeeds("down"), "lattice test is down\n")
         self.assertFalse([each for each in processes if alive(each)])

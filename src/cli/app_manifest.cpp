@@ -1,0 +1,183 @@
+#include "cli/app_manifest.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include "cli/load.h"
+#include "manager/application_record.h"
+#include "manager/check.h"
+#include "manager/read.h"
+#include "manager/yaml_document.h"
+
+namespace wattle::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kStandardInput = "-";
+
+Result<std::string> read_standard_input() {
+  std::string text;
+  char buffer[64 * 1024];
+  for (;;) {
+    const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure(ErrorCode::io, "cannot read standard input: {}", std::strerror(errno));
+    if (count == 0) return text;
+    text.append(buffer, static_cast<size_t>(count));
+    // One byte more than a manifest may have is enough to have it refused.
+    if (text.size() > manager::kYamlBytesMax) return text;
+  }
+}
+
+// Directives and comments, which belong to the document behind them.
+bool holds_nothing(std::string_view text) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    const size_t first = line.find_first_not_of(" \t\r");
+    if (first != std::string_view::npos && line[first] != '#' && !line.starts_with('%')) return false;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return true;
+}
+
+bool begins_document(std::string_view text) {
+  return text.starts_with("---") &&
+         (text.size() == 3 || text[3] == '\n' || text[3] == '\r' || text[3] == ' ' || text[3] == '\t');
+}
+
+// Where the part's image stands in `text`: in its line, at its column or behind it. npos: nowhere.
+size_t find_image(std::string_view text, const manager::Part& part) {
+  size_t begin = 0;
+  for (uint32_t line = 1; line < part.image_place.line; ++line) {
+    const size_t end = text.find('\n', begin);
+    if (end == std::string_view::npos) return end;
+    begin = end + 1;
+  }
+  const size_t end = std::min(text.find('\n', begin), text.size());
+  return text.substr(0, end).find(part.image, begin + part.image_place.column - 1);
+}
+
+Error not_in_line(const manager::Part& part) {
+  return Error(ErrorCode::unsupported, fmt::format("the image {} does not stand in line {} as it is",
+                                                   manager::in_quotes(part.image), part.image_place.line))
+      .with_remedy("write it in one line, without escapes, aliases and folding");
+}
+
+Result<std::string> url_of(const manager::Part& part, const std::string& folder) {
+  std::error_code problem;
+  const fs::path path = fs::absolute(fs::path(folder) / part.image, problem).lexically_normal();
+  if (!problem && fs::is_regular_file(path, problem)) return "file://" + path.string();
+  return failure(Error(ErrorCode::not_found, fmt::format("there is no file {}, the image of {}",
+                                                         path.string(), manager::in_quotes(part.name)))
+                     .with_remedy("build it, or check the path; it is relative to the manifest"));
+}
+
+void tell_warnings(const manager::Problems& problems, const std::string& path, const Output& output) {
+  for (const manager::Problem& problem : problems.list())
+    if (problem.severity == manager::Severity::warning)
+      output.warning(Error(ErrorCode::invalid, to_string(problem, path)));
+}
+
+// The whole file is checked first, so that problems have its lines.
+Result<void> check_file(const std::string& path, const std::string& text, const Output& output) {
+  manager::Problems problems;
+  auto applications = manager::read_manifests(text, manager::default_images(), problems);
+  for (manager::Application& application : applications) take_shared_ids(application, applications);
+  for (const manager::Application& application : applications)
+    manager::check(application, applications, {}, problems);
+  const std::string shown = path == kStandardInput ? "standard input" : path;
+  if (problems.any_errors()) return failure(refusal(problems, shown));
+  tell_warnings(problems, shown, output);
+  return {};
+}
+
+}  // namespace
+
+Result<manager::ImageTable> image_table(const std::string& path) {
+  if (path.empty()) return manager::default_images();
+  WATTLE_TRY(const std::string text, read_manifest_file(path));
+  manager::Problems problems;
+  auto table = manager::read_images(text, problems);
+  if (problems.any_errors()) return failure(manager::refusal(problems, path));
+  return table;
+}
+
+Result<std::string> read_manifest_file(const std::string& path) {
+  if (path == kStandardInput) return read_standard_input();
+  WATTLE_TRY(const auto bytes, read_file(path));
+  return std::string(bytes.begin(), bytes.end());
+}
+
+std::vector<std::string_view> split_documents(std::string_view text) {
+  std::vector<std::string_view> documents;
+  size_t begin = 0;
+  for (size_t line = 0; line < text.size();) {
+    if (begins_document(text.substr(line)) && !holds_nothing(text.substr(begin, line - begin))) {
+      documents.push_back(text.substr(begin, line - begin));
+      begin = line;
+    }
+    line = std::min(text.find('\n', line), text.size() - 1) + 1;
+  }
+  if (begin < text.size()) documents.push_back(text.substr(begin));
+  return documents;
+}
+
+Result<std::string> with_image_urls(std::string_view text, const std::string& folder) {
+  manager::Problems problems;
+  const auto applications = manager::read_manifests(text, manager::default_images(), problems);
+  std::map<size_t, const manager::Part*> places;
+  std::map<const manager::Part*, std::string> urls;
+  for (const manager::Application& application : applications)
+    for (const manager::Part& part : application.parts) {
+      if (!manager::is_file(part.image)) continue;
+      const size_t at = find_image(text, part);
+      if (at == std::string_view::npos) return failure(not_in_line(part));
+      places.emplace(at, &part);
+      WATTLE_TRY(urls[&part], url_of(part, folder));
+    }
+  std::string changed(text);
+  for (auto place = places.rbegin(); place != places.rend(); ++place)
+    changed.replace(place->first, place->second->image.size(), urls[place->second]);
+  // What the URL holds may mean something else there: " #" in a path, for one.
+  const auto again = manager::read_manifests(changed, manager::default_images(), problems);
+  for (size_t i = 0; i < applications.size(); ++i)
+    for (size_t j = 0; j < applications[i].parts.size(); ++j) {
+      const manager::Part& part = applications[i].parts[j];
+      const bool same = i < again.size() && j < again[i].parts.size() &&
+                        again[i].parts[j].image == (urls.contains(&part) ? urls[&part] : part.image);
+      if (!same) return failure(not_in_line(part));
+    }
+  return changed;
+}
+
+Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string>& paths,
+                                                   const Output& output) {
+  std::vector<ManifestText> manifests;
+  for (const std::string& path : paths) {
+    WATTLE_TRY(const std::string text, read_manifest_file(path));
+    WATTLE_CHECK(check_file(path, text, output));
+    const std::string folder = path == kStandardInput ? "." : fs::path(path).parent_path().string();
+    for (const std::string_view document : split_documents(text)) {
+      manager::Problems problems;
+      const auto applications = manager::read_manifests(document, manager::default_images(), problems);
+      if (applications.size() != 1) continue;  // Kubernetes' own
+      auto changed = with_image_urls(document, folder);
+      if (!changed) return failure(changed.error().with_context(fmt::format("\"{}\" cannot be put", path)));
+      manifests.push_back({applications.front().name, std::move(*changed)});
+    }
+  }
+  return manifests;
+}
+
+bool is_manifest_file(std::string_view argument) {
+  return argument == kStandardInput || !manager::check_application_name(argument);
+}
+
+}  // namespace wattle::cli

@@ -1,0 +1,42 @@
+// Manifests on their way from files to the manager: read and checked here, where the lines can be named, then
+// taken apart, since a manager takes one application at a time, with the images found that lie beside them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/output.h"
+#include "manager/images.h"
+#include "manager/problem.h"
+
+namespace wattle::cli {
+
+inline constexpr size_t kManifestFilesMax = 256;
+
+// Of one application.
+struct ManifestText {
+  std::string name;
+  std::string text;
+};
+
+// wattle's own table, or that of a file.
+Result<manager::ImageTable> image_table(const std::string& path);
+// "-" is standard input. Refused: as read_file.
+Result<std::string> read_manifest_file(const std::string& path);
+
+// Every application of the files, in their order. Warnings are told. Refused: as read_file; invalid, with
+// every problem of the first file that has errors; not_found (an image that is a file).
+Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string>& paths,
+                                                   const Output& output);
+
+// The documents of a text, each with its lines as they are.
+std::vector<std::string_view> split_documents(std::string_view text);
+// `text` with every image that is a file as the URL of that file: relative ones lie in `folder`. Refused:
+// not_found; unsupported (one that is written so that it does not stand in its line as it is).
+Result<std::string> with_image_urls(std::string_view text, const std::string& folder);
+
+// "shop" is an application's name, "shop.yaml", "./shop" and "-" are files.
+bool is_manifest_file(std::string_view argument);
+
+}  // namespace wattle::cli
