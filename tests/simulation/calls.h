@@ -1,0 +1,44 @@
+// Calls to components: a steady stream for each, split among the revisions that run by their weights. Counted
+// when something is about to change, and when somebody looks.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "hosts.h"
+#include "stores.h"
+
+namespace wattle::simulation {
+
+class Calls {
+ public:
+  Calls(World& world, Hosts& hosts, Stores& stores) : world_(world), hosts_(hosts), stores_(stores) {}
+
+  void set_rate(const std::string& id, double per_second) { streams_[id].rate = per_second; }
+  double rate(std::string_view id) const;
+  // Up to now.
+  void count(std::string_view id);
+  void count_all();
+  // What runs of it is about to be another.
+  void change(std::string_view id);
+  // Of those whose revisions or weights have changed lately.
+  void count_changing(const Host& host);
+  // Since the first one, by reference.
+  std::map<std::string, uint64_t> totals(std::string_view id) const;
+
+ private:
+  struct Stream {
+    double rate = 0;
+    TimePoint counted_to = World::kBeginning;
+    TimePoint changed{};
+    std::map<std::string, double> owed{};  // calls that are not whole yet, by reference
+    std::map<std::string, uint64_t> totals{};
+  };
+
+  World& world_;
+  Hosts& hosts_;
+  Stores& stores_;
+  std::map<std::string, Stream, std::less<>> streams_;
+};
+
+}  // namespace wattle::simulation
