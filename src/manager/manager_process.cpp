@@ -18,7 +18,7 @@ namespace {
 
 constexpr Duration kCommandTimeMax = std::chrono::seconds(5);
 constexpr Duration kStatusInterval = std::chrono::milliseconds(200);
-constexpr Duration kStopTime = std::chrono::seconds(5);
+constexpr Duration kStopTime = 2 * kCommandTimeMax;                // commands under way end first
 constexpr Duration kLookAtLeast = std::chrono::milliseconds(250);  // whether it still leads
 
 HostReport report_of(const lattice::HostLease& lease) {
@@ -202,6 +202,8 @@ class Manager {
 
   void feed(Event event) {
     if (stopping_) return;
+    // A process that was stopped may have lost the lease meanwhile, before it has thought again.
+    if (reconciler_.leads() && !leadership_->leads()) (void)reconciler_.step(Leading{false}, Clock::now());
     auto commands = reconciler_.step(std::move(event), Clock::now());
     news_.notify();
     for (Command& command : commands) begin(std::move(command));
@@ -240,7 +242,7 @@ class Manager {
   // It acts once it has heard every live host; a manager that leads no more answers nobody.
   void lead_or_follow() {
     const bool leads = leadership_->leads() && directory_->settled();
-    if (leads == leading_) return;
+    if (leads == leading_ && leads == reconciler_.leads()) return;
     leading_ = leads;
     feed(Leading{leads});
     if (!leads) {
@@ -248,6 +250,7 @@ class Manager {
       api_.reset();
       return;
     }
+    if (api_) return;
     auto api = ApiServer::start(
         *bus_, *store_,
         {.lattice = setup_.lattice,

@@ -342,9 +342,11 @@ void Reconciler::find_desired(TimePoint now) {
     known.belongings = {};
     begin_rollout(known, now);
     if (!known.input.version) {
-      // Whatever comes next takes over from nothing.
-      known.note.stable.clear();
-      known.note.outcome.clear();
+      // Whatever comes next takes over from nothing; of what cannot be read nobody knows.
+      if (known.input.unreadable.empty()) {
+        known.note.stable.clear();
+        known.note.outcome.clear();
+      }
       continue;
     }
     deployed.push_back({name, known.input.version, known.rollout ? known.input.stable : nullptr});

@@ -196,6 +196,7 @@ class Reconciler {
   explicit Reconciler(ReconcilerOptions options = {}) : options_(options) {}
 
   std::vector<Command> step(Event event, TimePoint now);
+  bool leads() const { return leading_; }
   // When TimePassed is due; TimePoint::max(): not before another event.
   TimePoint next_step() const { return leading_ ? std::min(next_plan_, next_ask_) : TimePoint::max(); }
 
