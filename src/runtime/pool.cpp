@@ -179,8 +179,9 @@ void InstancePool::Impl::replace_dropped() {
     return;
   is_replacing = true;
   ++busy;
-  worker.spawn([this] {
+  worker.spawn([this, alive_then = std::weak_ptr(alive)] {
     async::Fiber::current().give_way(kPatience);
+    if (alive_then.expired()) return;
     auto made = create();
     is_replacing = false;
     if (!made) return;

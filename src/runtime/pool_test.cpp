@@ -211,6 +211,26 @@ TEST(InstancePool, ReplacesWhatACallSpoiltBeforeTheNextOne) {
   pool.worker.run();
 }
 
+TEST(InstancePool, MayEndBeforeWhatACallSpoiltIsReplaced) {
+  engine::StorePool stores(1);
+  PoolOptions options;
+  options.pristine = false;
+  options.spare_stores = &stores;
+  options.replaced_ahead = 2;
+  Pool pool(options);
+  pool.run([&] {
+    auto ends = std::make_unique<InstancePool>(pool.worker, library(), options);
+    {
+      auto lease = ends->acquire();
+      ASSERT_FALSE((*lease)->call<std::string>(**library()->find_function(kCalc, "echo"), {},
+                                               std::string("\xff\xfe not UTF-8")));
+    }
+    ends.reset();
+    ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(30)));
+  });
+  pool.worker.run();
+}
+
 TEST(InstancePool, DropsIdleInstancesAndComesBack) {
   PoolOptions options;
   options.idle_time = std::chrono::milliseconds(5);
