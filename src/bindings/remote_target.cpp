@@ -19,6 +19,10 @@ std::string remedy_for(const Error& error, std::string_view target) {
 
 }  // namespace
 
+bool RemoteTarget::runs_nowhere(const Error& error) {
+  return error.code() == ErrorCode::unavailable && wrpc::certainly_not_begun(error);
+}
+
 bool RemoteTarget::may_try_again(std::string_view function, const Error& error) const {
   if (wrpc::certainly_not_begun(error)) return true;
   return error.code() == ErrorCode::unavailable && is_idempotent_ && is_idempotent_(function);

@@ -15,9 +15,13 @@ struct PutOptions : LatticeOptions {
 };
 
 struct ChangeOptions : ApplicationOptions {
+  bool force = false;
   bool wait = false;
   std::string timeout = "60s";
 
+  void add_force(CLI::App& verb) {
+    verb.add_flag("--force", force, "Also while other applications use what it shares");
+  }
   void add_wait(CLI::App& verb, const std::string& what) {
     verb.add_flag("--wait", wait, what);
     verb.add_option("--timeout", timeout, "How long to wait")->type_name("DURATION")->capture_default_str();
@@ -37,7 +41,7 @@ Result<manager::api::PutAnswer> put_one(manager::ApiClient& manager, const Manif
 }
 
 Result<void> put(Lattice& lattice, const PutOptions& options, const Output& output) {
-  WATTLE_TRY(const auto manifests, manifests_to_put(options.files, output));
+  WATTLE_TRY(const auto manifests, manifests_to_put(options.files, put_into(lattice, output), output));
   manager::ApiClient manager = manager_of(lattice);
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto answer, put_one(manager, manifest));
@@ -79,7 +83,7 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
   if (options.version())
     return failure(Error(ErrorCode::invalid_argument, "a file says its version itself")
                        .with_remedy("leave --version out"));
-  WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, output));
+  WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, put_into(lattice, output), output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto put, put_one(manager, manifest));
     WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name,
@@ -95,7 +99,7 @@ Result<void> undeploy(Lattice& lattice, const ChangeOptions& options, const Outp
   if (options.wait) {
     WATTLE_TRY(wait, ApplicationWait::begin(lattice, options.name, output));
   }
-  WATTLE_TRY(auto answer, manager.undeploy(options.name));
+  WATTLE_TRY(auto answer, manager.undeploy(options.name, options.force));
   if (wait != nullptr) {
     if (!output.json()) output.line(printable(answer.message));
     WATTLE_CHECK(wait->until_undeployed(timeout));
@@ -111,9 +115,9 @@ Result<void> roll_back(Lattice& lattice, const ChangeOptions& options, const Out
                          [&] { return manager.roll_back(options.name, options.version()); });
 }
 
-Result<void> remove(Lattice& lattice, const ApplicationOptions& options, const Output& output) {
+Result<void> remove(Lattice& lattice, const ChangeOptions& options, const Output& output) {
   manager::ApiClient manager = manager_of(lattice);
-  WATTLE_TRY(const auto answer, manager.remove(options.name, options.version()));
+  WATTLE_TRY(const auto answer, manager.remove(options.name, options.version(), options.force));
   if (answer.result == manager::api::result::kNoop)
     return failure(
         Error(ErrorCode::not_found, answer.message).with_remedy("\"wattle app list\" names what there is"));
@@ -148,6 +152,7 @@ void add_app_change(CLI::App& verbs, Session& session) {
   auto undeploying = std::make_shared<ChangeOptions>();
   undeploying->add_to(*verb);
   undeploying->add_name(*verb);
+  undeploying->add_force(*verb);
   undeploying->add_wait(*verb, "Until nothing of it is there any more");
   verb->footer("Example:\n  wattle app undeploy shop --wait");
   on_lattice<ChangeOptions>(*verb, session, undeploying, undeploy);
@@ -163,12 +168,13 @@ void add_app_change(CLI::App& verbs, Session& session) {
 
   verb = verbs.add_subcommand("delete",
                               "Deletes an application, or one version; what is deployed is taken down");
-  auto removing = std::make_shared<ApplicationOptions>();
+  auto removing = std::make_shared<ChangeOptions>();
   removing->add_to(*verb);
   removing->add_name(*verb);
   removing->add_version(*verb, "Only this version");
+  removing->add_force(*verb);
   verb->footer("Examples:\n  wattle app delete shop\n  wattle app delete shop --version 1.0.0");
-  on_lattice<ApplicationOptions>(*verb, session, removing, remove);
+  on_lattice<ChangeOptions>(*verb, session, removing, remove);
 }
 
 }  // namespace wattle::cli

@@ -9,6 +9,8 @@
 #include <map>
 
 #include "cli/load.h"
+#include "cli/table.h"
+#include "host/images.h"
 #include "manager/application_record.h"
 #include "manager/check.h"
 #include "manager/read.h"
@@ -20,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStandardInput = "-";
+constexpr Duration kPutTime = std::chrono::minutes(2);
+constexpr size_t kToldBytes = size_t{4} << 20;  // from this size on, putting an image is told
 
 Result<std::string> read_standard_input() {
   std::string text;
@@ -70,19 +74,30 @@ Error not_in_line(const manager::Part& part) {
       .with_remedy("write it in one line, without escapes, aliases and folding");
 }
 
-Result<std::string> url_of(const manager::Part& part, const std::string& folder) {
+Result<std::string> path_of(const manager::Part& part, const std::string& folder) {
   std::error_code problem;
   const fs::path path = fs::absolute(fs::path(folder) / part.image, problem).lexically_normal();
-  if (!problem && fs::is_regular_file(path, problem)) return "file://" + path.string();
+  if (!problem && fs::is_regular_file(path, problem)) return path.string();
   return failure(Error(ErrorCode::not_found, fmt::format("there is no file {}, the image of {}",
                                                          path.string(), manager::in_quotes(part.name)))
                      .with_remedy("build it, or check the path; it is relative to the manifest"));
 }
 
+Result<std::string> read_image(const manager::Part& part, const std::string& path) {
+  const size_t bytes_max =
+      part.kind == manager::PartKind::provider ? host::kProgramBytesMax : host::ImageOptions().bytes_max;
+  std::error_code problem;
+  if (const auto size = fs::file_size(path, problem); !problem && size > bytes_max)
+    return failure(ErrorCode::memory_exceeded, "the image {} has {} bytes, and hosts load at most {}", path,
+                   size, bytes_max);
+  WATTLE_TRY(const auto bytes, read_file(path));
+  return std::string(bytes.begin(), bytes.end());
+}
+
 void tell_warnings(const manager::Problems& problems, const std::string& path, const Output& output) {
   for (const manager::Problem& problem : problems.list())
     if (problem.severity == manager::Severity::warning)
-      output.warning(Error(ErrorCode::invalid, to_string(problem, path)));
+      output.warning(Error(ErrorCode::invalid, manager::to_string_alone(problem, path)));
 }
 
 // The whole file is checked first, so that problems have its lines.
@@ -129,36 +144,61 @@ std::vector<std::string_view> split_documents(std::string_view text) {
   return documents;
 }
 
-Result<std::string> with_image_urls(std::string_view text, const std::string& folder) {
+ImageOfFile put_into(Lattice& lattice, const Output& output) {
+  return [&lattice, &output](const manager::Part& part, const std::string& path) -> Result<std::string> {
+    WATTLE_TRY(const std::string bytes, read_image(part, path));
+    const async::DeadlineScope deadline(Clock::now() + kPutTime);
+    host::ImageOptions options;
+    options.lattice = lattice.name;
+    host::Images images(lattice.bus, lattice.blocking, std::move(options));
+    if (bytes.size() >= kToldBytes && !output.json()) {
+      WATTLE_TRY(const bool there, images.is_published(bytes));
+      if (!there)
+        output.line(fmt::format("putting {} into the lattice: {} MiB", printable(path), bytes.size() >> 20));
+    }
+    auto published = images.publish(bytes);
+    if (published) return published;
+    return failure(published.error().with_context(fmt::format("cannot put {} into the lattice", path)));
+  };
+}
+
+Result<std::string> digest_of_file(const manager::Part& part, const std::string& path) {
+  WATTLE_TRY(const std::string bytes, read_image(part, path));
+  return host::image_reference_of(bytes);
+}
+
+Result<std::string> with_images(std::string_view text, const std::string& folder,
+                                const ImageOfFile& image_of_file) {
   manager::Problems problems;
   const auto applications = manager::read_manifests(text, manager::default_images(), problems);
   std::map<size_t, const manager::Part*> places;
-  std::map<const manager::Part*, std::string> urls;
+  std::map<const manager::Part*, std::string> images;
   for (const manager::Application& application : applications)
     for (const manager::Part& part : application.parts) {
       if (!manager::is_file(part.image)) continue;
       const size_t at = find_image(text, part);
       if (at == std::string_view::npos) return failure(not_in_line(part));
       places.emplace(at, &part);
-      WATTLE_TRY(urls[&part], url_of(part, folder));
+      WATTLE_TRY(const std::string path, path_of(part, folder));
+      WATTLE_TRY(images[&part], image_of_file(part, path));
     }
   std::string changed(text);
   for (auto place = places.rbegin(); place != places.rend(); ++place)
-    changed.replace(place->first, place->second->image.size(), urls[place->second]);
-  // What the URL holds may mean something else there: " #" in a path, for one.
+    changed.replace(place->first, place->second->image.size(), images[place->second]);
+  // What was put in may mean something else where it stands: " #" in a path, for one.
   const auto again = manager::read_manifests(changed, manager::default_images(), problems);
   for (size_t i = 0; i < applications.size(); ++i)
     for (size_t j = 0; j < applications[i].parts.size(); ++j) {
       const manager::Part& part = applications[i].parts[j];
       const bool same = i < again.size() && j < again[i].parts.size() &&
-                        again[i].parts[j].image == (urls.contains(&part) ? urls[&part] : part.image);
+                        again[i].parts[j].image == (images.contains(&part) ? images[&part] : part.image);
       if (!same) return failure(not_in_line(part));
     }
   return changed;
 }
 
 Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string>& paths,
-                                                   const Output& output) {
+                                                   const ImageOfFile& image_of_file, const Output& output) {
   std::vector<ManifestText> manifests;
   for (const std::string& path : paths) {
     WATTLE_TRY(const std::string text, read_manifest_file(path));
@@ -168,7 +208,7 @@ Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string
       manager::Problems problems;
       const auto applications = manager::read_manifests(document, manager::default_images(), problems);
       if (applications.size() != 1) continue;  // Kubernetes' own
-      auto changed = with_image_urls(document, folder);
+      auto changed = with_images(document, folder, image_of_file);
       if (!changed) return failure(changed.error().with_context(fmt::format("\"{}\" cannot be put", path)));
       manifests.push_back({applications.front().name, std::move(*changed)});
     }

@@ -2,10 +2,12 @@
 // taken apart, since a manager takes one application at a time, with the images found that lie beside them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/lattice_session.h"
 #include "cli/output.h"
 #include "manager/images.h"
 #include "manager/problem.h"
@@ -25,16 +27,26 @@ Result<manager::ImageTable> image_table(const std::string& path);
 // "-" is standard input. Refused: as read_file.
 Result<std::string> read_manifest_file(const std::string& path);
 
+// What a manifest says in place of an image that is the file `path`.
+using ImageOfFile = std::function<Result<std::string>(const manager::Part& part, const std::string& path)>;
+// In the lattice's store of images: put there, unless it is there; a large one is told. Refused: as
+// read_file; memory_exceeded; what the bus refuses.
+ImageOfFile put_into(Lattice& lattice, const Output& output);
+// As put_into() would say, without putting anything.
+Result<std::string> digest_of_file(const manager::Part& part, const std::string& path);
+
 // Every application of the files, in their order. Warnings are told. Refused: as read_file; invalid, with
-// every problem of the first file that has errors; not_found (an image that is a file).
+// every problem of the first file that has errors; not_found (an image that is a file); what `image_of_file`
+// refuses.
 Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string>& paths,
-                                                   const Output& output);
+                                                   const ImageOfFile& image_of_file, const Output& output);
 
 // The documents of a text, each with its lines as they are.
 std::vector<std::string_view> split_documents(std::string_view text);
-// `text` with every image that is a file as the URL of that file: relative ones lie in `folder`. Refused:
-// not_found; unsupported (one that is written so that it does not stand in its line as it is).
-Result<std::string> with_image_urls(std::string_view text, const std::string& folder);
+// `text` with what `image_of_file` makes of every image that is a file: relative ones lie in `folder`.
+// Refused: not_found; unsupported (one that is written so that it does not stand in its line as it is).
+Result<std::string> with_images(std::string_view text, const std::string& folder,
+                                const ImageOfFile& image_of_file);
 
 // "shop" is an application's name, "shop.yaml", "./shop" and "-" are files.
 bool is_manifest_file(std::string_view argument);

@@ -34,7 +34,11 @@ class AppManifest : public testing::Test {
         "  components:\n    - {{name: api, type: component, properties: {{image: {}}}}}  # ./api.wasm\n",
         image);
   }
-  Result<std::string> put(std::string_view image) { return with_image_urls(manifest(image), folder_); }
+  Result<std::string> put(std::string_view image) {
+    return with_images(manifest(image), folder_, [](const manager::Part&, const std::string& path) {
+      return Result<std::string>("file://" + path);
+    });
+  }
 
   std::string folder_;
 };
@@ -48,7 +52,7 @@ TEST_F(AppManifest, DocumentsAreTakenApart) {
   EXPECT_THAT(split_documents(""), IsEmpty());
 }
 
-TEST_F(AppManifest, FilesBecomeUrls) {
+TEST_F(AppManifest, FilesBecomeWhatIsMadeOfThem) {
   const std::string url = "file://" + folder_ + "/api.wasm";
   for (const char* image : {"./api.wasm", "\"./api.wasm\"", "&a './api.wasm'", "../"}) {
     const bool is_above = std::string_view(image) == "../";
@@ -60,6 +64,15 @@ TEST_F(AppManifest, FilesBecomeUrls) {
     EXPECT_EQ(manager::read_manifests(*changed, {}, problems).at(0).parts.at(0).image, url) << *changed;
     EXPECT_THAT(*changed, HasSubstr("# ./api.wasm\n"));
   }
+}
+
+TEST_F(AppManifest, AFileIsNamedByItsDigest) {
+  std::ofstream(folder_ + "/api.wasm") << "bytes";
+  const auto changed = with_images(manifest("./api.wasm"), folder_, digest_of_file);
+  ASSERT_TRUE(changed) << changed.error().full_message();
+  EXPECT_THAT(*changed,
+              HasSubstr("image: wattle://sha256:277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b"
+                        "06f1b206a9}"));
 }
 
 TEST_F(AppManifest, OtherImagesStay) {

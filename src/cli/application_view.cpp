@@ -19,27 +19,49 @@ std::string ready_of(const ObjectStatus& object) {
   return has_numbers(object) ? fmt::format("{}/{}", object.ready, object.wanted) : std::string();
 }
 
-std::string hosts_of(const manager::RevisionStatus& revision) {
+// "12 of 3..40 instances for 11 calls in flight, 0 queued", of one that follows its calls; why it is not as
+// it should be, else.
+std::string reason_of(const ObjectStatus& object) {
+  if (!object.status.message.empty() || object.most == 0) return object.status.message;
+  std::string text = fmt::format("{} of {}..{} instances for {} calls in flight, {} queued", object.ready,
+                                 object.least, object.most, object.in_flight, object.queued);
+  if (object.parked == 1) text += "; parked";
+  if (object.parked > 1) text += fmt::format("; parked on {} hosts", object.parked);
+  return text;
+}
+
+std::string hosts_of(const ApplicationStatus& status, const manager::RevisionStatus& revision) {
   std::string hosts;
-  for (const auto& [host, ready] : revision.hosts)
-    hosts += fmt::format("{}{}:{}", hosts.empty() ? "" : ",", host, ready);
+  for (const auto& [id, ready] : revision.hosts) {
+    const auto name = status.host_names.find(id);
+    const bool is_known = name != status.host_names.end() && !name->second.empty();
+    hosts += fmt::format("{}{}:{}", hosts.empty() ? "" : ", ", is_known ? name->second : id, ready);
+  }
   return hosts;
+}
+
+// Its share of the calls, where they are shared.
+std::string calls_of(const ObjectStatus& object, const manager::RevisionStatus& revision) {
+  uint64_t all = 0;
+  for (const manager::RevisionStatus& each : object.revisions) all += each.weight;
+  if (all == 0 || object.revisions.size() == 1) return {};
+  return fmt::format("{:.3g} %", 100.0 * revision.weight / static_cast<double>(all));
 }
 
 std::string objects_table(const ApplicationStatus& status) {
   Table table({"NAME", "KIND", "READY", "STATUS", "WHY"});
   for (const ObjectStatus& object : status.objects)
     table.add({object.name, object.kind, ready_of(object), std::string(to_string(object.status.kind)),
-               object.status.message});
+               reason_of(object)});
   return table.empty() ? std::string() : table.text();
 }
 
 std::string revisions_table(const ApplicationStatus& status) {
-  Table table({"COMPONENT", "IMAGE", "WEIGHT", "READY", "HOSTS"});
+  Table table({"COMPONENT", "IMAGE", "CALLS", "READY", "HOSTS"});
   for (const ObjectStatus& object : status.objects)
     for (const manager::RevisionStatus& revision : object.revisions)
-      table.add({object.name, revision.image, std::to_string(revision.weight), std::to_string(revision.ready),
-                 hosts_of(revision)});
+      table.add({object.name, revision.image, calls_of(object, revision), std::to_string(revision.ready),
+                 hosts_of(status, revision)});
   return table.empty() ? std::string() : table.text();
 }
 

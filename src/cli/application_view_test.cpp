@@ -31,6 +31,7 @@ ApplicationStatus two_objects() {
 TEST(ApplicationView, ShowsAll) {
   ApplicationStatus status = two_objects();
   status.rollout = "canary: 10 % of the calls reach 2";
+  status.host_names = {{"NA", "brave-oak-12"}};
   status.uses.push_back({"shop", "api", "platform", "kv", "wasi:keyvalue/store"});
   EXPECT_EQ(application_text("shop", "2", status),
             "shop 2: waiting\n"
@@ -38,10 +39,29 @@ TEST(ApplicationView, ShowsAll) {
             "NAME         KIND           READY   STATUS     WHY\n"
             "shop-api     SpreadScaler   1/2     waiting    no host\n"
             "web -> api   LinkScaler     -       deployed   -\n\n"
-            "COMPONENT   IMAGE   WEIGHT   READY   HOSTS\n"
-            "shop-api    a:1     100      1       NA:1\n\n"
+            "COMPONENT   IMAGE   CALLS   READY   HOSTS\n"
+            "shop-api    a:1     -       1       brave-oak-12:1\n\n"
             "USER   SOURCE   OWNER      TARGET   INTERFACE\n"
             "shop   api      platform   kv       wasi:keyvalue/store");
+}
+
+TEST(ApplicationView, ShowsHowCallsAreShared) {
+  ApplicationStatus status = two_objects();
+  status.objects[0].revisions.push_back({.image = "a:2", .ready = 1, .weight = 25, .hosts = {{"NA", 1}}});
+  const std::string text = application_text("shop", "2", status);
+  EXPECT_THAT(text, testing::HasSubstr("a:1     80 %"));
+  EXPECT_THAT(text, testing::HasSubstr("a:2     20 %"));
+}
+
+TEST(ApplicationView, ShowsWhatFollowsItsCalls) {
+  ApplicationStatus status = two_objects();
+  ObjectStatus& api = status.objects[0];
+  api.status = {StatusKind::deployed, ""};
+  api.ready = api.wanted = 12, api.least = 3, api.most = 40, api.in_flight = 11;
+  EXPECT_THAT(application_text("shop", "2", status),
+              testing::HasSubstr("deployed   12 of 3..40 instances for 11 calls in flight, 0 queued"));
+  api.in_flight = 0, api.parked = 1;
+  EXPECT_THAT(application_text("shop", "2", status), testing::HasSubstr("0 queued; parked"));
 }
 
 TEST(ApplicationView, ShowsWhatIsNotDeployed) {

@@ -57,6 +57,11 @@ Result<std::vector<lattice::HostInventory>> chosen_inventories(Lattice& lattice,
   return std::vector{std::move(inventory)};
 }
 
+// "8", or "8, parked" while nothing of it is in memory.
+std::string instances_of(const lattice::ComponentDescription& component) {
+  return fmt::format("{}{}", component.max_instances, component.parked ? ", parked" : "");
+}
+
 Result<void> get_inventory(Lattice& lattice, const GetOptions& options, const Output& output) {
   WATTLE_TRY(const auto found, chosen_inventories(lattice, options.host));
   Table table({"HOST", "KIND", "ID", "INSTANCES", "IMAGE"});
@@ -64,8 +69,8 @@ Result<void> get_inventory(Lattice& lattice, const GetOptions& options, const Ou
   for (const auto& inventory : found) {
     items.push_back(json_of(inventory));
     for (const auto& component : inventory.components)
-      table.add({inventory.friendly_name, "component", component.id, std::to_string(component.max_instances),
-                 component.image_ref});
+      table.add(
+          {inventory.friendly_name, "component", component.id, instances_of(component), component.image_ref});
     for (const auto& provider : inventory.providers)
       table.add({inventory.friendly_name, "provider", provider.id, "", provider.image_ref.value_or("")});
   }
@@ -94,8 +99,7 @@ Result<void> get_components(Lattice& lattice, const GetOptions& options, const O
   Table table({"ID", "HOST", "INSTANCES", "IMAGE"});
   for (const auto& inventory : found)
     for (const auto& component : inventory.components)
-      table.add({component.id, inventory.friendly_name, std::to_string(component.max_instances),
-                 component.image_ref});
+      table.add({component.id, inventory.friendly_name, instances_of(component), component.image_ref});
   show(output, table, items_of_hosts(found, "components"), nothing_in(lattice, "components"));
   return {};
 }

@@ -112,6 +112,7 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   if (!flags.data_folder.empty()) {
     WATTLE_CHECK(make_folder(flags.data_folder));
     setup.store_path = flags.data_folder + "/store.sqlite";
+    setup.images_folder = flags.data_folder + "/images";
   }
   setup.log = &log;
   setup.factories = providers.factories();
@@ -144,8 +145,9 @@ void add_host(CLI::App& app, Session& session) {
   verb->add_flag("--allow-file-load", flags->allow_file_load, "Load file:// images from this machine");
   verb->add_option("--http-admin", flags->admin_address, "Where /livez and /readyz answer")
       ->type_name("HOST:PORT");
-  verb->add_option("--data-dir", flags->data_folder,
-                   "Keeps the lattice's links and configs here too, beside the bus; each host needs its own")
+  verb->add_option(
+          "--data-dir", flags->data_folder,
+          "Keeps the lattice's links, configs and images here too, beside the bus; each host needs its own")
       ->type_name("FOLDER");
   verb->add_option("--secrets-key", flags->secrets_key_file,
                    "Opens the secrets of the backend nats; that of \"wattle up\"")

@@ -11,15 +11,29 @@ struct ScaleOptions : WaitOptions {
   uint32_t max_instances = 0;
   std::vector<std::string> configs;
   std::string image;
+  std::string idle_after;
 };
 
+// Where it runs; only those of one image, if one is named.
+Result<std::vector<Place>> revisions_of(Lattice& lattice, const ScaleOptions& options) {
+  WATTLE_TRY(auto places, places_of(lattice, Kind::component, options.id, options.host));
+  if (options.image.empty()) return places;
+  std::erase_if(places, [&](const Place& each) { return each.image != options.image; });
+  if (!places.empty()) return places;
+  return failure(Error(ErrorCode::not_found,
+                       fmt::format("component \"{}\" runs nowhere from {}", options.id, options.image))
+                     .with_remedy("see what it runs from: wattle get components"));
+}
+
 Result<void> scale(Lattice& lattice, const ScaleOptions& options, const Output& output) {
-  WATTLE_TRY(const auto places, places_of(lattice, Kind::component, options.id, options.host));
+  WATTLE_TRY(const auto idle_after, idle_after_ms(options.idle_after));
+  WATTLE_TRY(const auto places, revisions_of(lattice, options));
   if (places.size() > 1)
     return failure(Error(ErrorCode::invalid_argument,
-                         fmt::format("component \"{}\" runs on {} hosts, {} and {} among them", options.id,
-                                     places.size(), places[0].host_name, places[1].host_name))
-                       .with_remedy("say which one with --host"));
+                         fmt::format("component \"{}\" runs in {} places: {} on {}, and {} on {} among them",
+                                     options.id, places.size(), places[0].image, places[0].host_name,
+                                     places[1].image, places[1].host_name))
+                       .with_remedy("say which one with --host, and its image with --image"));
   const Place& place = places.front();
   const lattice::ScaleComponent request{.component_ref = place.image,
                                         .component_id = options.id,
@@ -27,7 +41,9 @@ Result<void> scale(Lattice& lattice, const ScaleOptions& options, const Output& 
                                         .count = options.max_instances,
                                         .component_limits = {},
                                         .host_id = place.host_id,
-                                        .config = options.configs};
+                                        .config = options.configs,
+                                        .beside = !options.image.empty(),
+                                        .idle_after_ms = idle_after};
   return carry_out(lattice, options, output, [&] { return lattice.control.scale_component(request); },
                    {.done = "component_scaled",
                     .failed = "component_scale_failed",
@@ -77,10 +93,16 @@ void add_scale(CLI::App& app, Session& session) {
   verb->add_option("id", options->id, "The component's id")->required();
   verb->add_option("--max-instances", options->max_instances, "Calls at once; 0 stops it")->required();
   verb->add_option("--host", options->host, "On which host, where it runs on several");
+  verb->add_option("--image", options->image,
+                   "Only the revision of this reference, where it runs beside others");
+  add_idle_after(*verb, options->idle_after);
   verb->add_option("--config", options->configs, "A config for it; give several times for more")
       ->type_name("NAME")
       ->allow_extra_args(false);
-  verb->footer("Example:\n  wattle scale component shop --max-instances 8 --host calm-reed-4821");
+  verb->footer(
+      "Examples:\n"
+      "  wattle scale component shop --max-instances 8 --host calm-reed-4821\n"
+      "  wattle scale component shop --max-instances 8 --idle-after 5m");
   on_lattice<ScaleOptions>(*verb, session, options, scale);
 }
 

@@ -12,6 +12,8 @@ struct StartOptions : WaitOptions {
   uint32_t max_instances = 128;
   std::vector<std::string> configs;
   std::vector<std::string> labels;
+  std::string idle_after;
+  bool beside = false;
 };
 
 Error nobody(const Lattice& lattice, const StartOptions& options, size_t hosts) {
@@ -54,6 +56,7 @@ Told told_of(const std::string& kind, const StartOptions& options, const lattice
 
 Result<void> start_component(Lattice& lattice, const StartOptions& options, const Output& output) {
   WATTLE_CHECK(lattice::check_id(options.id, "the component's id"));
+  WATTLE_TRY(const auto idle_after, idle_after_ms(options.idle_after));
   WATTLE_TRY(const auto labels, parse_pairs(options.labels, "a label with its value"));
   WATTLE_TRY(const auto image, image_reference(lattice, options.image));
   WATTLE_TRY(const auto host,
@@ -64,7 +67,9 @@ Result<void> start_component(Lattice& lattice, const StartOptions& options, cons
                                         .count = options.max_instances,
                                         .component_limits = {},
                                         .host_id = host.id,
-                                        .config = options.configs};
+                                        .config = options.configs,
+                                        .beside = options.beside,
+                                        .idle_after_ms = idle_after};
   return carry_out(
       lattice, options, output, [&] { return lattice.control.scale_component(request); },
       {.done = "component_scaled",
@@ -121,14 +126,17 @@ void add_start(CLI::App& app, Session& session) {
   start->footer("Example:\n  wattle start component shop.wasm --id shop");
   auto options = std::make_shared<StartOptions>();
   auto* component = add(*start, session, "component", options, start_component);
-  component
-      ->add_option("--max-instances", options->max_instances,
-                   "Calls at once; 0 parks it until its first call")
+  component->add_option("--max-instances", options->max_instances, "Calls at once, one instance each")
       ->capture_default_str();
+  add_idle_after(*component, options->idle_after);
+  component->add_flag("--beside", options->beside,
+                      "Beside other revisions of it on the host, which calls are shared with by weight");
   component->footer(
       "Examples:\n"
       "  wattle start component shop.wasm --id shop --config prices\n"
-      "  wattle start component shop.wasm --id shop --max-instances 8 --label zone=eu");
+      "  wattle start component shop.wasm --id shop --max-instances 8 --label zone=eu\n"
+      "  wattle start component report.wasm --id report --idle-after 5m\n"
+      "  wattle start component shop-2.wasm --id shop --host calm-reed-4821 --beside");
   add(*start, session, "provider", std::make_shared<StartOptions>(), start_provider)
       ->footer("Example:\n  wattle start provider builtin://http-server --id http-server");
 }

@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "base/parse.h"
+#include "cli/app_manifest.h"
 #include "cli/lattice_session.h"
 #include "cli/sandbox.h"
 #include "cli/secret_backends.h"
@@ -34,6 +35,7 @@ struct UpOptions : LatticeOptions {
   std::vector<std::string> labels;
   bool allow_file_load = false;
   uint32_t workers = 0;
+  std::string images;  // empty: wattle's own table
   std::string drain_timeout = "10s";
   bool detach = false;
 };
@@ -133,6 +135,18 @@ std::vector<std::string> child_arguments(std::string_view verb, const Session& s
                                          const UpOptions& options, const std::string& connection_file) {
   return {std::string(verb), "--lattice",       options.lattice, "--connection", connection_file,
           "--log-level",     session.log_level, "--output",      session.format};
+}
+
+// The table is checked here, so that a mistake ends this command, and not every manager it starts.
+Result<std::vector<std::string>> manager_arguments(const Session& session, const UpOptions& options,
+                                                   const std::string& connection_file) {
+  auto words = child_arguments("manager", session, options, connection_file);
+  if (options.images.empty()) return words;
+  WATTLE_CHECK(image_table(options.images));
+  std::error_code problem;
+  const auto path = std::filesystem::absolute(options.images, problem);
+  words.insert(words.end(), {"--images", path.string()});
+  return words;
 }
 
 std::vector<std::string> host_arguments(const Session& session, const UpOptions& options,
@@ -261,7 +275,7 @@ Result<void> up(const Session& session, const UpOptions& options, Detached& deta
   supervisor.hosts = options.hosts;
   supervisor.managers = options.managers;
   supervisor.program = own_program();
-  supervisor.manager_arguments = child_arguments("manager", session, options, supervisor.connection_file);
+  WATTLE_TRY(supervisor.manager_arguments, manager_arguments(session, options, supervisor.connection_file));
   supervisor.host_arguments = host_arguments(session, options, supervisor.connection_file);
   supervisor.data_folder = state_folder;
   supervisor.errors = log_file;
@@ -360,6 +374,9 @@ void add_up(CLI::App& app, Session& session) {
   verb->add_flag("--allow-file-load", options->allow_file_load, "Hosts may load file:// images");
   verb->add_option("--workers", options->workers, "Threads of each host; 0 is its own choice")
       ->capture_default_str();
+  verb->add_option("--images", options->images,
+                   "A table of images in place of wattle's own; see \"wattle app images\"")
+      ->type_name("FILE");
   verb->add_option("--drain-timeout", options->drain_timeout, "What calls in flight have at the end")
       ->type_name("DURATION")
       ->capture_default_str();

@@ -80,6 +80,19 @@ Result<std::vector<Place>> places_of(Lattice& lattice, Kind kind, const std::str
                                    what)));
 }
 
+void add_idle_after(CLI::App& verb, std::string& text) {
+  verb.add_option("--idle-after", text,
+                  "Without a call for so long it is parked: out of memory until its next call; 0: never")
+      ->type_name("DURATION");
+}
+
+Result<std::optional<uint64_t>> idle_after_ms(const std::string& text) {
+  if (text.empty()) return std::optional<uint64_t>();
+  const auto idle_after = parse_duration(text);
+  if (!idle_after) return failure(about_option("--idle-after", idle_after.error()));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(*idle_after).count();
+}
+
 Result<std::string> least_loaded(Lattice& lattice, const std::vector<std::string>& host_ids) {
   std::string best = host_ids.front();
   size_t least = std::numeric_limits<size_t>::max();

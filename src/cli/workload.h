@@ -1,6 +1,7 @@
 // What the verbs that start, scale, update and stop share: images, the host to do it, and the end of it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ enum class Kind : uint8_t { component, provider };
 // nowhere.
 Result<std::vector<Place>> places_of(Lattice& lattice, Kind kind, const std::string& id,
                                      const std::string& host);
+
+// --idle-after: as ScaleComponent says it; empty: not said.
+void add_idle_after(CLI::App& verb, std::string& text);
+Result<std::optional<uint64_t>> idle_after_ms(const std::string& text);
 
 // The host with the least on it. Precondition: there are some.
 Result<std::string> least_loaded(Lattice& lattice, const std::vector<std::string>& host_ids);

@@ -85,9 +85,10 @@ void BucketMirror::run() {
   TimePoint next = Clock::now();
   auto links = state_.links();
   auto configs = state_.configs();
+  auto claims = state_.claims();
   while (!async::Fiber::current().cancellation()) {
-    // Both tables are made anew whenever anything in the lattice's state has changed.
-    const bool news = dirty_ || links != state_.links() || configs != state_.configs();
+    const bool news =
+        dirty_ || links != state_.links() || configs != state_.configs() || claims != state_.claims();
     if (!news && Clock::now() < next) {
       if (!async::Signal::wait_any(signals, next)) return;
       continue;
@@ -97,6 +98,7 @@ void BucketMirror::run() {
     dirty_ = false;
     links = state_.links();
     configs = state_.configs();
+    claims = state_.claims();
     next = Clock::now() + options_.interval;
     const Hosts hosts = hosts_();
     if (hosts.writer.empty()) next = Clock::now() + kRetry;
@@ -203,7 +205,7 @@ std::map<std::string, std::string> BucketMirror::wanted_records(
   std::map<std::string, std::string> wanted;
   for (const auto& [id, record] : records)
     wanted.emplace(lattice::component_key(id), lattice::to_json(record));
-  for (const auto& claims : state_.claims())
+  for (const auto& claims : *state_.claims())
     wanted.emplace(lattice::claims_key(claims.subject), lattice::to_json(claims));
   return wanted;
 }

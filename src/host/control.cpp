@@ -64,6 +64,7 @@ Result<void> HostControl::begin() {
   tell(lattice::host_started(labels_, friendly_name_, options_.version));
   heart_ = bus.worker().spawn([this] { beat(); });
   follower_ = bus.worker().spawn([this] { follow_state(); });
+  parker_ = bus.worker().spawn([this] { park_idle(); });
   if (parts_.secrets != nullptr)
     parts_.secrets->start(
         bus.worker(), [this] { return wanted_secrets(); },
@@ -91,10 +92,16 @@ void HostControl::follow_state() {
   while (!async::Fiber::current().cancellation()) {
     if (told_configs_ == parts_.state.configs() && told_links_ == parts_.state.links() &&
         told_weights_ == parts_.state.weights()) {
-      if (!parts_.state.changed().wait()) return;
+      async::Signal* const changed[] = {&parts_.state.changed()};
+      if (Clock::now() < next_retry_) {
+        if (!async::Signal::wait_any(changed, next_retry_)) return;
+        continue;
+      }
+      retry_pause_ = std::min(2 * retry_pause_, kRetryPauseMax);
     } else {
-      tell_data();
+      retry_pause_ = kRetryPauseMin;
     }
+    tell_data();
   }
 }
 
@@ -130,14 +137,19 @@ void HostControl::tell_data() {
   told_weights_ = parts_.state.weights();
   const auto snapshot = parts_.state.snapshot();
   for (const Error& problem : told_links_->problems()) parts_.log.warn(problem.full_message());
+  std::set<std::string> refused;
   (void)with_data([&]() -> Result<void> {
     parts_.data.set_weights(told_weights_);
     for (const Error& problem : parts_.data.set_configs(told_configs_))
-      parts_.log.warn(problem.full_message());
-    for (const Error& problem : parts_.data.set_links(told_links_)) parts_.log.warn(problem.full_message());
+      refused.insert(problem.full_message());
+    for (const Error& problem : parts_.data.set_links(told_links_)) refused.insert(problem.full_message());
     link_changes_->obeyed(snapshot);
     return {};
   });
+  for (const std::string& problem : refused)
+    if (!refused_.contains(problem)) parts_.log.warn(problem);
+  refused_ = std::move(refused);
+  next_retry_ = refused_.empty() ? TimePoint::max() : Clock::now() + retry_pause_;
 }
 
 Result<void> HostControl::with_data(const std::function<Result<void>()>& work) {
@@ -160,12 +172,12 @@ void HostControl::stop() {
   if (mirror_) mirror_->stop();
   jobs_.drain();
   if (parts_.secrets != nullptr) parts_.secrets->stop();
-  for (const auto& fiber : {heart_, follower_, directory_follower_})
+  for (const auto& fiber : {heart_, parker_, follower_, directory_follower_})
     if (fiber) fiber->cancel();
   {
     // They use this object until they have returned.
     const async::MaskScope mask;
-    for (const auto& fiber : {heart_, follower_, directory_follower_})
+    for (const auto& fiber : {heart_, parker_, follower_, directory_follower_})
       while (fiber && !fiber->finished()) async::Fiber::current().yield();
   }
   // A host that did not come up leaves its parts as they were.
@@ -197,7 +209,8 @@ lattice::HostLease HostControl::describe_lease() const {
                             .queued = load.queued,
                             .image_ref = component.spec.image_ref,
                             .calls = load.calls,
-                            .failures = load.failures});
+                            .failures = load.failures,
+                            .parked = component.spec.parked});
     }
   std::vector<lattice::ProviderLease> providers;
   for (const auto& [id, provider] : providers_)
@@ -256,6 +269,10 @@ Result<lattice::Host> HostControl::describe_host() {
 }
 
 lattice::HostInventory HostControl::inventory_now() const {
+  const auto idle_after_ms = [](const Component& component) -> std::optional<uint64_t> {
+    if (component.idle_after == Duration::zero()) return {};
+    return std::chrono::duration_cast<std::chrono::milliseconds>(component.idle_after).count();
+  };
   lattice::HostInventory inventory;
   for (const auto& [id, revisions] : components_)
     for (const Component& component : revisions)
@@ -268,7 +285,9 @@ lattice::HostInventory HostControl::inventory_now() const {
                                       .revision = component.revision,
                                       .max_instances = component.spec.max_instances,
                                       .limits = component.limits,
-                                      .digest = component.spec.digest});
+                                      .digest = component.spec.digest,
+                                      .idle_after_ms = idle_after_ms(component),
+                                      .parked = component.spec.parked});
   for (const auto& [id, provider] : providers_)
     if (provider.running && (!provider.builtin.empty() || parts_.processes->running(id)))
       inventory.providers.push_back(
@@ -489,8 +508,8 @@ Result<std::optional<lattice::StringMap>> HostControl::config(const std::string&
 
 Result<std::vector<lattice::StringMap>> HostControl::claims() {
   std::vector<lattice::StringMap> told;
-  for (const lattice::ComponentClaims& claims : parts_.state.claims())
-    told.push_back(lattice::describe(claims));
+  const auto known = parts_.state.claims();
+  for (const lattice::ComponentClaims& claims : *known) told.push_back(lattice::describe(claims));
   return told;
 }
 

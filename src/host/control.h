@@ -14,10 +14,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "host/bucket_mirror.h"
 #include "host/data_plane.h"
+#include "host/idle_times.h"
 #include "host/images.h"
 #include "host/job_queues.h"
 #include "host/link_changes.h"
@@ -83,6 +85,8 @@ class HostControl final : public lattice::ControlHandler {
   lattice::Directory& directory() { return *directory_; }
   // Something that the lease tells has changed: a provider's health.
   void announce();
+  // The first call has come to a revision that is parked. On the control worker; does not wait.
+  void wake(const RevisionKey& key);
 
   Result<lattice::Host> describe_host() override;
   Result<lattice::HostInventory> inventory() override { return inventory_now(); }
@@ -115,8 +119,13 @@ class HostControl final : public lattice::ControlHandler {
     lattice::StringMap annotations;
     std::optional<lattice::StringMap> limits;
     std::optional<lattice::ComponentClaims> claims;
-    std::string token;     // of its claims
-    int32_t revision = 0;  // counts the binaries that the component has had here
+    std::string token;      // of its claims
+    int32_t revision = 0;   // counts the binaries that the component has had here
+    Duration idle_after{};  // without a call until it is parked; zero: it never is
+    // Of loading it for a call, in a row: until when the next call is refused, and with what.
+    uint32_t failures = 0;
+    std::optional<Error> refusal;
+    TimePoint refused_until{};
   };
   using Revisions = std::vector<Component>;  // of one component: at least one, the newest last
   struct Provider {
@@ -143,6 +152,8 @@ class HostControl final : public lattice::ControlHandler {
   Result<void> scale(const lattice::ScaleComponent& request);
   void do_update(const lattice::UpdateComponent& request);
   Result<void> update(const lattice::UpdateComponent& request);
+  void do_park(const RevisionKey& key);
+  void do_wake(const RevisionKey& key);
   void do_start(const lattice::StartProvider& request);
   Result<void> start(const lattice::StartProvider& request);
   void do_stop(const std::string& provider_id);
@@ -156,6 +167,7 @@ class HostControl final : public lattice::ControlHandler {
   const Component* newest(const std::string& id) const;
   const Component* find_image(const std::string& id, const std::string& image_ref) const;
   const Component* find_digest(const std::string& id, const std::string& digest) const;
+  Component* find_revision(const RevisionKey& key);
   // What a scale changes or replaces.
   const Component* base_of(const lattice::ScaleComponent& request) const;
   Result<void> load(Component& next, const std::string& image_ref);
@@ -163,6 +175,10 @@ class HostControl final : public lattice::ControlHandler {
   // before goes on when this fails.
   Result<void> put_component(Component next, const std::string& image_ref, bool beside);
   Result<void> tell_component(const Component& next);
+  // Parks what has had no call for long enough.
+  void park_idle();
+  Result<void> load_parked(Component& next);
+  void refuse_parked(Component& component, const Error& cause);
   void stop_component(const std::string& id);
   // Those for which `ends` says so; the component, when none is left.
   void end_revisions(const std::string& id, const std::function<bool(const Component&)>& ends);
@@ -177,9 +193,12 @@ class HostControl final : public lattice::ControlHandler {
   void tell(const lattice::Event& event);
   // What an event says of a failure: all of it, and what to do.
   static std::string told(const Error& error);
+  static std::string component_job(const std::string& id) { return "component " + id; }
 
   // Configs may be on their way from another host.
   static constexpr Duration kConfigPatience = std::chrono::seconds(5);
+  static constexpr Duration kRetryPauseMin = std::chrono::milliseconds(250);
+  static constexpr Duration kRetryPauseMax = std::chrono::seconds(30);
   HostParts parts_;
   HostOptions options_;
   JobQueues jobs_;
@@ -196,9 +215,15 @@ class HostControl final : public lattice::ControlHandler {
   std::shared_ptr<const lattice::ConfigTable> told_configs_;
   std::shared_ptr<const lattice::LinkTable> told_links_;
   std::shared_ptr<const lattice::WeightTable> told_weights_;
+  // What the data side refused of them, and when it is told again: a port may be free by then.
+  std::set<std::string> refused_;
+  Duration retry_pause_ = kRetryPauseMin;
+  TimePoint next_retry_ = TimePoint::max();
   BucketMirror::Hosts told_hosts_;
   bool data_busy_ = false;
   async::Signal data_free_;
+  async::Signal components_changed_;
+  std::shared_ptr<async::Fiber> parker_;
   std::shared_ptr<async::Fiber> heart_;
   std::shared_ptr<async::Fiber> follower_;
   std::shared_ptr<async::Fiber> directory_follower_;

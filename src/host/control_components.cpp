@@ -47,8 +47,13 @@ Result<ComponentLimits> parse_limits(const std::optional<lattice::StringMap>& li
   return parsed;
 }
 
-std::string component_job(const std::string& id) {
-  return "component " + id;
+Result<void> check_idle_time(const std::optional<uint64_t>& idle_after_ms) {
+  static constexpr uint64_t kLeast = 100, kMost = uint64_t{365} * 86'400'000;
+  if (!idle_after_ms || *idle_after_ms == 0 || (*idle_after_ms >= kLeast && *idle_after_ms <= kMost))
+    return {};
+  return failure(ErrorCode::invalid_argument,
+                 "idle_after_ms is {}: it must be 0 (never parked), or from {} ms to 365 days",
+                 *idle_after_ms, kLeast);
 }
 
 }  // namespace
@@ -88,6 +93,7 @@ const HostControl::Component* HostControl::base_of(const lattice::ScaleComponent
 Result<Ack> HostControl::scale_component(const lattice::ScaleComponent& request) {
   WATTLE_CHECK(lattice::check_id(request.component_id, "the component's id"));
   WATTLE_CHECK(parse_limits(request.component_limits));
+  WATTLE_CHECK(check_idle_time(request.idle_after_ms));
   if (request.beside && request.component_ref.empty())
     return failure(ErrorCode::invalid_argument,
                    "component_ref does not say which revision of \"{}\" is to run beside others",
@@ -152,9 +158,13 @@ Result<void> HostControl::scale(const lattice::ScaleComponent& request) {
     next.limits = request.component_limits;
   }
   if (request.annotations) next.annotations = *request.annotations;
-  // Memory is bounded when the binary is compiled.
-  if (image_ref.empty() && next.spec.limits.max_memory_bytes != base->spec.limits.max_memory_bytes)
-    image_ref = base->spec.image_ref;
+  if (request.idle_after_ms) next.idle_after = std::chrono::milliseconds(*request.idle_after_ms);
+  // Memory is bounded when the binary is compiled: of one that is parked, when it is loaded.
+  const bool is_loaded_anew =
+      base != nullptr && base->spec.parked
+          ? next.idle_after == Duration::zero()
+          : base != nullptr && next.spec.limits.max_memory_bytes != base->spec.limits.max_memory_bytes;
+  if (image_ref.empty() && is_loaded_anew) image_ref = base->spec.image_ref;
   return put_component(std::move(next), image_ref, request.beside);
 }
 
@@ -163,7 +173,9 @@ Result<void> HostControl::load(Component& next, const std::string& image_ref) {
   const std::string& id = next.spec.id;
   WATTLE_TRY(const Image image, parts_.images.fetch(image_ref));
   const Component* same = find_digest(id, image.digest);
-  if (same != nullptr && same->spec.limits.max_memory_bytes == next.spec.limits.max_memory_bytes) {
+  next.spec.parked = false;
+  if (same != nullptr && !same->spec.parked &&
+      same->spec.limits.max_memory_bytes == next.spec.limits.max_memory_bytes) {
     next.spec.component = same->spec.component;
   } else {
     WATTLE_TRY(next.spec.component, parts_.compile(image, next.spec.limits));
@@ -186,6 +198,8 @@ Result<void> HostControl::load(Component& next, const std::string& image_ref) {
 Result<void> HostControl::put_component(Component next, const std::string& image_ref, bool beside) {
   if (!image_ref.empty()) WATTLE_CHECK(load(next, image_ref));
   const std::string id = next.spec.id;
+  next.failures = 0;
+  next.refusal.reset();
   // Telling the same again would cost its instances.
   const Component* same = find_digest(id, next.spec.digest);
   if (same == nullptr || same->spec != next.spec) WATTLE_CHECK(tell_component(next));
@@ -199,6 +213,7 @@ Result<void> HostControl::put_component(Component next, const std::string& image
     revisions.push_back(next);
   if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
   announce();
+  components_changed_.notify();
   // A reference names one revision, though what it leads to may change.
   end_revisions(id, [&](const Component& each) {
     return each.spec.digest != next.spec.digest && (!beside || each.spec.image_ref == next.spec.image_ref);

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "host/control_test_support.h"
 #include "host/identity.h"
 
@@ -49,6 +51,16 @@ TEST_P(HostControlTest, ASecretOfALinkIsForItsProvider) {
               kDone);
     EXPECT_TRUE(nats::eventually([&] { return data_.secrets->of("kv", {"SECRET_token"}).has_value(); }));
     EXPECT_FALSE(data_.secrets->of("shop", {"SECRET_token"}));
+  });
+}
+
+TEST_P(HostControlTest, ALinkThatItsProviderRefusesIsToldAgain) {
+  with_host([&] {
+    data_.refusals = 3;
+    ASSERT_THAT(ask("link.put", R"({"source_id":"a","target":"b","name":"default","wit_namespace":"wasi",
+                                    "wit_package":"http","interfaces":["incoming-handler"]})"),
+                HasSubstr("true"));
+    EXPECT_TRUE(nats::eventually([&] { return data_.refusals == 0; }));
   });
 }
 
@@ -506,6 +518,56 @@ TEST(Identity, IsAnNkeyWithAName) {
   EXPECT_EQ(describe_uptime(90061s), "1d 1h 1m 1s");
   EXPECT_EQ(describe_uptime(5s), "5s");
   EXPECT_EQ(core_labels().at("hostcore.osfamily"), "unix");
+}
+
+// Two hosts, of which one has fetched an image before the store lost it.
+TEST(Images, AreGivenBackToTheStore) {
+  nats::TestFolder folder;
+  nats::run_test([&](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker), other_bus(worker, broker);
+    async::OffloadPool pool(1);
+    Images keeper(bus, pool, {.cache_folder = folder.path() + "/images"}), other(other_bus, pool, {});
+    const std::string reference = keeper.publish("bytes").value();
+    ASSERT_TRUE(keeper.fetch(reference));
+    const auto store = bus.objects("WATTLE_IMAGES_default").value();
+    ASSERT_TRUE(store->remove(reference.substr(9)));
+    EXPECT_TRUE(keeper.fetch(reference)) << "it needs no store";
+    const auto missing = other.fetch(reference);
+    EXPECT_EQ(missing.error().code(), ErrorCode::not_found);
+    EXPECT_THAT(missing.error().remedy(), HasSubstr("wattle app put"));
+    const auto giving = keeper.give_back().value();
+    ASSERT_TRUE(bus.flush());
+    const auto again = other.fetch(reference);
+    ASSERT_TRUE(again) << again.error().full_message();
+    EXPECT_EQ(again->bytes->size(), 5u);
+    EXPECT_TRUE(keeper.is_published("bytes").value());
+  });
+}
+
+TEST(ImageCache, KeepsWhatWasUsedLast) {
+  nats::TestFolder folder;
+  const ImageCache cache(folder.path() + "/images", 10);
+  cache.keep(digest_of("one--"), "one--");
+  cache.keep(digest_of("two--"), "two--");
+  std::filesystem::last_write_time(folder.path() + "/images/" + digest_of("two--").substr(7),
+                                   std::filesystem::file_time_type::clock::now() - 1min);
+  EXPECT_EQ(cache.find(digest_of("one--")), "one--");
+  cache.keep(digest_of("three"), "three");
+  EXPECT_EQ(cache.find(digest_of("one--")), "one--");
+  EXPECT_EQ(cache.find(digest_of("two--")), std::nullopt);
+  cache.keep("sha256:../../x", "x");
+  EXPECT_EQ(cache.find("sha256:../../x"), std::nullopt);
+}
+
+TEST(ImageCache, WhatIsDamagedIsNotUsed) {
+  nats::TestFolder folder;
+  const ImageCache cache(folder.path());
+  cache.keep(digest_of("bytes"), "bytes");
+  std::ofstream(folder.path() + "/" + digest_of("bytes").substr(7)) << "bites";
+  EXPECT_EQ(cache.find(digest_of("bytes")), std::nullopt);
+  cache.keep(digest_of("bytes"), "bytes");
+  EXPECT_EQ(cache.find(digest_of("bytes")), "bytes");
 }
 
 TEST(Images, ArePublishedForEveryHost) {

@@ -29,6 +29,9 @@ class KeepingData final : public DataPlane {
     revisions[{spec.id, spec.digest}] = spec;
     return {};
   }
+  void refuse_calls(const RevisionKey& key, const Error& reason, TimePoint) override {
+    refused[key] = reason.full_message();
+  }
   bool serves_http(const std::string&) override { return false; }
   void remove_component(const std::string& id) override {
     components.erase(id);
@@ -44,7 +47,9 @@ class KeepingData final : public DataPlane {
   std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
     links = std::move(table);
     for (const auto& entry : links->entries()) was_held = was_held || !entry.hold.empty();
-    return {};
+    if (refusals == 0 || links->entries().empty()) return {};
+    --refusals;
+    return {Error(ErrorCode::already_exists, "the port is in use")};
   }
   std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
     configs = std::move(table);
@@ -69,6 +74,7 @@ class KeepingData final : public DataPlane {
   std::map<std::string, ComponentSpec> components;  // as they were put last
   std::map<RevisionKey, ComponentSpec> revisions;
   std::map<RevisionKey, ComponentLoad> load;
+  std::map<RevisionKey, std::string> refused;
   std::map<std::string, BuiltinProviderSpec> providers;
   std::shared_ptr<const lattice::LinkTable> links;
   std::shared_ptr<const lattice::ConfigTable> configs;
@@ -76,6 +82,7 @@ class KeepingData final : public DataPlane {
   std::shared_ptr<const lattice::DirectorySnapshot> directory;
   lattice::LinkRecords records;
   bool was_held = false;
+  int refusals = 0;  // of links, the next times that they are told
   std::shared_ptr<const SecretTable> secrets = std::make_shared<const SecretTable>();
   bool drained = false;
   bool slow = false;

@@ -41,14 +41,17 @@ class Plane final : public DataPlane {
 
   Result<void> put_component(const ComponentSpec& spec) override {
     if (is_same_revision(spec)) return {};
-    WATTLE_TRY(auto linked, async::offload(shared_.blocking, [&] { return linker_.link(spec.component); }));
+    std::shared_ptr<const runtime::LinkedComponent> linked;
+    if (!spec.parked) {
+      WATTLE_TRY(linked, async::offload(shared_.blocking, [&] { return linker_.link(spec.component); }));
+    }
     const auto counters = counters_of({spec.id, spec.digest});
     std::vector<std::shared_ptr<Revision>> made;
     for (auto& worker : workers_) {
       auto revision = run_on(worker->loop(), [&]() -> Result<std::shared_ptr<Revision>> {
         WATTLE_TRY(auto fresh, worker->make_revision(spec, linked, counters[made.size()]));
         // What fails in the first instance fails in all of them.
-        if (worker == workers_.front()) WATTLE_CHECK(fresh->warm_up());
+        if (!spec.parked && worker == workers_.front()) WATTLE_CHECK(fresh->warm_up());
         return fresh;
       });
       if (!revision) {
@@ -66,6 +69,12 @@ class Plane final : public DataPlane {
       if (!one) put = std::move(one);
     }
     return put;
+  }
+
+  void refuse_calls(const RevisionKey& key, const Error& reason, TimePoint until) override {
+    for (auto& worker : workers_)
+      worker->loop().post(
+          [each = worker.get(), key, reason, until] { each->refuse_calls(key, reason, until); });
   }
 
   bool serves_http(const std::string& id) override {

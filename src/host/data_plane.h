@@ -54,6 +54,7 @@ struct ComponentSpec {
   std::string digest{};     // of the binary, by which revisions are told apart
   std::string image_ref{};  // what weights name it by
   std::shared_ptr<const runtime::Component> component{};
+  bool parked = false;         // nothing of it is in memory until its next call; `component` is null then
   uint32_t max_instances = 1;  // at once; each worker has its share, one at least
   uint32_t max_queue = 1024;   // calls that wait for an instance
   bool pristine = true;        // false: instances keep their state between calls
@@ -92,6 +93,9 @@ struct DataPlaneOptions {
   std::vector<capability::ProviderFactory*> factories{};
   // A worker's own way to the lattice, made on one of its fibers. Without it this host is alone.
   std::function<Result<std::unique_ptr<lattice::Bus>>(async::Worker&)> connect{};
+  // The first call has come to a revision that is parked, and waits for it to be put unparked, or refused:
+  // from a worker's thread, must not wait. Without it nothing may be parked.
+  std::function<void(const RevisionKey&)> on_parked_called{};
   // What components are given beside their capabilities; a host gives nothing.
   std::function<Result<void>(wasi::Context&)> grants{};
 };
@@ -108,7 +112,12 @@ class DataPlane {
   // another digest under the same id: this revision runs beside the others, and is the one for calls that
   // nothing weighs, from the moment that it is ready. With the same digest: limits and numbers change for
   // new calls. Refused: unlinkable, and what the first instance fails with; what ran before goes on then.
+  // Parked: calls in flight finish as they began, and those that come wait, as many as `max_queue` says and
+  // to their deadline.
   virtual Result<void> put_component(const ComponentSpec& spec) = 0;
+  // The calls that wait for a parked revision fail with this, and until then those that come too. Does not
+  // wait.
+  virtual void refuse_calls(const RevisionKey& key, const Error& reason, TimePoint until) = 0;
   // Whether it is here, and exports wasi:http/incoming-handler.
   virtual bool serves_http(const std::string& id) = 0;
   // All its revisions, or one: takes no new calls; those in flight finish. Not being there is no failure.

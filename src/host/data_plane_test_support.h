@@ -42,7 +42,8 @@ inline lattice::Link link(const std::string& source, const std::string& target, 
 // A host's data side on a bus of its own for each worker.
 struct TestHost {
   TestHost(const std::string& id, const std::string& url,
-           std::vector<capability::ProviderFactory*> factories = {})
+           std::vector<capability::ProviderFactory*> factories = {},
+           std::function<void(const RevisionKey&)> on_parked_called = {})
       : plane(*DataPlane::start(
             {.host_id = id,
              .lattice = kLattice,
@@ -52,7 +53,8 @@ struct TestHost {
              .connect = [url](async::Worker& worker) -> Result<std::unique_ptr<lattice::Bus>> {
                WATTLE_TRY(auto bus, lattice::NatsBus::connect(worker, {.client = {.urls = {url}}}));
                return bus;
-             }})) {}
+             },
+             .on_parked_called = std::move(on_parked_called)})) {}
   telemetry::Log log{{.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = {}}};
   std::unique_ptr<DataPlane> plane;
 };

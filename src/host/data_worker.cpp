@@ -1,6 +1,9 @@
 #include "host/data_worker.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "bindings/key_value_wire.h"
 #include "bindings/messaging_wire.h"
@@ -10,6 +13,7 @@
 #include "lattice/authorize.h"
 #include "lattice/names.h"
 #include "runtime/error_mapping.h"
+#include "runtime/memory_trim.h"
 #include "telemetry/log.h"
 #include "wrpc/error.h"
 #include "wrpc/protocol.h"
@@ -20,6 +24,10 @@ namespace {
 constexpr std::string_view kIncomingHandler = "wasi:http/incoming-handler";
 constexpr std::string_view kWatcher = "wasi:keyvalue/watcher";
 constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
+// Of calls to what an application declares and runs nowhere, as between two versions of which never both run.
+constexpr Duration kWaitForItMax = std::chrono::seconds(10);
+constexpr Duration kLookAgain = std::chrono::milliseconds(50);
+constexpr size_t kWaitingCallsMax = 10'000;  // of each worker
 
 std::string told_of(std::string_view first, std::string_view second) {
   return fmt::format("({}, {})", spied_text(first), spied_text(second));
@@ -34,6 +42,23 @@ Error runs_nowhere(std::string_view target) {
 // Of a call along this link that begins now.
 TimePoint deadline_of(const lattice::LinkTable::Entry& link) {
   return link.rules.timeout ? Clock::now() + *link.rules.timeout : kNever;
+}
+
+// As ProviderLink::same_link() tells links apart.
+using LinkIdentity =
+    std::tuple<std::string_view, std::string_view, std::string_view, std::string_view, std::string_view>;
+LinkIdentity identity_of(const capability::ProviderLink& link) {
+  return {link.source_id, link.name, link.wit_namespace, link.wit_package, link.target};
+}
+
+// Wherever it leads.
+LinkIdentity way_of(const capability::ProviderLink& link) {
+  return {link.source_id, link.name, link.wit_namespace, link.wit_package, {}};
+}
+
+bool says_the_same(const capability::ProviderLink& left, const capability::ProviderLink& right) {
+  return left.same_link(right) && left.interfaces == right.interfaces && left.config == right.config &&
+         left.secrets == right.secrets;
 }
 
 Error serves_no_http(std::string_view target) {
@@ -103,8 +128,12 @@ void DataWorker::stop() {
 
 Result<void> DataWorker::connect() {
   WATTLE_TRY(bus_, shared_.options.connect(loop_));
-  WATTLE_TRY(remote_, RemoteCalls::start(*bus_, shared_.options.lattice, shared_.options.host_id,
-                                         [this] { return surroundings_.links; }));
+  WATTLE_TRY(remote_, RemoteCalls::start(
+                          *bus_, shared_.options.lattice, shared_.options.host_id,
+                          {.links = [this] { return surroundings_.links; },
+                           .hosts = [this] { return hosts_; },
+                           .wait_for_it = [this](const std::string& target,
+                                                 TimePoint since) { return wait_for_it(target, since); }}));
   spy_glass_.set_bus(bus_.get());
   return {};
 }
@@ -117,6 +146,7 @@ Result<std::shared_ptr<Revision>> DataWorker::make_revision(
   return Revision::create(*this, {.spec = spec,
                                   .linked = std::move(linked),
                                   .counters = std::move(counters),
+                                  .on_parked_called = shared_.options.on_parked_called,
                                   .spare_stores = shared_.spare_stores,
                                   .blocking = shared_.blocking,
                                   .http_client = *http_client_,
@@ -127,7 +157,10 @@ Result<std::shared_ptr<Revision>> DataWorker::make_revision(
 
 // Calls in flight hold the revision that was there before.
 Result<void> DataWorker::put_revision(const ComponentSpec& spec, std::shared_ptr<Revision> revision) {
+  const auto before = components_.find({spec.id, spec.digest});
   components_.put(spec, std::move(revision));
+  if (before != nullptr && before->is_parked()) before->parked()->end();
+  if (before != nullptr && spec.parked) runtime::trim_memory_soon(loop_);
   if (remote_ == nullptr) return {};
   auto served = remote_->serve(
       spec.id,
@@ -136,16 +169,27 @@ Result<void> DataWorker::put_revision(const ComponentSpec& spec, std::shared_ptr
   return served;
 }
 
+void DataWorker::refuse_calls(const RevisionKey& key, const Error& reason, TimePoint until) {
+  const auto revision = components_.find(key);
+  if (revision != nullptr && revision->is_parked()) revision->parked()->refuse(reason, until);
+}
+
 void DataWorker::rename_revision(const RevisionKey& key, const std::string& image_ref) {
   components_.rename(key, image_ref);
 }
 
 // Interfaces whose resources become values on the wire have answers of their own.
 Result<wrpc::Reply> DataWorker::answer(const std::string& component_id, wrpc::IncomingCall& call) {
-  const auto* chosen =
-      components_.choose_here(component_id, call.headers->find(wrpc::kRevisionHeader).value_or(""));
-  if (chosen == nullptr) return failure(wrpc::refused(runs_nowhere(component_id)));
-  const std::shared_ptr<Revision> revision = *chosen;
+  std::shared_ptr<Revision> revision;
+  for (;;) {
+    const auto* chosen =
+        components_.choose_here(component_id, call.headers->find(wrpc::kRevisionHeader).value_or(""));
+    if (chosen == nullptr) return failure(wrpc::refused(runs_nowhere(component_id)));
+    revision = *chosen;
+    if (!revision->is_parked()) break;
+    if (auto waited = revision->wait_while_parked(); !waited)
+      return failure(wrpc::refused(std::move(waited).error()));
+  }
   if (call.instance.starts_with("wrpc:http/incoming-handler")) {
     if (!revision->serves_http()) return failure(wrpc::refused(serves_no_http(component_id)));
     return bindings::answer_incoming(
@@ -179,13 +223,21 @@ bool DataWorker::serves_http(const std::string& id) const {
 }
 
 void DataWorker::remove_component(const std::string& id) {
+  // First what is parked: its calls would be waited for, and nobody answers them any more.
+  for (const RevisionKey& key : components_.parked(id)) end_revision(key);
   if (remote_ != nullptr) remote_->stop_serving(id);
   components_.remove(id);
 }
 
 void DataWorker::remove_revision(const RevisionKey& key) {
   if (components_.has_only(key)) return remove_component(key.id);
+  end_revision(key);
+}
+
+void DataWorker::end_revision(const RevisionKey& key) {
+  const auto ended = components_.find(key);
   components_.remove(key);
+  if (ended != nullptr && ended->is_parked()) ended->parked()->end();
 }
 
 void DataWorker::set_weights(std::shared_ptr<const lattice::WeightTable> weights) {
@@ -209,6 +261,9 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
                                                                        .config = config,
                                                                        .secrets = secrets}));
   running.provider = std::move(made);
+  std::vector<Error> refused;
+  // First: a call that comes along one of its links is not to find it without.
+  give_links(running, refused);
   auto& placed = providers_.insert_or_assign(spec.id, std::move(running)).first->second;
   if (remote_ != nullptr)
     WATTLE_CHECK(
@@ -217,8 +272,8 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
           if (provider == nullptr) return failure(wrpc::refused(runs_nowhere(id)));
           return bindings::answer_call(*provider, call);
         }));
-  std::vector<Error> refused;
-  give_links(placed, refused);
+  refused.clear();
+  give_links(placed, refused);  // as they are by now
   if (!refused.empty()) return failure(std::move(refused.front()));
   return {};
 }
@@ -267,45 +322,42 @@ std::vector<capability::ProviderLink> DataWorker::links_of(const RunningProvider
 }
 
 // Tells the provider what is gone, then what is new or has changed; of a link that it calls along, and that
-// leads elsewhere now, first the new target, so that it is never without one.
+// leads elsewhere now, first the new target, so that it is never without one. One provider may have thousands
+// of links, of which one is another.
 void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refused) {
   const auto wanted = links_of(running);
-  const auto is_same = [](const capability::ProviderLink& left, const capability::ProviderLink& right) {
-    return left.same_link(right) && left.interfaces == right.interfaces && left.config == right.config &&
-           left.secrets == right.secrets;
-  };
-  const auto has_moved = [&](const capability::ProviderLink& known) {
-    return known.source_id == running.spec.id &&
-           std::any_of(wanted.begin(), wanted.end(), [&](capability::ProviderLink each) {
-             each.target = known.target;
-             return each.same_link(known);
-           });
-  };
-  std::vector<capability::ProviderLink> kept, left;
-  for (const auto& known : running.links) {
-    const bool stays =
-        std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.same_link(known); });
-    if (stays) {
-      kept.push_back(known);
-    } else if (has_moved(known)) {
-      left.push_back(known);
-    } else {
-      running.provider->delete_link(known);
-    }
+  if (std::equal(wanted.begin(), wanted.end(), running.links.begin(), running.links.end(), says_the_same))
+    return;
+  std::set<LinkIdentity> stay, ways;
+  for (const auto& each : wanted) {
+    stay.insert(identity_of(each));
+    ways.insert(way_of(each));
   }
+  const auto before = running.links;  // deleting may wait
+  std::map<LinkIdentity, const capability::ProviderLink*> known;
+  std::vector<const capability::ProviderLink*> left;
+  for (const auto& each : before) {
+    if (stay.contains(identity_of(each)))
+      known.emplace(identity_of(each), &each);
+    else if (each.source_id == running.spec.id && ways.contains(way_of(each)))
+      left.push_back(&each);
+    else
+      running.provider->delete_link(each);
+  }
+  std::vector<capability::ProviderLink> told;
   for (const auto& link : wanted) {
-    if (std::any_of(kept.begin(), kept.end(), [&](const auto& each) { return is_same(each, link); }))
-      continue;
-    auto put = running.provider->put_link(link);
-    if (!put) {
-      refused.push_back(std::move(put).error());
-      continue;
+    const auto same = known.find(identity_of(link));
+    if (same == known.end() || !says_the_same(*same->second, link)) {
+      if (auto put = running.provider->put_link(link); !put) {
+        refused.push_back(std::move(put).error());
+        if (same != known.end()) told.push_back(*same->second);
+        continue;
+      }
     }
-    std::erase_if(kept, [&](const auto& each) { return each.same_link(link); });
-    kept.push_back(link);
+    told.push_back(link);
   }
-  for (const auto& link : left) running.provider->delete_link(link);
-  running.links = std::move(kept);
+  for (const auto* link : left) running.provider->delete_link(*link);
+  running.links = std::move(told);
 }
 
 std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings) {
@@ -325,6 +377,7 @@ std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings
 void DataWorker::set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) {
   const auto before = std::exchange(hosts_, std::move(hosts));
   components_.follow(hosts_);
+  places_changed_.notify();
   if (remote_ == nullptr) return;
   for (const auto& host : before->hosts())
     if (hosts_->find(host->host_id) == nullptr) remote_->host_is_gone(host->host_id);
@@ -332,12 +385,17 @@ void DataWorker::set_directory(std::shared_ptr<const lattice::DirectorySnapshot>
 
 void DataWorker::drain() {
   while (!providers_.empty()) remove_provider(providers_.begin()->first);
+  const Error reason(ErrorCode::unavailable, "the host is shutting down");
+  const auto revisions = components_.revisions();
+  for (const auto& revision : revisions)
+    if (revision->is_parked()) revision->parked()->refuse(reason, kNever);
   if (remote_ != nullptr)
     for (const std::string& id : components_.ids()) remote_->stop_serving(id);
-  for (const auto& revision : components_.revisions()) {
+  for (const auto& revision : revisions) {
+    if (revision->is_parked()) continue;
     while (revision->pool().counts().busy > 0 && async::sleep_for(kDrainPoll)) {
     }
-    revision->pool().shut_down(Error(ErrorCode::unavailable, "the host is shutting down"));
+    revision->pool().shut_down(reason);
   }
   components_.clear();
   remote_.reset();
@@ -349,6 +407,27 @@ void DataWorker::drain() {
 
 // ---- What happens here
 
+bool DataWorker::runs_somewhere(const std::string& id) const {
+  if (components_.newest(id) != nullptr || providers_.contains(id)) return true;
+  const auto places = hosts_->places(id);
+  return std::any_of(places.begin(), places.end(), [](const auto& place) { return !place.host->draining; });
+}
+
+bool DataWorker::wait_for_it(const std::string& target, TimePoint since) {
+  if (!surroundings_.links->is_declared(target) || waiting_calls_ >= kWaitingCallsMax) return false;
+  const TimePoint until = std::min(since + kWaitForItMax, async::Fiber::current().deadline());
+  async::Signal* const changed[] = {&places_changed_};
+  bool runs = false;
+  ++waiting_calls_;
+  do {
+    // What the directory says may be older than what was just found out.
+    if (!async::Signal::wait_any(changed, std::min(Clock::now() + kLookAgain, until))) break;
+    runs = runs_somewhere(target);
+  } while (!runs && Clock::now() < until);
+  --waiting_calls_;
+  return runs && Clock::now() < until;
+}
+
 std::shared_ptr<capability::Provider> DataWorker::find_provider(std::string_view id) const {
   const auto found = providers_.find(id);
   return found == providers_.end() ? nullptr : found->second.provider;
@@ -356,8 +435,22 @@ std::shared_ptr<capability::Provider> DataWorker::find_provider(std::string_view
 
 bool DataWorker::goes_here(std::string_view target, const RunningComponents::Choice& choice) const {
   if (choice.here == nullptr) return false;
-  return remote_ == nullptr || !(*choice.here)->is_full() ||
-         !remote_->runs_elsewhere(target, choice.image_ref, *hosts_);
+  const Revision& here = **choice.here;
+  if (remote_ == nullptr || !here.is_crowded()) return true;
+  if (remote_->has_room_elsewhere(target, choice.image_ref, *hosts_)) return false;
+  return !here.is_full() || !remote_->runs_elsewhere(target, choice.image_ref, *hosts_);
+}
+
+// Chosen again after each wait, by what has been told meanwhile.
+Result<std::shared_ptr<Revision>> DataWorker::revision_here(std::string_view target,
+                                                            RunningComponents::Choice& choice) {
+  for (;;) {
+    choice = components_.choose(target);
+    if (!goes_here(target, choice)) return nullptr;
+    auto held = *choice.here;
+    if (!held->is_parked()) return held;
+    WATTLE_CHECK(held->wait_while_parked());
+  }
 }
 
 Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
@@ -370,20 +463,21 @@ Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
   const auto choice = components_.choose(entry->link.target);
   if (goes_here(entry->link.target, choice)) {
     const auto held = *choice.here;  // for the call, whatever is put meanwhile
-    return held->run(call);
+    if (!held->is_parked()) return held->run(call);
+    WATTLE_CHECK(held->wait_while_parked());
+    return this->call(caller, call);  // by the links of now
   }
   if (remote_ == nullptr) return failure(runs_nowhere(entry->link.target));
   // Kept for the call, whatever is told meanwhile.
   const auto links = surroundings_.links;
-  const auto hosts = hosts_;
   const std::string image_ref(choice.image_ref);
-  return remote_->call(call, *entry, image_ref, *hosts);
+  return remote_->call(call, *entry, image_ref);
 }
 
 Result<std::shared_ptr<const bindings::RemoteTarget>> DataWorker::remote_target(
     const lattice::LinkTable::Entry& link, std::string_view image_ref) {
   if (remote_ == nullptr) return failure(runs_nowhere(link.link.target));
-  return remote_->target(link, image_ref, [this] { return hosts_; });
+  return remote_->target(link, image_ref);
 }
 
 Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::string& provider_id,
@@ -394,9 +488,9 @@ Result<tl::expected<void, std::string>> DataWorker::handle_message(const std::st
   WATTLE_TRY(const auto* entry,
              lattice::authorize(*links, provider_id, {}, kHandler, "handle-message", target));
   const async::DeadlineScope deadline(deadline_of(*entry));
-  const auto choice = components_.choose(target);
-  if (goes_here(target, choice)) {
-    const auto held = *choice.here;
+  RunningComponents::Choice choice;
+  WATTLE_TRY(const auto held, revision_here(target, choice));
+  if (held != nullptr) {
     const auto sighting = spy_glass_.look(provider_id, target, kHandler, "handle-message");
     if (sighting != nullptr) sighting->arguments(told_of(message.subject, message.body));
     return held->handle_message(message);
@@ -412,9 +506,9 @@ Result<void> DataWorker::tell_watcher(const std::string& provider_id, std::strin
   const auto links = surroundings_.links;
   WATTLE_TRY(const auto* entry, lattice::authorize(*links, provider_id, {}, kWatcher, "on-set", target));
   const async::DeadlineScope deadline(deadline_of(*entry));
-  const auto choice = components_.choose(target);
-  if (goes_here(target, choice)) {
-    const auto held = *choice.here;
+  RunningComponents::Choice choice;
+  WATTLE_TRY(const auto held, revision_here(target, choice));
+  if (held != nullptr) {
     const auto sighting =
         spy_glass_.look(provider_id, target, kWatcher, change.value ? "on-set" : "on-delete");
     if (sighting != nullptr) sighting->arguments(told_of(change.bucket, change.key));
@@ -437,9 +531,10 @@ void DataWorker::handle_http(const std::string& provider_id, std::string_view ta
   auto entry = lattice::authorize(*links, provider_id, {}, kIncomingHandler, "handle", target);
   if (!entry) return fail_http(provider_id, exchange, entry.error());
   const async::DeadlineScope deadline(deadline_of(**entry));
-  const auto choice = components_.choose(target);
-  if (goes_here(target, choice)) {
-    const std::shared_ptr<Revision> revision = *choice.here;
+  RunningComponents::Choice choice;
+  const auto here = revision_here(target, choice);
+  if (!here) return fail_http(provider_id, exchange, here.error());
+  if (const auto& revision = *here; revision != nullptr) {
     if (!revision->serves_http()) return fail_http(provider_id, exchange, serves_no_http(target));
     const auto sighting = look_at_http(provider_id, revision->id(), exchange);
     return revision->handle_http(exchange);

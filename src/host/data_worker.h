@@ -59,6 +59,8 @@ class DataWorker {
                                                   std::shared_ptr<ComponentCounters> counters);
   // Refused: what listening for its calls is refused with.
   Result<void> put_revision(const ComponentSpec& spec, std::shared_ptr<Revision> revision);
+  // As DataPlane::refuse_calls.
+  void refuse_calls(const RevisionKey& key, const Error& reason, TimePoint until);
   void rename_revision(const RevisionKey& key, const std::string& image_ref);
   bool serves_http(const std::string& id) const;
   void remove_component(const std::string& id);
@@ -108,7 +110,16 @@ class DataWorker {
   std::unique_ptr<Sighting> look_at_http(std::string_view source, const std::string& target,
                                          http::Exchange& exchange);
   void give_links(RunningProvider& running, std::vector<Error>& refused);
+  // Calls in flight finish in it; those that wait for it are chosen anew.
+  void end_revision(const RevisionKey& key);
   std::vector<capability::ProviderLink> links_of(const RunningProvider& running) const;
+  // The revision here that a call goes to, in memory; null: it goes to another host, as `choice` says.
+  // Refused: as Revision::wait_while_parked.
+  Result<std::shared_ptr<Revision>> revision_here(std::string_view target, RunningComponents::Choice& choice);
+  bool runs_somewhere(const std::string& id) const;
+  // Until it is worth another try to call `target`, which nobody has answered; `since` the first one. False:
+  // it is time to fail.
+  bool wait_for_it(const std::string& target, TimePoint since);
   // Whether a call goes to the revision here that was chosen, not to another host's.
   bool goes_here(std::string_view target, const RunningComponents::Choice& choice) const;
   void fail_http(const std::string& provider_id, http::Exchange& exchange, const Error& error);
@@ -126,6 +137,8 @@ class DataWorker {
   Surroundings surroundings_;
   LinkGates gates_;
   std::shared_ptr<const lattice::DirectorySnapshot> hosts_;
+  async::Signal places_changed_;
+  size_t waiting_calls_ = 0;
   RunningComponents components_;
   std::map<std::string, RunningProvider, std::less<>> providers_;
 };

@@ -12,8 +12,6 @@
 namespace wattle::host {
 namespace {
 
-constexpr size_t kProgramBytesMax = size_t{256} << 20;  // of a provider or its archive
-
 // Everything of a host, on its control worker.
 class Host {
  public:
@@ -49,21 +47,29 @@ class Host {
     WATTLE_TRY(state_, lattice::LatticeState::open(*bus_, std::move(store)));
     HostOptions options = setup_.control;
     if (options.host_id.empty()) options.host_id = new_host_id();
-    WATTLE_TRY(data_,
-               DataPlane::start({.host_id = options.host_id,
-                                 .lattice = options.lattice,
-                                 .workers = setup_.workers,
-                                 .log = setup_.log,
-                                 .factories = setup_.factories,
-                                 .connect = [this](async::Worker& worker) { return connect(worker); }}));
+    WATTLE_TRY(data_, DataPlane::start({.host_id = options.host_id,
+                                        .lattice = options.lattice,
+                                        .workers = setup_.workers,
+                                        .log = setup_.log,
+                                        .factories = setup_.factories,
+                                        .connect = [this](async::Worker& worker) { return connect(worker); },
+                                        .on_parked_called =
+                                            [this](const RevisionKey& key) {
+                                              worker_.post([this, key] {
+                                                if (control_) control_->wake(key);
+                                              });
+                                            }}));
     WATTLE_TRY(spies_, SpyBook::start(*bus_, options.lattice, *setup_.log,
                                       [this](std::shared_ptr<const SpyTable> table) {
                                         data_->set_spies(std::move(table));
                                       }));
     images_.emplace(*bus_, blocking_,
-                    ImageOptions{.lattice = options.lattice, .allow_file_load = setup_.allow_file_load});
+                    ImageOptions{.lattice = options.lattice,
+                                 .allow_file_load = setup_.allow_file_load,
+                                 .cache_folder = setup_.images_folder});
     if (setup_.secrets) secrets_.emplace(*state_, *setup_.log, setup_.secrets(worker_, blocking_));
     start_processes(options);
+    WATTLE_TRY(given_back_, (program_images_ ? program_images_ : images_)->give_back());
     WATTLE_TRY(control_, HostControl::start({.bus = *bus_,
                                              .state = *state_,
                                              .data = *data_,
@@ -84,6 +90,7 @@ class Host {
     ready_ = false;
     async::Fiber::current().set_deadline(Clock::now() + drain_time_);
     spies_.reset();
+    given_back_.reset();
     if (control_) {
       control_->stop();
     } else if (data_) {
@@ -122,7 +129,8 @@ class Host {
     program_images_.emplace(*bus_, blocking_,
                             ImageOptions{.lattice = options.lattice,
                                          .allow_file_load = setup_.allow_file_load,
-                                         .bytes_max = kProgramBytesMax});
+                                         .bytes_max = kProgramBytesMax,
+                                         .cache_folder = setup_.images_folder});
     ProviderProgramOptions programs;
     programs.allow_file_load = setup_.allow_file_load;
     programs.builtin_command = setup_.provider_command;
@@ -174,6 +182,7 @@ class Host {
   std::unique_ptr<SpyBook> spies_;
   std::optional<Images> images_;
   std::optional<Images> program_images_;
+  std::unique_ptr<lattice::BusSubscription> given_back_;  // images that others miss
   std::optional<ProviderPrograms> programs_;
   std::optional<SecretKeeper> secrets_;
   std::optional<ProviderProcesses> processes_;

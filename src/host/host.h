@@ -20,7 +20,8 @@ struct HostSetup {
   nats::ClientOptions client{};
   uint32_t workers = 1;
   bool allow_file_load = false;
-  std::string store_path{};  // the file that keeps links and configs; empty: only the bus keeps them
+  std::string store_path{};     // the file that keeps links and configs; empty: only the bus keeps them
+  std::string images_folder{};  // keeps images of the lattice's store; empty: none does
   const telemetry::Log* log = nullptr;  // these outlive the host
   std::vector<capability::ProviderFactory*> factories{};
   // How providers that are programs reach the bus; without it they are refused.

@@ -1,8 +1,5 @@
 #include "host/images.h"
 
-#include <sodium.h>
-
-#include <array>
 #include <fstream>
 
 namespace wattle::host {
@@ -10,9 +7,24 @@ namespace {
 
 constexpr std::string_view kFile = "file://";
 constexpr std::string_view kStore = "wattle://";
+// Of a host that has kept an image, to have put it back.
+constexpr Duration kGiveBackTime = std::chrono::seconds(5);
+constexpr size_t kGiveBackFibers = 4;
 
 std::string store_name(std::string_view lattice) {
   return fmt::format("WATTLE_IMAGES_{}", lattice);
+}
+
+// Where a host asks the others for an image.
+std::string missing_subject(std::string_view lattice) {
+  return fmt::format("wattle.{}.images", lattice);
+}
+
+Result<bool> contains(lattice::Objects& store, std::string_view digest) {
+  const auto found = store.get(digest, 0);
+  if (found || found.error().code() == ErrorCode::memory_exceeded) return true;
+  if (found.error().code() == ErrorCode::not_found) return false;
+  return failure(found.error());
 }
 
 Image image_of(const std::string& bytes) {
@@ -20,14 +32,6 @@ Image image_of(const std::string& bytes) {
 }
 
 }  // namespace
-
-std::string digest_of(std::string_view bytes) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-  std::string digest = "sha256:";
-  for (const unsigned char byte : hash) digest += fmt::format("{:02x}", byte);
-  return digest;
-}
 
 Result<Image> Images::fetch(std::string_view reference) {
   if (reference.starts_with(kFile)) {
@@ -39,7 +43,7 @@ Result<Image> Images::fetch(std::string_view reference) {
     return image_of(bytes);
   }
   if (reference.starts_with(kStore)) {
-    WATTLE_TRY(const std::string bytes, read_store(reference.substr(kStore.size())));
+    WATTLE_TRY(const std::string bytes, read_store(std::string(reference.substr(kStore.size()))));
     return image_of(bytes);
   }
   return failure(ErrorCode::invalid_argument,
@@ -63,23 +67,67 @@ Result<std::string> Images::read_file(const std::string& path) {
   });
 }
 
-Result<std::string> Images::read_store(std::string_view digest) {
-  WATTLE_TRY(const auto store, bus_.objects(store_name(options_.lattice)));
-  auto bytes = store->get(digest, options_.bytes_max);
-  if (!bytes)
+Result<std::string> Images::read_store(const std::string& digest) {
+  if (auto kept = async::offload(blocking_, [&] { return cache_.find(digest); });
+      kept && kept->size() <= options_.bytes_max)
+    return *std::move(kept);
+  auto bytes = fetch_from_store(digest);
+  if (!bytes && bytes.error().code() == ErrorCode::not_found && ask_hosts_for(digest))
+    bytes = fetch_from_store(digest);
+  if (!bytes) {
+    const bool missing = bytes.error().code() == ErrorCode::not_found;
     return failure(
-        bytes.error().with_context(fmt::format("the image {}{} cannot be fetched", kStore, digest)));
-  if (digest_of(*bytes) != digest)
-    return failure(ErrorCode::malformed, "what is stored as {}{} has the digest {}", kStore, digest,
-                   digest_of(*bytes));
+        bytes.error()
+            .with_context(fmt::format("the image {}{} cannot be fetched", kStore, digest))
+            .with_remedy(missing ? "neither the lattice's store nor any host has it: put it again with "
+                                   "\"wattle app put FILE\" or \"wattle start component FILE\""
+                                 : bytes.error().remedy()));
+  }
+  async::offload(blocking_, [&] { cache_.keep(digest, *bytes); });
   return bytes;
 }
 
-Result<std::string> Images::publish(std::string_view bytes) {
-  const std::string digest = digest_of(bytes);
+Result<std::string> Images::fetch_from_store(const std::string& digest) {
   WATTLE_TRY(const auto store, bus_.objects(store_name(options_.lattice)));
-  WATTLE_CHECK(store->put(digest, bytes));
-  return fmt::format("{}{}", kStore, digest);
+  WATTLE_TRY(std::string bytes, store->get(digest, options_.bytes_max));
+  if (digest_of(bytes) != digest)
+    return failure(ErrorCode::malformed, "what is stored as {}{} has the digest {}", kStore, digest,
+                   digest_of(bytes));
+  return bytes;
+}
+
+bool Images::ask_hosts_for(const std::string& digest) {
+  const auto answer =
+      bus_.request(missing_subject(options_.lattice), digest, {.headers = nullptr, .timeout = kGiveBackTime});
+  return answer.has_value();
+}
+
+Result<std::unique_ptr<lattice::BusSubscription>> Images::give_back() {
+  lattice::SubscribeOptions options;
+  options.fibers_max = kGiveBackFibers;
+  return bus_.subscribe(
+      missing_subject(options_.lattice), std::move(options), [this](const lattice::Message& message) {
+        const async::DeadlineScope deadline(Clock::now() + kGiveBackTime);
+        const auto kept = async::offload(blocking_, [&] { return cache_.find(message.payload); });
+        if (kept && publish(*kept)) (void)bus_.publish(message.reply, "");
+      });
+}
+
+Result<std::string> Images::publish(std::string_view bytes) {
+  WATTLE_TRY(const auto store, bus_.objects(store_name(options_.lattice)));
+  const std::string digest = digest_of(bytes);
+  WATTLE_TRY(const bool there, contains(*store, digest));
+  if (!there) WATTLE_CHECK(store->put(digest, bytes));
+  return image_reference_of(bytes);
+}
+
+Result<bool> Images::is_published(std::string_view bytes) {
+  WATTLE_TRY(const auto store, bus_.objects(store_name(options_.lattice)));
+  return contains(*store, digest_of(bytes));
+}
+
+std::string image_reference_of(std::string_view bytes) {
+  return std::string(kStore) + digest_of(bytes);
 }
 
 }  // namespace wattle::host

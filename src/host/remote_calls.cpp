@@ -17,9 +17,10 @@ namespace {
 constexpr size_t kHostsAskedMax = 3;
 constexpr Duration kFlushTime = std::chrono::seconds(1);
 
-// Busy and waiting calls for each that can run at once.
+// Busy and waiting calls for each that can run at once. What is parked is as good as full: it takes its time.
 double load_of(const lattice::ComponentLease& component) {
-  return (component.in_flight + component.queued) / std::max(1.0, double(component.capacity));
+  const double load = (component.in_flight + component.queued) / std::max(1.0, double(component.capacity));
+  return component.parked ? std::max(1.0, load) : load;
 }
 
 }  // namespace
@@ -52,9 +53,9 @@ std::vector<std::string> hosts_to_ask(const lattice::DirectorySnapshot& hosts, s
 }
 
 Result<std::unique_ptr<RemoteCalls>> RemoteCalls::start(lattice::Bus& bus, std::string lattice,
-                                                        std::string host_id, Links links) {
+                                                        std::string host_id, Surroundings surroundings) {
   std::unique_ptr<RemoteCalls> calls(
-      new RemoteCalls(bus, std::move(lattice), std::move(host_id), std::move(links)));
+      new RemoteCalls(bus, std::move(lattice), std::move(host_id), std::move(surroundings)));
   WATTLE_TRY(calls->client_, wrpc::Client::start(bus));
   WATTLE_TRY(calls->server_, wrpc::Server::start(bus, {.host = calls->host_id_}));
   return calls;
@@ -67,14 +68,14 @@ RemoteCalls::~RemoteCalls() = default;
 Result<std::optional<wit::Value>> RemoteCalls::ask(wrpc::Call call, const wit::FunctionType& type,
                                                    const wit::Values& arguments, wrpc::HandleWire* handles,
                                                    const lattice::LinkTable::Entry& link,
-                                                   const std::string& image_ref,
-                                                   const lattice::DirectorySnapshot& hosts) {
+                                                   const std::string& image_ref) {
   const std::string& target = link.link.target;
   const bool may_repeat = link.rules.is_idempotent(call.function);
   // What is in a stream can be sent once.
   const size_t hosts_max = handles == nullptr ? kHostsAskedMax : 1;
   std::optional<Error> last;
-  for (const std::string& host : hosts_to_ask(hosts, target, image_ref, host_id_, hosts_max)) {
+  const auto hosts = surroundings_.hosts();
+  for (const std::string& host : hosts_to_ask(*hosts, target, image_ref, host_id_, hosts_max)) {
     const std::string prefix = lattice::host_call_prefix(lattice_, host, target);
     call.prefix = prefix;
     auto answer = wrpc::call_values(*client_, call, type, arguments, handles);
@@ -99,13 +100,23 @@ void RemoteCalls::host_is_gone(const std::string& host_id) {
                    Error(ErrorCode::unavailable, fmt::format("host {} is gone", host_id)));
 }
 
+bool RemoteCalls::has_room_elsewhere(std::string_view target, std::string_view image_ref,
+                                     const lattice::DirectorySnapshot& hosts) const {
+  const auto places = hosts.places(target);
+  return std::any_of(places.begin(), places.end(), [&](const auto& place) {
+    return place.component != nullptr && !place.host->draining && place.host->host_id != host_id_ &&
+           (image_ref.empty() || place.component->image_ref == image_ref) &&
+           place.component->in_flight + place.component->queued < place.component->capacity;
+  });
+}
+
 bool RemoteCalls::runs_elsewhere(std::string_view target, std::string_view image_ref,
                                  const lattice::DirectorySnapshot& hosts) const {
   return !hosts_to_ask(hosts, target, image_ref, host_id_, 1).empty();
 }
 
 Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
-                               const std::string& image_ref, const lattice::DirectorySnapshot& hosts) {
+                               const std::string& image_ref) {
   WATTLE_CHECK(call.check_remote(bindings::byte_stream_type()));
   const runtime::LinkedImport& import = call.import();
   WATTLE_TRY(const wit::Values arguments, call.arguments());
@@ -113,12 +124,20 @@ Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTab
                                   [&call](wit::ResourceId resource) { return call.resource_type(resource); });
   lattice::Headers headers{{"source-id", link.link.source_id}, {"link-name", link.link.name}};
   if (!image_ref.empty()) headers.add(wrpc::kRevisionHeader, image_ref);
-  auto result =
-      ask({.prefix = {},
-           .instance = import.interface,
-           .function = lattice::wire_function(import.name),
-           .headers = &headers},
-          call.type(), arguments, call.passes_handles() ? &handles : nullptr, link, image_ref, hosts);
+  const auto ask_once = [&] {
+    return ask({.prefix = {},
+                .instance = import.interface,
+                .function = lattice::wire_function(import.name),
+                .headers = &headers},
+               call.type(), arguments, call.passes_handles() ? &handles : nullptr, link, image_ref);
+  };
+  const TimePoint first_tried = Clock::now();
+  auto result = ask_once();
+  // What has left in a stream cannot be sent again.
+  while (!result && result.error().code() == ErrorCode::unavailable &&
+         wrpc::certainly_not_begun(result.error()) && !call.passes_handles() && surroundings_.wait_for_it &&
+         surroundings_.wait_for_it(link.link.target, first_tried))
+    result = ask_once();
   if (!result)
     return failure(result.error().with_context(
         fmt::format("calling {}.{} of \"{}\" through the link \"{}\" of \"{}\" failed", import.interface,
@@ -127,18 +146,22 @@ Result<void> RemoteCalls::call(runtime::ImportCall& call, const lattice::LinkTab
 }
 
 std::shared_ptr<const bindings::RemoteTarget> RemoteCalls::target(const lattice::LinkTable::Entry& link,
-                                                                  std::string_view image_ref, Hosts hosts) {
+                                                                  std::string_view image_ref) {
   const std::string id = link.link.target;
-  auto prefixes = [this, id, image_ref = std::string(image_ref), hosts = std::move(hosts)] {
+  auto prefixes = [this, id, image_ref = std::string(image_ref)] {
     std::vector<std::string> all;
-    for (const std::string& host : hosts_to_ask(*hosts(), id, image_ref, host_id_, kHostsAskedMax))
+    for (const std::string& host :
+         hosts_to_ask(*surroundings_.hosts(), id, image_ref, host_id_, kHostsAskedMax))
       all.push_back(lattice::host_call_prefix(lattice_, host, id));
     all.push_back(lattice::call_prefix(lattice_, id));
     return all;
   };
   return std::make_shared<const bindings::RemoteTarget>(
       *client_, id, std::move(prefixes),
-      [rules = link.rules](std::string_view function) { return rules.is_idempotent(function); }, image_ref);
+      [rules = link.rules](std::string_view function) { return rules.is_idempotent(function); }, image_ref,
+      [this, id](TimePoint first_tried) {
+        return surroundings_.wait_for_it && surroundings_.wait_for_it(id, first_tried);
+      });
 }
 
 // ---- In
@@ -148,7 +171,7 @@ Result<void> RemoteCalls::serve(const std::string& id, Answer answer) {
   if (!services.empty()) return {};
   const auto handler = [this, id,
                         answer = std::move(answer)](wrpc::IncomingCall& call) -> Result<wrpc::Reply> {
-    const auto links = links_();
+    const auto links = surroundings_.links();
     auto allowed =
         lattice::authorize(*links, call.source_id, call.link_name, call.instance, call.function, id);
     if (!allowed) return failure(wrpc::refused(std::move(allowed).error()));

@@ -28,10 +28,19 @@ class RemoteCalls {
   // Answers a call that its caller has a link for.
   using Answer = std::function<Result<wrpc::Reply>(wrpc::IncomingCall& call)>;
   using Links = std::function<std::shared_ptr<const lattice::LinkTable>()>;
+  using Hosts = std::function<std::shared_ptr<const lattice::DirectorySnapshot>()>;
+  // Of a call to what runs nowhere, tried first at that time: waits until it is worth another try. False: no
+  // more of them.
+  using WaitForIt = std::function<bool(const std::string& target, TimePoint first_tried)>;
+  struct Surroundings {
+    Links links{};
+    Hosts hosts{};            // asked at each try
+    WaitForIt wait_for_it{};  // empty: such calls fail at once
+  };
 
   // On a fiber of the bus's worker. `bus` outlives it.
   static Result<std::unique_ptr<RemoteCalls>> start(lattice::Bus& bus, std::string lattice,
-                                                    std::string host_id, Links links);
+                                                    std::string host_id, Surroundings surroundings);
   // Precondition: nothing is served any more.
   ~RemoteCalls();
   RemoteCalls(const RemoteCalls&) = delete;
@@ -40,10 +49,13 @@ class RemoteCalls {
   // Runs `call` on another host. Refused besides what the callee answers: unavailable when no host that can
   // be reached runs the target. `image_ref`: of the revision that was chosen; empty: any.
   Result<void> call(runtime::ImportCall& call, const lattice::LinkTable::Entry& link,
-                    const std::string& image_ref, const lattice::DirectorySnapshot& hosts);
+                    const std::string& image_ref);
 
   // Ends the calls that this host was asked and cannot answer any more.
   void host_is_gone(const std::string& host_id);
+  // Whether a host that can be reached has an instance that is free, as far as is known.
+  bool has_room_elsewhere(std::string_view target, std::string_view image_ref,
+                          const lattice::DirectorySnapshot& hosts) const;
   bool runs_elsewhere(std::string_view target, std::string_view image_ref,
                       const lattice::DirectorySnapshot& hosts) const;
 
@@ -53,23 +65,24 @@ class RemoteCalls {
   // Takes no new ones, and waits for those under way within the fiber's deadline.
   void stop_serving(const std::string& id);
 
-  // The way to the capabilities of `target`, wherever it runs; `hosts` is asked at each call.
-  using Hosts = std::function<std::shared_ptr<const lattice::DirectorySnapshot>()>;
+  // The way to the capabilities of `target`, wherever it runs.
   std::shared_ptr<const bindings::RemoteTarget> target(const lattice::LinkTable::Entry& link,
-                                                       std::string_view image_ref, Hosts hosts);
+                                                       std::string_view image_ref);
 
  private:
-  RemoteCalls(lattice::Bus& bus, std::string lattice, std::string host_id, Links links)
-      : bus_(bus), lattice_(std::move(lattice)), host_id_(std::move(host_id)), links_(std::move(links)) {}
+  RemoteCalls(lattice::Bus& bus, std::string lattice, std::string host_id, Surroundings surroundings)
+      : bus_(bus),
+        lattice_(std::move(lattice)),
+        host_id_(std::move(host_id)),
+        surroundings_(std::move(surroundings)) {}
   Result<std::optional<wit::Value>> ask(wrpc::Call call, const wit::FunctionType& type,
                                         const wit::Values& arguments, wrpc::HandleWire* handles,
-                                        const lattice::LinkTable::Entry& link, const std::string& image_ref,
-                                        const lattice::DirectorySnapshot& hosts);
+                                        const lattice::LinkTable::Entry& link, const std::string& image_ref);
 
   lattice::Bus& bus_;
   const std::string lattice_;
   const std::string host_id_;
-  Links links_;
+  const Surroundings surroundings_;
   std::unique_ptr<wrpc::Client> client_;
   std::unique_ptr<wrpc::Server> server_;
   std::map<std::string, std::vector<std::unique_ptr<wrpc::Service>>, std::less<>> services_;

@@ -91,9 +91,17 @@ Revision::Revision(DataWorker& worker, const Parts& parts)
       max_queue_(parts.spec.max_queue == 0 ? 0 : share(parts.spec.max_queue, parts.workers)),
       caller_{id_, worker},
       resolver_(id_, parts.spec.config, worker),
-      context_(parts.blocking),
-      pool_(async::Fiber::current().worker(), linked_,
-            pool_options(parts, max_instances_, max_queue_, context_, caller_, resolver_)) {
+      context_(parts.blocking) {
+  if (linked_ == nullptr) {
+    parked_ = std::make_unique<ParkedCalls>(
+        id_, std::max(1u, max_queue_),
+        [&on_called = parts.on_parked_called, key = RevisionKey{parts.spec.id, parts.spec.digest}] {
+          on_called(key);
+        });
+    return;
+  }
+  pool_.emplace(async::Fiber::current().worker(), linked_,
+                pool_options(parts, max_instances_, max_queue_, context_, caller_, resolver_));
   context_.client = &parts.http_client;
   if (!parts.grants) context_.http_link = bindings::outgoing_http_link;
   context_.stdio = wasi::inherit_stdio(parts.blocking);
@@ -104,6 +112,7 @@ Revision::~Revision() = default;
 
 Result<std::shared_ptr<Revision>> Revision::create(DataWorker& worker, const Parts& parts) {
   std::shared_ptr<Revision> revision(new Revision(worker, parts));
+  if (revision->is_parked()) return revision;
   if (parts.grants) WATTLE_CHECK(parts.grants(revision->context_));
   wasi::IncomingHandlerOptions options;
   options.timeout = parts.spec.limits.max_execution_time;
@@ -117,18 +126,34 @@ Result<std::shared_ptr<Revision>> Revision::create(DataWorker& worker, const Par
                                  {"error", error.full_message()}});
   };
   // Most components serve no HTTP.
-  if (auto handler = wasi::IncomingHandler::create(revision->pool_, *revision->linked_, std::move(options)))
+  if (auto handler = wasi::IncomingHandler::create(*revision->pool_, *revision->linked_, std::move(options)))
     revision->http_ = std::move(*handler);
   return revision;
 }
 
+bool Revision::is_crowded() const {
+  if (is_parked()) return parked_->refuses();
+  const auto counts = pool_->counts();
+  return counts.queued > 0 && counts.busy >= max_instances_;
+}
+
 bool Revision::is_full() const {
-  const auto counts = pool_.counts();
+  if (is_parked()) return parked_->refuses();
+  const auto counts = pool_->counts();
   return counts.busy >= max_instances_ && counts.queued >= max_queue_;
 }
 
+Result<void> Revision::wait_while_parked() {
+  const async::DeadlineScope deadline(call_limits().deadline);
+  // A call that waits is in flight, but has not ended when this has.
+  InFlight::add(counters_->in_flight, 1u);
+  auto waited = parked_->wait();
+  InFlight::add(counters_->in_flight, ~0u);
+  return waited;
+}
+
 Result<void> Revision::warm_up() {
-  WATTLE_TRY(auto lease, pool_.acquire());
+  WATTLE_TRY(auto lease, pool_->acquire());
   return {};
 }
 
@@ -151,7 +176,7 @@ Result<tl::expected<void, std::string>> Revision::handle_message(const capabilit
   InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  auto lease = pool_.acquire();
+  auto lease = pool_->acquire();
   in_flight.watch(lease);
   if (!lease) return failure(std::move(lease).error());
   auto handled = bindings::call_message_handler(**lease, *handler, limits, message);
@@ -165,7 +190,7 @@ Result<void> Revision::tell_watcher(const KeyChange& change) {
   InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  auto lease = pool_.acquire();
+  auto lease = pool_->acquire();
   in_flight.watch(lease);
   if (!lease) return failure(std::move(lease).error());
   auto told = change.value
@@ -241,7 +266,7 @@ Result<wrpc::Reply> Revision::answer(wrpc::IncomingCall& incoming) {
 // Handles are one instance's: it is taken before they arrive, and kept until its own are on their way.
 Result<wrpc::Reply> Revision::answer_with_streams(wrpc::IncomingCall& incoming, const Operation& operation,
                                                   const engine::CallLimits& limits, InFlight& in_flight) {
-  auto lease = pool_.acquire();
+  auto lease = pool_->acquire();
   in_flight.watch(lease);
   if (!lease) return failure(wrpc::refused(std::move(lease).error()));
   runtime::Instance& instance = **lease;
@@ -259,7 +284,7 @@ Result<wrpc::Reply> Revision::answer_with_streams(wrpc::IncomingCall& incoming, 
 Result<std::optional<wit::Value>> Revision::call(const runtime::ExportedFunction& function,
                                                  const wit::Values& arguments,
                                                  const engine::CallLimits& limits) {
-  auto lease = pool_.acquire();
+  auto lease = pool_->acquire();
   if (!lease) return failure(wrpc::refused(std::move(lease).error()));
   return (*lease)->call(function, arguments, limits);
 }
@@ -269,7 +294,7 @@ Result<void> Revision::run(runtime::ImportCall& call) {
   InFlight in_flight(*this);
   const engine::CallLimits limits = call_limits();
   async::DeadlineScope deadline(limits.deadline);
-  auto ran = caller_.worker.spy_glass().idle() ? call.run_in(pool_, *function, limits)
+  auto ran = caller_.worker.spy_glass().idle() ? call.run_in(*pool_, *function, limits)
                                                : run_seen(call, *function, limits);
   if (!ran && !call.caller_failed() && is_own_failure(ran.error())) in_flight.has_failed();
   return ran;
@@ -287,7 +312,7 @@ Result<void> Revision::run_seen(runtime::ImportCall& call, const runtime::Export
     else
       sighting->arguments("(<not what its type says>)");
   }
-  auto ran = call.run_in(pool_, function, limits);
+  auto ran = call.run_in(*pool_, function, limits);
   if (sighting != nullptr && !ran) sighting->error(ran.error().full_message());
   if (has_text && ran) show_result(*sighting, call.type(), call.seen_result());
   return ran;

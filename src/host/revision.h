@@ -11,6 +11,7 @@
 #include "capability/messaging.h"
 #include "host/component_resolver.h"
 #include "host/data_plane.h"
+#include "host/parked_calls.h"
 #include "runtime/import_call.h"
 #include "runtime/runtime.h"
 #include "wasi/context.h"
@@ -50,8 +51,9 @@ class Revision {
  public:
   struct Parts {
     const ComponentSpec& spec;
-    std::shared_ptr<const runtime::LinkedComponent> linked;
+    std::shared_ptr<const runtime::LinkedComponent> linked;  // null: it is parked
     std::shared_ptr<ComponentCounters> counters;
+    const std::function<void(const RevisionKey&)>& on_parked_called;
     engine::StorePool& spare_stores;
     async::OffloadPool& blocking;
     http::Client& http_client;
@@ -64,6 +66,13 @@ class Revision {
   ~Revision();
   Revision(const Revision&) = delete;
   Revision& operator=(const Revision&) = delete;
+
+  // Nothing of it is in memory. While this is so, nothing but what is said here is called.
+  bool is_parked() const { return parked_ != nullptr; }
+  // Until something has taken its place, or it has left this host; then its calls are to be chosen anew.
+  // Refused: as ParkedCalls::wait.
+  Result<void> wait_while_parked();
+  ParkedCalls* parked() { return parked_.get(); }
 
   // Makes an instance and gives it back, so that a component that cannot start is told before its first call.
   Result<void> warm_up();
@@ -81,10 +90,12 @@ class Revision {
   // A function by the names that a caller has for it. Refused: not_found, naming what there is.
   Result<const runtime::ExportedFunction*> find_function(std::string_view interface, std::string_view name);
 
+  // Whether a call that came now would wait behind another.
+  bool is_crowded() const;
   // Whether a call that came now would be refused.
   bool is_full() const;
   bool serves_http() const { return http_ != nullptr; }
-  runtime::InstancePool& pool() { return pool_; }
+  runtime::InstancePool& pool() { return *pool_; }
   const std::string& id() const { return id_; }
   const runtime::LinkedComponent& linked() const { return *linked_; }
   // For a call that begins now.
@@ -106,12 +117,13 @@ class Revision {
       if (!ended && is_own_failure(ended.error())) has_failed();
     }
 
-   private:
     // No other thread writes it. Released, so that who sees a failure sees its call too.
     template <class T>
     static void add(std::atomic<T>& counter, T step) {
       counter.store(counter.load(std::memory_order_relaxed) + step, std::memory_order_release);
     }
+
+   private:
     ComponentCounters& counters_;
     bool has_failed_ = false;
   };
@@ -134,6 +146,7 @@ class Revision {
   Revision(DataWorker& worker, const Parts& parts);
 
   const std::string id_;
+  std::unique_ptr<ParkedCalls> parked_;
   std::shared_ptr<const runtime::LinkedComponent> linked_;
   std::shared_ptr<ComponentCounters> counters_;
   const ComponentLimits limits_;
@@ -141,7 +154,7 @@ class Revision {
   Caller caller_;
   ComponentResolver resolver_;
   wasi::Context context_;
-  runtime::InstancePool pool_;
+  std::optional<runtime::InstancePool> pool_;
   std::unique_ptr<wasi::IncomingHandler> http_;
   struct KnownFunction {
     std::string interface, name;

@@ -204,6 +204,41 @@ TEST_F(RevisionsOfLibrary, ThatHaveJustGoneAreAnsweredForByOthers) {
   });
 }
 
+// As between two versions of which never both run.
+TEST_F(RevisionsOfLibrary, ThatAnApplicationDeclaresAreWaitedFor) {
+  with_two_hosts([&](TestHost& near, TestHost& far, Outside& outside) {
+    lattice::StoredLinks links;
+    const auto undeclared = relay_links();
+    for (const auto& entry : undeclared->entries()) links.push_back({entry.link, entry.phase, {}, {}});
+    const lattice::BorderTable borders({{.application = "shop", .parts = {"caller", "library"}}});
+    const auto declared = lattice::LinkTable::build_stored(links, {}, borders);
+    EXPECT_TRUE(declared->is_declared("library"));
+    EXPECT_FALSE(declared->is_declared("outside"));
+    for (auto* host : {&near, &far}) host->plane->set_links(declared);
+    bool called = false;
+    async::Fiber::current().worker().spawn([&] {
+      const async::DeadlineScope deadline(Clock::now() + std::chrono::seconds(20));
+      call(outside, 3);
+      called = true;
+    });
+    ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(30)));
+    EXPECT_FALSE(called);
+    put(far, "one");
+    near.plane->set_directory(directory({{"NFAR", {"one"}}}));
+    EXPECT_TRUE(nats::eventually([&] { return called; }));
+    EXPECT_EQ(calls(far, "one"), 3u);
+  });
+}
+
+TEST_F(RevisionsOfLibrary, ThatNobodyDeclaresAreNotWaitedFor) {
+  with_two_hosts([&](TestHost&, TestHost&, Outside& outside) {
+    outside.instance = "wattle:linking/relay@1.0.0";
+    const TimePoint begun = Clock::now();
+    EXPECT_FALSE(outside.call<uint32_t>("add-often", uint32_t{1}));
+    EXPECT_LT(Clock::now() - begun, std::chrono::seconds(5));
+  });
+}
+
 TEST_F(RevisionsOfLibrary, AreChosenByTheCalleeForForeignCallers) {
   on_fiber([&] {
     TestHost host("NHOST1", server_.url());

@@ -135,6 +135,14 @@ const RunningComponents::Running* RunningComponents::find_image(std::string_view
   return nullptr;
 }
 
+std::shared_ptr<Revision> RunningComponents::find(const RevisionKey& key) const {
+  const auto found = components_.find(key.id);
+  if (found == components_.end()) return nullptr;
+  for (const Running& each : found->second.revisions)
+    if (each.digest == key.digest) return each.revision;
+  return nullptr;
+}
+
 const Revision* RunningComponents::newest(std::string_view id) const {
   const auto found = components_.find(id);
   return found == components_.end() ? nullptr : found->second.revisions.front().revision.get();
@@ -153,6 +161,14 @@ std::vector<std::shared_ptr<Revision>> RunningComponents::revisions() const {
   for (const auto& [id, component] : components_)
     for (const Running& each : component.revisions) revisions.push_back(each.revision);
   return revisions;
+}
+
+std::vector<RevisionKey> RunningComponents::parked(std::string_view id) const {
+  std::vector<RevisionKey> parked;
+  if (const auto found = components_.find(id); found != components_.end())
+    for (const Running& each : found->second.revisions)
+      if (each.revision->is_parked()) parked.push_back({found->first, each.digest});
+  return parked;
 }
 
 void RunningComponents::clear() {

@@ -48,10 +48,13 @@ class RunningComponents {
   // For a call that was sent here: the one of this image, else one of those here. Null: none runs here.
   const std::shared_ptr<Revision>* choose_here(std::string_view id, std::string_view image_ref);
   // Null: it does not run here.
+  std::shared_ptr<Revision> find(const RevisionKey& key) const;
   const Revision* newest(std::string_view id) const;
 
   std::vector<std::string> ids() const;
   std::vector<std::shared_ptr<Revision>> revisions() const;
+  // Those of one that are parked.
+  std::vector<RevisionKey> parked(std::string_view id) const;
   void clear();
 
  private:

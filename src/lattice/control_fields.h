@@ -30,6 +30,8 @@ void list_fields(Fields& fields, Self& self, const ComponentDescription&) {
   fields.optional("max_instances", self.max_instances);
   fields.optional("limits", self.limits);
   fields.optional("digest", self.digest);
+  fields.optional("idle_after_ms", self.idle_after_ms);
+  fields.unless_default("parked", self.parked);
 }
 
 template <class Fields, class Self>
@@ -97,6 +99,7 @@ void list_fields(Fields& fields, Self& self, const ScaleComponent&) {
   fields.optional("config", self.config);
   fields.optional("allow_update", self.allow_update);
   fields.unless_default("beside", self.beside);
+  fields.optional("idle_after_ms", self.idle_after_ms);
 }
 
 template <class Fields, class Self>

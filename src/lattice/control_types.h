@@ -67,7 +67,11 @@ struct ComponentDescription {
   int32_t revision = 0;
   uint32_t max_instances = 0;
   std::optional<StringMap> limits{};
-  std::optional<std::string> digest{};  // wattle's own: of the revision, one entry for each
+  // wattle's own: of the revision, one entry for each; after how long without a call it is parked; whether
+  // it is.
+  std::optional<std::string> digest{};
+  std::optional<uint64_t> idle_after_ms{};
+  bool parked = false;
   bool operator==(const ComponentDescription&) const = default;
 };
 
@@ -133,6 +137,9 @@ struct ScaleComponent {
   bool allow_update = false;
   // wattle's own: the revision of component_ref runs beside others of the id; a count of 0 stops it alone.
   bool beside = false;
+  // wattle's own: without a call for so long it is parked: out of memory until its next call. 0: never; none:
+  // as it was, and never at first.
+  std::optional<uint64_t> idle_after_ms{};
 };
 
 struct UpdateComponent {

@@ -48,6 +48,19 @@ TEST(ControlTypes, TellsOfBesideOnlyWhereItIsMeant) {
   EXPECT_TRUE(parse_json<ScaleComponent>(to_json(scale))->beside);
 }
 
+TEST(ControlTypes, TellsOfParkingOnlyWhereItIsMeant) {
+  ScaleComponent scale{.component_ref = "x", .component_id = "a"};
+  EXPECT_EQ(to_json(scale).find("idle"), std::string::npos);
+  EXPECT_EQ(parse_json<ScaleComponent>(to_json(scale))->idle_after_ms, std::nullopt);
+  scale.idle_after_ms = 0;
+  EXPECT_EQ(parse_json<ScaleComponent>(to_json(scale))->idle_after_ms, 0U);
+  HostInventory inventory{.components = {{.id = "a"}}, .host_id = "N"};
+  EXPECT_EQ(to_json(inventory).find("parked"), std::string::npos);
+  inventory.components[0].idle_after_ms = 5000;
+  inventory.components[0].parked = true;
+  EXPECT_EQ(parse_json<HostInventory>(to_json(inventory)).value(), inventory);
+}
+
 TEST(ControlTypes, IsStrictAboutTypes) {
   EXPECT_FALSE(parse_json<ScaleComponent>(R"({"component_id":"a","count":-1})"));
   EXPECT_FALSE(parse_json<ScaleComponent>(R"({"component_id":"a","count":4294967296})"));

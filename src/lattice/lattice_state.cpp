@@ -2,7 +2,6 @@
 
 #include "lattice/names.h"
 #include "lattice/revision_weights.h"
-#include "lattice/state_buckets.h"
 
 namespace wattle::lattice {
 namespace {
@@ -24,9 +23,27 @@ Result<StoredLinks> read_links(std::optional<std::string_view> value) {
   return links;
 }
 
+template <class Value>
+std::vector<Value> as_list(const ParsedValues<Value>& values) {
+  std::vector<Value> list;
+  values.visit([&](const std::string&, const Value& value) { list.push_back(value); });
+  return list;
+}
+
 }  // namespace
 
-LatticeState::LatticeState(std::unique_ptr<Store> store) : store_(std::move(store)) {
+LatticeState::LatticeState(std::unique_ptr<Store> store)
+    : store_(std::move(store)),
+      stored_configs_(kConfigs, parse_json<StringMap>),
+      stored_links_(kLinks, parse_stored_links),
+      stored_borders_(kBorders, parse_border),
+      stored_weights_(kWeightsPrefix, parse_weights),
+      stored_claims_(kClaims, parse_claims),
+      links_(LinkTable::build({})),
+      configs_(std::make_shared<const ConfigTable>()),
+      borders_(std::make_shared<const BorderTable>()),
+      weights_(std::make_shared<const WeightTable>()),
+      claims_(std::make_shared<const Claims>()) {
   rebuild();
   store_->changed().set_listener([this] { rebuild(); });
 }
@@ -45,23 +62,31 @@ void LatticeState::rebuild() {
   const auto snapshot = store_->snapshot();
   if (snapshot == seen_) return;
   seen_ = snapshot;
-  auto configs = std::make_shared<ConfigTable>();
-  for (const auto& [key, value] : snapshot->prefix(kConfigs))
-    if (auto values = parse_json<StringMap>(*value))
-      configs->emplace(key.substr(kConfigs.size()), std::move(*values));
-  StoredLinks links;
-  for (const auto& [key, value] : snapshot->prefix(kLinks))
-    if (auto some = read_links(*value)) links.insert(links.end(), some->begin(), some->end());
-  claims_.clear();
-  for (const auto& [key, value] : snapshot->prefix(kClaims))
-    if (auto claims = parse_claims(*value)) claims_.push_back(std::move(*claims));
-  std::vector<Border> borders;
-  for (const auto& [key, value] : snapshot->prefix(kBorders))
-    if (auto border = parse_border(*value)) borders.push_back(std::move(*border));
-  borders_ = std::make_shared<const BorderTable>(std::move(borders));
-  links_ = LinkTable::build_stored(std::move(links), *configs, *borders_);
-  configs_ = std::move(configs);
-  weights_ = std::make_shared<const WeightTable>(read_weights(*snapshot));
+  const bool other_configs = stored_configs_.update(*snapshot);
+  const bool other_borders = stored_borders_.update(*snapshot);
+  const bool other_links = stored_links_.update(*snapshot);
+  if (other_configs) {
+    ConfigTable configs;
+    stored_configs_.visit(
+        [&](const std::string& name, const StringMap& values) { configs.emplace(name, values); });
+    configs_ = std::make_shared<const ConfigTable>(std::move(configs));
+  }
+  if (other_borders) borders_ = std::make_shared<const BorderTable>(as_list(stored_borders_));
+  if (other_configs || other_borders || other_links) {
+    StoredLinks links;
+    stored_links_.visit([&](const std::string&, const StoredLinks& some) {
+      links.insert(links.end(), some.begin(), some.end());
+    });
+    links_ = LinkTable::build_stored(std::move(links), *configs_, *borders_);
+  }
+  if (stored_weights_.update(*snapshot)) {
+    WeightTable weights;
+    stored_weights_.visit([&](const std::string& id, const RevisionWeights& some) {
+      if (!some.empty()) weights.emplace(id, some);
+    });
+    weights_ = std::make_shared<const WeightTable>(std::move(weights));
+  }
+  if (stored_claims_.update(*snapshot)) claims_ = std::make_shared<const Claims>(as_list(stored_claims_));
   changed_.notify();
 }
 

@@ -18,6 +18,8 @@
 #include "base/result.h"
 #include "lattice/bus.h"
 #include "lattice/links.h"
+#include "lattice/parsed_values.h"
+#include "lattice/state_buckets.h"
 #include "lattice/store.h"
 
 namespace wattle::lattice {
@@ -37,13 +39,14 @@ class LatticeState {
   LatticeState(const LatticeState&) = delete;
   LatticeState& operator=(const LatticeState&) = delete;
 
-  // Never null.
+  // Never null. Each is the very same until something of it has changed.
   std::shared_ptr<const LinkTable> links() const { return links_; }
   std::shared_ptr<const ConfigTable> configs() const { return configs_; }
   std::shared_ptr<const BorderTable> borders() const { return borders_; }
   std::shared_ptr<const WeightTable> weights() const { return weights_; }
   // Of signed components, as long as anybody may ask for them.
-  const std::vector<ComponentClaims>& claims() const { return claims_; }
+  using Claims = std::vector<ComponentClaims>;
+  std::shared_ptr<const Claims> claims() const { return claims_; }
   // Notified after each change of any.
   async::Signal& changed() { return changed_; }
 
@@ -82,17 +85,22 @@ class LatticeState {
 
  private:
   explicit LatticeState(std::unique_ptr<Store> store);
-  // Makes the tables anew from what the store holds.
+  // Makes the tables anew of which the store holds something else.
   void rebuild();
   std::optional<std::string> missing_config(const std::vector<std::string>& names) const;
 
   std::unique_ptr<Store> store_;
   std::shared_ptr<const StoreSnapshot> seen_;
+  ParsedValues<StringMap> stored_configs_;
+  ParsedValues<StoredLinks> stored_links_;
+  ParsedValues<Border> stored_borders_;
+  ParsedValues<RevisionWeights> stored_weights_;
+  ParsedValues<ComponentClaims> stored_claims_;
   std::shared_ptr<const LinkTable> links_;
   std::shared_ptr<const ConfigTable> configs_;
   std::shared_ptr<const BorderTable> borders_;
   std::shared_ptr<const WeightTable> weights_;
-  std::vector<ComponentClaims> claims_;
+  std::shared_ptr<const Claims> claims_;
   async::Signal changed_;
 };
 

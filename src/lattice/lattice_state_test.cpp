@@ -1,4 +1,5 @@
-// Weights of revisions in the lattice's state; links and configs are tested through a host's control side.
+// Weights of revisions in the lattice's state, and when tables are others; links and configs are tested
+// through a host's control side.
 #include "lattice/lattice_state.h"
 
 #include <gtest/gtest.h>
@@ -54,6 +55,35 @@ TEST_F(LatticeStateTest, WeightsOfANewerFormatAreLeftAsTheyAre) {
     EXPECT_EQ(state->put_weights("shop", {}).error().code(), ErrorCode::unsupported);
     EXPECT_EQ(*state->snapshot()->find(key), newer);
     writer->reset();
+  });
+}
+
+TEST_F(LatticeStateTest, ATableStaysTheSameUntilSomethingOfItChanges) {
+  on_bus([](Bus& bus) {
+    const auto state = open_test_state(bus);
+    ASSERT_TRUE(state->put_config("redis", {{"url", "redis://127.0.0.1"}}));
+    ASSERT_TRUE(state->put_link({.source_id = "shop",
+                                 .target = "kv",
+                                 .wit_namespace = "wasi",
+                                 .wit_package = "keyvalue",
+                                 .interfaces = {"store"},
+                                 .target_config = {"redis"}}));
+    const auto links = state->links();
+    const auto configs = state->configs();
+    const auto weights = state->weights();
+    ASSERT_TRUE(state->put_weights("shop", {{"one", 1}}));
+    EXPECT_NE(state->weights(), weights);
+    EXPECT_EQ(state->links(), links);
+    EXPECT_EQ(state->configs(), configs);
+    // What a link says, its configs say.
+    ASSERT_TRUE(state->put_config("redis", {{"url", "redis://127.0.0.2"}}));
+    ASSERT_NE(state->configs(), configs);
+    ASSERT_NE(state->links(), links);
+    EXPECT_EQ(state->links()->entries()[0].target_config.at("url"), "redis://127.0.0.2");
+    // And whether it holds, its border.
+    ASSERT_TRUE(state->put_border({.application = "other", .parts = {"kv"}}));
+    ASSERT_TRUE(state->put_border({.application = "shop", .parts = {"shop"}}));
+    EXPECT_TRUE(state->links()->entries().empty());
   });
 }
 

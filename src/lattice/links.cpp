@@ -109,6 +109,8 @@ std::shared_ptr<const LinkTable> LinkTable::build(const std::vector<Link>& links
 std::shared_ptr<const LinkTable> LinkTable::build_stored(StoredLinks links, const ConfigTable& configs,
                                                          const BorderTable& borders) {
   auto table = std::make_shared<LinkTable>();
+  for (const Border& border : borders.borders())
+    table->declared_.insert(border.parts.begin(), border.parts.end());
   // The same table whatever order they come in.
   const auto order = [](const StoredLink& each) {
     const Link& link = each.link;

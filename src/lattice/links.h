@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,8 @@ class LinkTable {
   // All that a deletion means: every target and interface.
   std::vector<const Entry*> matching(const LinkKey& key) const;
   const std::vector<Error>& problems() const { return problems_; }
+  // Whether the component or provider belongs to an application: where it runs nowhere, it will soon.
+  bool is_declared(std::string_view id) const { return declared_.contains(id); }
 
   // The rule of link.put: refused (already_exists, naming the other link) when a link of the same source and
   // name already leads one of the interfaces to another target.
@@ -102,6 +105,7 @@ class LinkTable {
 
   std::vector<Entry> entries_;
   std::vector<Error> problems_;
+  std::set<std::string, std::less<>> declared_;
   std::vector<const Entry*> changing_;  // not in force; few
   Index by_name_;                       // source, link name, interface
   Index by_target_;                     // source, target, interface

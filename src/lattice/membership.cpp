@@ -17,6 +17,7 @@ void list_fields(Visitor& fields, Self& self, const ComponentLease&) {
   fields.unless_default("image_ref", self.image_ref);
   fields.unless_default("calls", self.calls);
   fields.unless_default("failures", self.failures);
+  fields.unless_default("parked", self.parked);
 }
 
 template <class Visitor, class Self>
@@ -61,7 +62,7 @@ void list_fields(Visitor& fields, Self& self, const LeaseHeader&) {
 bool same_but_for_load(const HostLease& a, const HostLease& b) {
   const auto same_component = [](const ComponentLease& left, const ComponentLease& right) {
     return left.id == right.id && left.digest == right.digest && left.capacity == right.capacity &&
-           left.image_ref == right.image_ref;
+           left.image_ref == right.image_ref && left.parked == right.parked;
   };
   return a.friendly_name == b.friendly_name && a.draining == b.draining && a.labels == b.labels &&
          a.providers == b.providers && std::ranges::equal(*a.components, *b.components, same_component);

@@ -43,6 +43,7 @@ struct ComponentLease {
   // component's own doing.
   uint64_t calls = 0;
   uint64_t failures = 0;
+  bool parked = false;  // out of memory until its next call
   bool operator==(const ComponentLease&) const = default;
 };
 

@@ -142,9 +142,12 @@ TEST(LeaseBook, SaysWhatChanged) {
   (*first.components)[0].image_ref = "file:///shop.wasm";
   EXPECT_EQ(listener.hear(first), "a:changed");
   first.sequence = 5;
+  (*first.components)[0].parked = true;
+  EXPECT_EQ(listener.hear(first), "a:changed");
+  first.sequence = 6;
   first.draining = true;
   EXPECT_EQ(listener.hear(first), "a:changed");
-  HostLease large = lease("a", 6);
+  HostLease large = lease("a", 7);
   large.draining = true;
   large.components.reset();
   EXPECT_EQ(listener.hear(large), "");
@@ -202,6 +205,7 @@ TEST(Lease, ComesBackAsItWasWritten) {
   (*written.components)[0].image_ref = "file:///shop.wasm";
   (*written.components)[0].calls = 1ULL << 40;
   (*written.components)[0].failures = 9;
+  (*written.components)[0].parked = true;
   EXPECT_EQ(parse_lease(to_json(written)).value(), written);
   written.components.reset();
   EXPECT_EQ(parse_lease(to_json(written)).value(), written);

@@ -90,12 +90,4 @@ Result<RevisionWeights> parse_weights(std::string_view json) {
   return std::move(stored.weights);
 }
 
-WeightTable read_weights(const StoreSnapshot& snapshot) {
-  WeightTable table;
-  for (const auto& [key, value] : snapshot.prefix(kWeightsPrefix))
-    if (auto weights = parse_weights(*value); weights && !weights->empty())
-      table.emplace(key.substr(kWeightsPrefix.size()), std::move(*weights));
-  return table;
-}
-
 }  // namespace wattle::lattice

@@ -4,7 +4,7 @@
 //
 //   WATTLE_CHECK(check_weights("shop-api", {{"registry/shop-api:1.0", 90}, {"registry/shop-api:1.1", 10}}));
 //   store.put(weights_key("shop-api"), weights_to_json(weights));
-//   const WeightTable table = read_weights(*store.snapshot());
+//   WATTLE_TRY(RevisionWeights weights, parse_weights(value));
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,6 @@
 
 #include "base/result.h"
 #include "lattice/control_types.h"
-#include "lattice/store.h"
 
 namespace wattle::lattice {
 
@@ -31,7 +30,5 @@ std::string weights_key(std::string_view component_id);
 std::string weights_to_json(const RevisionWeights& weights);
 // Refused: malformed; unsupported when it is of a newer format that this version must not read.
 Result<RevisionWeights> parse_weights(std::string_view json);
-// All that can be read.
-WeightTable read_weights(const StoreSnapshot& snapshot);
 
 }  // namespace wattle::lattice

@@ -26,16 +26,6 @@ TEST(RevisionWeights, ThatAreNoneAreRefused) {
     EXPECT_EQ(parse_weights(bad).error().code(), ErrorCode::malformed) << bad;
 }
 
-TEST(RevisionWeights, AreReadFromTheStoresKeys) {
-  const auto value = [](const char* text) { return std::make_shared<const std::string>(text); };
-  const StoreSnapshot snapshot(
-      {{"link.weights/a", value("x")},
-       {"weights/a", value(R"({"version":1,"readable_by":1,"weights":{"x":5}})")},
-       {"weights/b", value("nonsense")},
-       {"weights/c/d", value(R"({"version":1,"readable_by":1,"weights":{"y":0}})")}});
-  EXPECT_EQ(read_weights(snapshot), (WeightTable{{"a", {{"x", 5}}}, {"c/d", {{"y", 0}}}}));
-}
-
 TEST(RevisionWeights, AreBounded) {
   RevisionWeights many;
   for (size_t i = 0; i < kWeighedRevisionsMax; ++i) many[std::to_string(i)] = kWeightMax;

@@ -46,9 +46,11 @@ Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name,
 
 template <class Answer>
 Result<Answer> ApiClient::ask_version(std::string_view operation, std::string_view name,
-                                      const std::optional<std::string>& version) {
+                                      const std::optional<std::string>& version, bool force) {
   WATTLE_CHECK(check_application_name(name));
-  return ask<Answer>(operation, name, api::to_json(api::VersionRequest{version}));
+  api::VersionRequest request{.version = version};
+  if (force) request.force = true;
+  return ask<Answer>(operation, name, api::to_json(request));
 }
 
 Result<api::PutAnswer> ApiClient::put(std::string_view manifest) {
@@ -78,8 +80,8 @@ Result<api::DeployAnswer> ApiClient::deploy(std::string_view name,
   return ask_version<api::DeployAnswer>("deploy", name, version);
 }
 
-Result<api::DeployAnswer> ApiClient::undeploy(std::string_view name) {
-  return ask_version<api::DeployAnswer>("undeploy", name, {});
+Result<api::DeployAnswer> ApiClient::undeploy(std::string_view name, bool force) {
+  return ask_version<api::DeployAnswer>("undeploy", name, {}, force);
 }
 
 Result<api::DeployAnswer> ApiClient::roll_back(std::string_view name,
@@ -87,9 +89,9 @@ Result<api::DeployAnswer> ApiClient::roll_back(std::string_view name,
   return ask_version<api::DeployAnswer>("rollback", name, version);
 }
 
-Result<api::DeleteAnswer> ApiClient::remove(std::string_view name,
-                                            const std::optional<std::string>& version) {
-  return ask_version<api::DeleteAnswer>("del", name, version);
+Result<api::DeleteAnswer> ApiClient::remove(std::string_view name, const std::optional<std::string>& version,
+                                            bool force) {
+  return ask_version<api::DeleteAnswer>("del", name, version, force);
 }
 
 Result<api::StatusAnswer> ApiClient::status(std::string_view name) {

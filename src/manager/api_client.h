@@ -42,11 +42,13 @@ class ApiClient {
   Result<api::GetAnswer> get(std::string_view name, const std::optional<std::string>& version = {});
   Result<std::vector<api::VersionAnswer>> versions(std::string_view name);
   Result<api::DeployAnswer> deploy(std::string_view name, const std::optional<std::string>& version = {});
-  Result<api::DeployAnswer> undeploy(std::string_view name);
+  // Refused also: deployed applications use what it shares, and it is not forced; remove likewise.
+  Result<api::DeployAnswer> undeploy(std::string_view name, bool force = false);
   // Without a version: the one that was deployed before.
   Result<api::DeployAnswer> roll_back(std::string_view name, const std::optional<std::string>& version = {});
   // Without a version: all of it. Nothing to delete is no failure: the result is "noop".
-  Result<api::DeleteAnswer> remove(std::string_view name, const std::optional<std::string>& version = {});
+  Result<api::DeleteAnswer> remove(std::string_view name, const std::optional<std::string>& version = {},
+                                   bool force = false);
   Result<api::StatusAnswer> status(std::string_view name);
   Result<std::vector<HistoryEntry>> history(std::string_view name);
   Result<api::DiffAnswer> diff(std::string_view name, const std::optional<std::string>& version = {});
@@ -62,7 +64,7 @@ class ApiClient {
   Result<Answer> ask(std::string_view operation, std::string_view name, std::string_view body);
   template <class Answer>
   Result<Answer> ask_version(std::string_view operation, std::string_view name,
-                             const std::optional<std::string>& version);
+                             const std::optional<std::string>& version, bool force = false);
   Error unanswered(const Error& why, std::string_view subject) const;
 
   lattice::Bus& bus_;

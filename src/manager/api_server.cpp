@@ -250,21 +250,25 @@ Result<api::VersionsAnswer> ApiServer::versions(const Request& request) {
   return answer;
 }
 
-Result<void> ApiServer::deploy_checked(std::string_view name, const std::string& version,
-                                       const std::function<Result<void>()>& write) {
+Result<void> ApiServer::alone(const std::function<Result<void>()>& work) {
   while (deploying_) WATTLE_CHECK(deployed_.wait());
   deploying_ = true;
-  Result<void> done = [&]() -> Result<void> {
+  Result<void> done = work();
+  deploying_ = false;
+  deployed_.notify();
+  return done;
+}
+
+Result<void> ApiServer::deploy_checked(std::string_view name, const std::string& version,
+                                       const std::function<Result<void>()>& write) {
+  return alone([&]() -> Result<void> {
     WATTLE_TRY(const auto declared, store_.application(name, version));
     Application application = *declared;
     Problems problems;
     check_deploy(store_, application, problems);
     if (problems.any_errors()) return failure(refusal(problems, name));
     return write();
-  }();
-  deploying_ = false;
-  deployed_.notify();
-  return done;
+  });
 }
 
 Result<api::DeployAnswer> ApiServer::deploy(const Request& request) {
@@ -284,8 +288,15 @@ Result<api::DeployAnswer> ApiServer::deploy(const Request& request) {
 }
 
 Result<api::DeployAnswer> ApiServer::undeploy(const Request& request) {
+  WATTLE_TRY(const auto wanted, api::parse_version_request(request.body));
   WATTLE_TRY(const auto record, find(request.name));
-  WATTLE_CHECK(store_.undeploy(request.name));
+  const auto take_down = [&]() -> Result<void> {
+    if (!wanted.force.value_or(false)) {
+      WATTLE_CHECK(check_unused(store_, request.name));
+    }
+    return store_.undeploy(request.name);
+  };
+  WATTLE_CHECK(alone(take_down));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} is to be undeployed", request.name));
   answer.name = request.name;
@@ -316,8 +327,18 @@ Result<api::DeleteAnswer> ApiServer::remove(const Request& request) {
   WATTLE_CHECK(check_application_name(request.name));
   std::optional<std::string_view> version;
   if (wanted.version) version = *wanted.version;
-  WATTLE_TRY(const auto removed,
-             store_.remove(request.name, version, ApplicationStore::IfDeployed::undeploy));
+  ApplicationStore::Removed removed;
+  const auto take_away = [&]() -> Result<void> {
+    const auto record = store_.find(request.name);
+    const bool deployed =
+        record != nullptr && record->deployed && (!version || *record->deployed == *version);
+    if (deployed && !wanted.force.value_or(false)) {
+      WATTLE_CHECK(check_unused(store_, request.name));
+    }
+    WATTLE_TRY(removed, store_.remove(request.name, version, ApplicationStore::IfDeployed::undeploy));
+    return {};
+  };
+  WATTLE_CHECK(alone(take_away));
   const std::string what = version ? fmt::format("{} {}", request.name, *version) : std::string(request.name);
   if (!removed.found)
     return succeeded<api::DeleteAnswer>(api::result::kNoop, fmt::format("there is no {}", what));

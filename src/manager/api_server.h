@@ -86,7 +86,9 @@ class ApiServer {
   api::ValidateAnswer validate(const Request& request);
 
   Result<std::shared_ptr<const ApplicationRecord>> find(std::string_view name);
-  // Checks a version beside what is deployed, and deploys it by `write`, with no other in between.
+  // Runs `work` with nobody else deploying or undeploying meanwhile.
+  Result<void> alone(const std::function<Result<void>()>& work);
+  // Checks a version beside what is deployed, and deploys it by `write`.
   Result<void> deploy_checked(std::string_view name, const std::string& version,
                               const std::function<Result<void>()>& write);
   Result<Application> read_one(std::string_view text, Problems& problems);

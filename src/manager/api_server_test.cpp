@@ -144,7 +144,7 @@ TEST_F(ApiServerTest, ListsEveryApplication) {
     ASSERT_THAT(told("deploy.shop", R"({"version":"1"})"), HasSubstr("acknowledged"));
     const auto models =
         json::parse(R"([{"name":"shop","version":"2","description":"A shop","deployed_version":"1",
-        "detailed_status":{"status":{"type":"reconciling","message":"on its way"},"scalers":[],"uses":[],"rollout":""},
+        "detailed_status":{"status":{"type":"reconciling","message":"on its way"},"scalers":[],"uses":[],"rollout":"","host_names":{}},
         "status":"reconciling","status_message":"on its way"}])");
     EXPECT_EQ(ask("get").at("models"), models);
     EXPECT_EQ(ask("list"), models);
@@ -251,7 +251,7 @@ TEST_F(ApiServerTest, TellsTheStatus) {
           "status":{"type":"unhealthy","message":"one host is gone"},"wanted":2,"ready":1,
           "revisions":[{"image":"a:1","ready":1,"weight":100,"hosts":{"NA":1}}]}],
         "uses":[{"user":"shop","source":"api","owner":"platform","target":"kv","interface":"wasi:keyvalue/store"}],
-        "rollout":"canary"})"));
+        "rollout":"canary","host_names":{}})"));
     EXPECT_EQ(ask("status.shop").at("result"), "ok");
     EXPECT_EQ(client_->status("shop").value().status, status_);
     EXPECT_EQ(client_->status("shop").value().deployed_version, std::nullopt);
@@ -310,6 +310,26 @@ TEST_F(ApiServerTest, WhatIsUsedMustBeSharedAndDeployed) {
     ASSERT_THAT(put(shop("2", "a:2")), HasSubstr("newversion"));
     ASSERT_THAT(told("deploy.shop"), HasSubstr("acknowledged"));
     EXPECT_THAT(told("deploy.user"), HasSubstr("the application \"shop\" is not shared"));
+  });
+}
+
+TEST_F(ApiServerTest, WhatOthersUseIsTakenDownOnlyByForce) {
+  with_manager([&] {
+    ASSERT_THAT(put(shop("1", "a:1", kShared)), HasSubstr("created"));
+    ASSERT_THAT(put(shop("2", "a:1", kShared)), HasSubstr("newversion"));
+    ASSERT_THAT(put(user_of("shop")), HasSubstr("created"));
+    ASSERT_THAT(told("deploy.shop"), HasSubstr("acknowledged"));
+    ASSERT_THAT(told("deploy.user"), HasSubstr("acknowledged"));
+    for (const char* asked : {"undeploy.shop", "del.shop"})
+      EXPECT_THAT(told(asked),
+                  AllOf(HasSubstr("error: other applications use what \"shop\" shares: \"user\" (api)"),
+                        HasSubstr("--force")));
+    EXPECT_THAT(told("del.shop", R"({"version":"1"})"), HasSubstr("deleted: shop 1"));
+    EXPECT_EQ(store_->find("shop")->deployed, "2");
+    EXPECT_THAT(told("undeploy.shop", R"({"force":true})"), HasSubstr("acknowledged"));
+    ASSERT_THAT(told("deploy.shop"), HasSubstr("acknowledged"));
+    EXPECT_TRUE(client_->remove("shop", {}, true));
+    EXPECT_THAT(told("undeploy.user"), HasSubstr("acknowledged"));
   });
 }
 

@@ -33,6 +33,11 @@ void list_fields(Fields& fields, Self& self, const ObjectStatus&) {
   fields.required("status", self.status);
   fields.optional("wanted", self.wanted);
   fields.optional("ready", self.ready);
+  fields.unless_default("least", self.least);
+  fields.unless_default("most", self.most);
+  fields.unless_default("in_flight", self.in_flight);
+  fields.unless_default("queued", self.queued);
+  fields.unless_default("parked", self.parked);
   fields.optional("revisions", self.revisions);
 }
 
@@ -51,6 +56,7 @@ void list_fields(Fields& fields, Self& self, const ApplicationStatus&) {
   fields.optional("scalers", self.objects);
   fields.optional("uses", self.uses);
   fields.optional("rollout", self.rollout);
+  fields.optional("host_names", self.host_names);
 }
 
 namespace api {
@@ -73,6 +79,7 @@ void list_outcome(Fields& fields, Self& self) {
 template <class Fields, class Self>
 void list_fields(Fields& fields, Self& self, const VersionRequest&) {
   fields.optional("version", self.version);
+  fields.optional("force", self.force);
 }
 
 template <class Fields, class Self>

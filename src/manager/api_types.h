@@ -37,9 +37,10 @@ std::optional<Subject> parse_subject(std::string_view lattice, std::string_view 
 
 // ---- requests
 
-// Of get, deploy, del, rollback, diff. Without a body, and with the version "latest": none.
+// Of get, deploy, undeploy, del, rollback, diff. Without a body, and with the version "latest": none.
 struct VersionRequest {
   std::optional<std::string> version{};
+  std::optional<bool> force{};  // wattle's: undeploy and del, also what others use
 };
 Result<VersionRequest> parse_version_request(std::string_view body);
 std::string to_json(const VersionRequest& request);

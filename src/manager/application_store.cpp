@@ -335,11 +335,26 @@ std::optional<std::string> ApplicationStore::note(std::string_view name) {
   return text == nullptr ? std::nullopt : std::optional(*text);
 }
 
-std::map<std::string, std::string, std::less<>> ApplicationStore::notes() {
-  std::map<std::string, std::string, std::less<>> notes;
-  const auto now = store_->snapshot();
-  for (const auto& [key, text] : now->prefix(kNotes)) notes.emplace(key.substr(kNotes.size()), *text);
-  return notes;
+std::set<std::string> ApplicationStore::changed_since(const lattice::StoreSnapshot* before) {
+  std::set<std::string> names;
+  const auto add = [&](std::string_view key) {
+    const size_t begin = key.find('/') + 1;
+    names.emplace(key.substr(begin, key.find('/', begin) - begin));
+  };
+  const auto snapshot = store_->snapshot();
+  const auto& now = snapshot->values();
+  static const lattice::StoreSnapshot::Values kNothing;
+  const auto& then = before == nullptr ? kNothing : before->values();
+  auto old = then.begin();
+  for (const auto& [key, value] : now) {
+    for (; old != then.end() && old->first < key; ++old) add(old->first);
+    if (old == then.end() || old->first != key)
+      add(key);
+    else if (old++->second != value)
+      add(key);
+  }
+  for (; old != then.end(); ++old) add(old->first);
+  return names;
 }
 
 Result<void> ApplicationStore::put_note(std::string_view name, std::string_view text) {

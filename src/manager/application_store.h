@@ -17,6 +17,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 
 #include "lattice/store.h"
 #include "manager/application_record.h"
@@ -78,10 +79,12 @@ class ApplicationStore {
   std::shared_ptr<const ApplicationRecord> find(std::string_view name);
   // Notified when a record, a manifest or a note is another.
   async::Signal& changed() { return store_->changed(); }
+  // All that is stored now; and the applications of which something is another than it was `before`, which is
+  // null for nothing.
+  std::shared_ptr<const lattice::StoreSnapshot> values() { return store_->snapshot(); }
+  std::set<std::string> changed_since(const lattice::StoreSnapshot* before);
 
   std::optional<std::string> note(std::string_view name);
-  // Of every application, those too that are no more.
-  std::map<std::string, std::string, std::less<>> notes();
   Result<void> put_note(std::string_view name, std::string_view text);
   Result<void> remove_note(std::string_view name);
 

@@ -116,10 +116,11 @@ void check_taken(const Application& application, const LinkKeys& mine, const App
                  Problems& problems) {
   std::map<std::string_view, const Part*> taken;
   for (const Part& part : other.parts)
-    if (!part.shared && !part.platform) taken.emplace(part.id, &part);
+    if (!part.shared) taken.emplace(part.id, &part);
   for (const Part& part : application.parts) {
     const auto same = taken.find(part.id);
-    if (part.shared || part.platform || same == taken.end()) continue;
+    // A provider of the whole lattice is everybody's.
+    if (part.shared || same == taken.end() || (part.platform && same->second->platform)) continue;
     problems.error(part.id_place,
                    fmt::format("the id {} is that of {} in the application {}", in_quotes(part.id),
                                in_quotes(same->second->name), in_quotes(other.name)),

@@ -295,6 +295,18 @@ TEST(CheckSharing, WhatIsTaken) {
               owner())
           .told(),
       HasSubstr("the id \"the-store\" is that of \"store\" in the application \"owner\""));
+  const std::string workload = R"(apiVersion: runtime.wasmcloud.dev/v1alpha1
+kind: Workload
+metadata: {name: w}
+spec:
+  components: [{name: c, image: i}]
+  hostInterfaces: [{namespace: wasi, package: keyvalue, interfaces: [store]}]
+)";
+  EXPECT_THAT(checked(application("platform",
+                                  "  - {name: keyvalue-nats, type: capability, properties: {image: i}}\n"),
+                      workload)
+                  .told(),
+              HasSubstr("the id \"platform-keyvalue_nats\" is that of"));
   const auto shares_a_source = [](std::string_view name, std::string_view link_name) {
     return application(name, fmt::format(R"(  - name: s
     type: capability

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/parse.h"
 #include "lattice/secret_reference.h"
 
 namespace wattle::manager {
@@ -19,8 +20,11 @@ WantedRevision revision_of(const Part& part) {
   revision.reference = part.reference;
   for (const Config& config : part.configs) revision.configs.push_back(config.name);
   for (const Secret& secret : part.secrets) revision.configs.push_back(secret.name);
-  revision.scaler =
-      fingerprint(fmt::format("{}\n{}\n{}", revision.reference, fmt::join(revision.configs, "\n"), part.id));
+  if (part.scaling && part.scaling->load && part.scaling->load->least == 0)
+    revision.idle_after = part.scaling->load->idle_after;
+  std::string all = fmt::format("{}\n{}\n{}", revision.reference, fmt::join(revision.configs, "\n"), part.id);
+  if (revision.idle_after > Duration::zero()) all += "\n" + format_duration(revision.idle_after);
+  revision.scaler = fingerprint(all);
   return revision;
 }
 
@@ -35,15 +39,41 @@ StringMap reference_of(const Application& application, const Secret& secret) {
   return lattice::to_map(reference);
 }
 
+// What is there already stays; `former`: only the revision that it takes over from is added to it. False: it
+// is another application's.
+bool add_part(std::optional<WantedPart>& there, const WantedPart& part, bool former) {
+  if (!there) {
+    there = part;
+    return true;
+  }
+  if (part.application == kPlatform) return true;
+  if (there->application != part.application) return false;
+  if (former && part.kind == PartKind::component && part.revision.reference != there->revision.reference)
+    there->former = part.revision;
+  return true;
+}
+
+void add_link(std::vector<WantedLink>& group, const WantedLink& wanted) {
+  const auto& interfaces = wanted.link.interfaces;
+  const bool taken = std::any_of(group.begin(), group.end(), [&](const WantedLink& other) {
+    const auto& others = other.link.interfaces;
+    return other.link.target == wanted.link.target ||
+           std::any_of(interfaces.begin(), interfaces.end(), [&](const std::string& interface) {
+             return std::find(others.begin(), others.end(), interface) != others.end();
+           });
+  });
+  if (!taken) group.push_back(wanted);
+}
+
+// What one version wants.
 class Collector {
  public:
   explicit Collector(Desired& desired) : desired_(desired) {}
 
-  // `former`: what is there already stays as it is, and what is only here stays beside it.
-  void add(const Application& application, bool former) {
+  void add(const Application& application) {
     for (const Part& part : application.parts) {
       if (part.kind == PartKind::component && !part.scaling && !part.shared) continue;
-      if (!part.shared) add(application, part, former);
+      if (!part.shared) add(application, part);
       add_configs(application, part.configs, part.secrets);
     }
     for (const Link& link : application.links) {
@@ -56,7 +86,7 @@ class Collector {
   }
 
  private:
-  void add(const Application& application, const Part& part, bool former) {
+  void add(const Application& application, const Part& part) {
     WantedPart wanted;
     wanted.application = part.platform ? std::string(kPlatform) : application.name;
     wanted.name = part.name;
@@ -66,28 +96,11 @@ class Collector {
     wanted.scaling = part.scaling.value_or(Scaling{});
     wanted.failure_domain = text_or(application.annotations, kSpreadByAnnotation, kDefaultFailureDomain);
     if (application.together && part.kind == PartKind::component) wanted.together = application.name;
-    const auto [there, is_new] = desired_.parts.try_emplace(part.id, wanted);
-    if (is_new || part.platform) return;
-    if (there->second.application != application.name) {
-      desired_.conflicts[application.name] =
-          fmt::format("the id {} is that of a part of {}", in_quotes(part.id), there->second.application);
-      return;
-    }
-    if (former && part.kind == PartKind::component &&
-        wanted.revision.reference != there->second.revision.reference)
-      there->second.former = wanted.revision;
+    desired_.parts.try_emplace(part.id, std::move(wanted));
   }
 
   void add(const Application& application, const lattice::Link& link) {
-    auto& group = desired_.links[group_of(link)];
-    const bool taken = std::any_of(group.begin(), group.end(), [&](const WantedLink& other) {
-      return other.link.target == link.target ||
-             std::any_of(link.interfaces.begin(), link.interfaces.end(), [&](const std::string& interface) {
-               const auto& others = other.link.interfaces;
-               return std::find(others.begin(), others.end(), interface) != others.end();
-             });
-    });
-    if (!taken) group.push_back({application.name, link});
+    add_link(desired_.links[group_of(link)], {application.name, link, fingerprint(lattice::to_json(link))});
   }
 
   void add_configs(const Application& application, const std::vector<Config>& configs,
@@ -110,29 +123,176 @@ LinkGroup group_of(const lattice::Link& link) {
 }
 
 Desired desired_of(const std::vector<DeployedApplication>& applications) {
-  Desired desired;
-  Collector collector(desired);
-  for (const DeployedApplication& application : applications)
-    if (application.version) collector.add(*application.version, false);
-  for (const DeployedApplication& application : applications)
-    if (application.version && application.former) collector.add(*application.former, true);
-  return desired;
+  DesiredTable table;
+  for (const DeployedApplication& application : applications) table.set(application);
+  return table.desired();
 }
 
-Belongings belongings_of(const Application& application) {
-  Desired desired;
-  Collector(desired).add(application, false);
-  Belongings belongings;
-  for (const auto& [id, part] : desired.parts) belongings.parts.insert(id);
-  for (const auto& [group, links] : desired.links) belongings.links.insert(group);
-  for (const auto& [name, config] : desired.configs) belongings.configs.insert(name);
-  return belongings;
+// ---- One by one
+
+namespace {
+
+template <class Map, class Keys>
+void enter_all(Map& map, const Keys& keys, const std::string& name) {
+  for (const auto& key : keys) map[key].insert(name);
+}
+
+template <class Map, class Keys>
+void leave_all(Map& map, const Keys& keys, const std::string& name) {
+  for (const auto& key : keys) {
+    const auto found = map.find(key);
+    if (found == map.end()) continue;
+    found->second.erase(name);
+    if (found->second.empty()) map.erase(found);
+  }
+}
+
+// Puts what was merged in its place; nothing: it is not wanted. True: it is another.
+template <class Map, class Value>
+bool put_merged(Map& map, const typename Map::key_type& key, std::optional<Value> merged) {
+  const auto there = map.find(key);
+  if (!merged) return there != map.end() && map.erase(key) != 0;
+  if (there != map.end() && there->second == *merged) return false;
+  map.insert_or_assign(key, *std::move(merged));
+  return true;
+}
+
+// Calls `merge` for every key of both; returns those that it says are another, and those only in `before`.
+template <class Keys, class Merge>
+Keys merge_all(const Keys& before, const Keys& now, Merge merge) {
+  Keys changed;
+  for (const auto& key : now)
+    if (merge(key)) changed.insert(key);
+  for (const auto& key : before) {
+    if (now.contains(key)) continue;
+    merge(key);
+    changed.insert(key);
+  }
+  return changed;
+}
+
+}  // namespace
+
+DesiredTable::Entry DesiredTable::entry_of(const DeployedApplication& application) {
+  Entry entry;
+  if (!application.version) return entry;
+  Collector(entry.fresh).add(*application.version);
+  if (application.former) Collector(entry.former).add(*application.former);
+  for (const Desired* desired : {&entry.fresh, &entry.former}) {
+    for (const auto& [id, part] : desired->parts) {
+      entry.belongings.parts.insert(id);
+      entry.configs.insert(part.revision.configs.begin(), part.revision.configs.end());
+    }
+    for (const auto& [group, links] : desired->links) {
+      entry.belongings.links.insert(group);
+      for (const WantedLink& wanted : links)
+        for (const auto* names : {&wanted.link.source_config, &wanted.link.target_config})
+          entry.configs.insert(names->begin(), names->end());
+    }
+    for (const auto& [name, config] : desired->configs) {
+      entry.belongings.configs.insert(name);
+      entry.configs.insert(name);
+    }
+  }
+  for (const auto& version : {application.version, application.former})
+    if (version)
+      for (const Part& part : version->parts)
+        if (part.shared) entry.owners.insert(part.shared->application);
+  return entry;
+}
+
+void DesiredTable::enter(const std::string& name, const Entry& entry) {
+  enter_all(by_part_, entry.belongings.parts, name);
+  enter_all(by_link_, entry.belongings.links, name);
+  enter_all(by_config_, entry.configs, name);
+  enter_all(by_owner_, entry.owners, name);
+}
+
+void DesiredTable::leave(const std::string& name, const Entry& entry) {
+  leave_all(by_part_, entry.belongings.parts, name);
+  leave_all(by_link_, entry.belongings.links, name);
+  leave_all(by_config_, entry.configs, name);
+  leave_all(by_owner_, entry.owners, name);
+}
+
+Belongings DesiredTable::set(const DeployedApplication& application) {
+  const std::string& name = application.name;
+  Entry before;
+  if (const auto there = entries_.find(name); there != entries_.end()) {
+    before = std::move(there->second);
+    entries_.erase(there);
+    leave(name, before);
+    for (const std::string& id : before.belongings.parts) desired_.conflicts.erase({name, id});
+  }
+  const Belongings* now = &of(name);
+  if (application.version) {
+    const Entry& entry = entries_.emplace(name, entry_of(application)).first->second;
+    enter(name, entry);
+    now = &entry.belongings;
+  }
+  return {
+      merge_all(before.belongings.parts, now->parts, [&](const auto& id) { return merge_part(id); }),
+      merge_all(before.belongings.links, now->links, [&](const auto& group) { return merge_links(group); }),
+      merge_all(before.belongings.configs, now->configs,
+                [&](const auto& config) { return merge_config(config); })};
+}
+
+const Belongings& DesiredTable::of(std::string_view application) const {
+  static const Belongings kNone;
+  const auto found = entries_.find(application);
+  return found == entries_.end() ? kNone : found->second.belongings;
+}
+
+template <class Visit>
+void DesiredTable::visit(const Names& names, Visit visit) const {
+  for (const bool former : {false, true}) {
+    for (const std::string& name : names) {
+      const Entry& entry = entries_.find(name)->second;
+      visit(name, former ? entry.former : entry.fresh, former);
+    }
+  }
+}
+
+bool DesiredTable::merge_part(const std::string& id) {
+  std::optional<WantedPart> merged;
+  for (const std::string& name : of_part(id)) desired_.conflicts.erase({name, id});
+  visit(of_part(id), [&](const std::string& name, const Desired& own, bool former) {
+    const auto part = own.parts.find(id);
+    if (part == own.parts.end()) return;
+    if (!add_part(merged, part->second, former))
+      desired_.conflicts[{name, id}] =
+          fmt::format("the id {} is that of a part of {}", in_quotes(id), merged->application);
+  });
+  return put_merged(desired_.parts, id, std::move(merged));
+}
+
+bool DesiredTable::merge_links(const LinkGroup& group) {
+  std::optional<std::vector<WantedLink>> merged;
+  visit(of_link(group), [&](const std::string&, const Desired& own, bool) {
+    const auto links = own.links.find(group);
+    if (links == own.links.end()) return;
+    if (!merged) merged.emplace();
+    for (const WantedLink& link : links->second) add_link(*merged, link);
+  });
+  return put_merged(desired_.links, group, std::move(merged));
+}
+
+bool DesiredTable::merge_config(const std::string& name) {
+  std::optional<WantedConfig> merged;
+  visit(of_config(name), [&](const std::string&, const Desired& own, bool) {
+    const auto config = own.configs.find(name);
+    if (config != own.configs.end() && !merged) merged = config->second;
+  });
+  return put_merged(desired_.configs, name, std::move(merged));
+}
+
+uint64_t hash_of(std::string_view text, uint64_t basis) {
+  for (const char c : text) basis = (basis ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return basis;
 }
 
 std::string fingerprint(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", hash_of(text));
 }
 
 }  // namespace wattle::manager

@@ -20,7 +20,7 @@ inline constexpr std::string_view kManagedByAnnotation = "wasmcloud.dev/managed-
 inline constexpr std::string_view kApplicationAnnotation = "wasmcloud.dev/appspec";
 inline constexpr std::string_view kScalerAnnotation = "wasmcloud.dev/scaler";
 // A provider of the whole lattice belongs to no single application.
-inline constexpr std::string_view kPlatform = "platform";
+inline constexpr std::string_view kPlatform = "wattle:platform";
 // The label by whose values instances are kept apart, where an application names none ("wattle/spread-by").
 inline constexpr std::string_view kDefaultFailureDomain = "zone";
 
@@ -29,7 +29,8 @@ struct WantedRevision {
   std::string reference{};
   std::vector<std::string> configs{};
   StringMap limits{};
-  std::string scaler{};  // a fingerprint of all of these: hosts that tell another have something else
+  Duration idle_after{};  // without a call until its hosts park it; zero: never
+  std::string scaler{};   // a fingerprint of all of these: hosts that tell another have something else
   bool operator==(const WantedRevision&) const = default;
 };
 
@@ -44,16 +45,20 @@ struct WantedPart {
   Scaling scaling{};
   std::string failure_domain{};
   std::string together{};  // parts of the same text run on the same hosts; empty: wherever
+  bool operator==(const WantedPart&) const = default;
 };
 
 struct WantedLink {
   std::string application{};
   lattice::Link link{};
+  std::string fingerprint{};  // of the link
+  bool operator==(const WantedLink&) const = default;
 };
 
 struct WantedConfig {
   std::string application{};
   StringMap values{};
+  bool operator==(const WantedConfig&) const = default;
 };
 
 // Links that one source, name and package has are put and deleted together.
@@ -78,21 +83,75 @@ struct Desired {
   std::map<LinkGroup, std::vector<WantedLink>> links{};
   std::map<std::string, WantedConfig, std::less<>> configs{};
   // What keeps an application from running that no check could see: an id that two versions of two
-  // applications claim, because both were deployed at once. By application.
-  std::map<std::string, std::string, std::less<>> conflicts{};
+  // applications claim, because both were deployed at once. By application and id.
+  std::map<std::pair<std::string, std::string>, std::string> conflicts{};
 };
 
 Desired desired_of(const std::vector<DeployedApplication>& applications);
 
-// What one application puts into the lattice, by name.
+// What one application has, or may have, in the lattice, by name.
 struct Belongings {
   std::set<std::string> parts{};
   std::set<LinkGroup> links{};
   std::set<std::string> configs{};
 };
-Belongings belongings_of(const Application& application);
 
-// FNV-1a of the text in 16 hexadecimal digits.
+// Desired of all applications, made anew only where one of them changes: what that costs depends on what the
+// application has, not on how many there are.
+//
+//   const Belongings changed = table.set({"shop", version, nullptr});
+//   for (const std::string& id : changed.parts) ... table.desired().parts.find(id), table.of_part(id) ...
+class DesiredTable {
+ public:
+  using Names = std::set<std::string, std::less<>>;
+
+  const Desired& desired() const { return desired_; }
+  // In place of what the application wanted before; without a version, of nothing. Returns what is wanted
+  // otherwise now than before, and what this application has no part in any more.
+  Belongings set(const DeployedApplication& application);
+  // Empty for one that was not set.
+  const Belongings& of(std::string_view application) const;
+
+  // The applications that have to do with it; with a config those too that name it without giving its values.
+  const Names& of_part(std::string_view id) const { return find(by_part_, id); }
+  const Names& of_link(const LinkGroup& group) const { return find(by_link_, group); }
+  const Names& of_config(std::string_view name) const { return find(by_config_, name); }
+  // Those that use parts of this one.
+  const Names& users_of(std::string_view application) const { return find(by_owner_, application); }
+
+ private:
+  struct Entry {
+    Desired fresh{}, former{};  // as if there were no other application
+    Belongings belongings{};
+    Names configs{}, owners{};  // that it names
+  };
+  template <class Map, class Key>
+  static const Names& find(const Map& map, const Key& key) {
+    static const Names kNone;
+    const auto found = map.find(key);
+    return found == map.end() ? kNone : found->second;
+  }
+  static Entry entry_of(const DeployedApplication& application);
+  void enter(const std::string& name, const Entry& entry);
+  void leave(const std::string& name, const Entry& entry);
+  // Of what each application wants, in the order of their names and former versions last. True: it is
+  // another.
+  bool merge_part(const std::string& id);
+  bool merge_links(const LinkGroup& group);
+  bool merge_config(const std::string& name);
+  template <class Visit>
+  void visit(const Names& names, Visit visit) const;
+
+  Desired desired_;
+  std::map<std::string, Entry, std::less<>> entries_;
+  std::map<std::string, Names, std::less<>> by_part_, by_config_, by_owner_;
+  std::map<LinkGroup, Names> by_link_;
+};
+
+// FNV-1a of the text; `basis` in place of its own tells texts of different uses apart.
+inline constexpr uint64_t kHashBasis = 0xcbf29ce484222325;
+uint64_t hash_of(std::string_view text, uint64_t basis = kHashBasis);
+// The same in 16 hexadecimal digits.
 std::string fingerprint(std::string_view text);
 
 }  // namespace wattle::manager

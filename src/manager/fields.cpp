@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/parse.h"
 #include "lattice/names.h"
 #include "wit/version.h"
 
@@ -64,6 +65,13 @@ bool is_allowed_host(std::string_view text) {
   return true;
 }
 
+bool is_percent(std::string_view text) {
+  if (!text.ends_with('%')) return false;
+  text.remove_suffix(1);
+  return text == "100" ||
+         (!text.empty() && text.size() <= 2 && all_of(text, is_digit) && text.front() != '0');
+}
+
 }  // namespace
 
 const Form kApplicationName{"^[-_A-Za-z0-9]{1,128}$", "a name of letters, digits, \"-\" and \"_\"",
@@ -76,6 +84,9 @@ const Form kDnsLabel{"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", "a name of lower-ca
                      is_dns_label};
 const Form kAllowedHost{R"(^(\*|([A-Za-z0-9]+://)?(\*\.)?[-A-Za-z0-9]+(\.[-A-Za-z0-9]+)*(:[0-9]+)?/?)$)",
                         "a host, HOST:PORT, *.HOST or *", is_allowed_host};
+const Form kPercent{"^([1-9][0-9]?|100)%$", "a share from 1% to 100%", is_percent};
+const Form kDuration{"^[0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h)$", "a time, as 90s, 5m or 1h",
+                     [](std::string_view text) { return parse_duration(text).has_value(); }};
 
 std::vector<std::string_view> words_of(std::string_view one_of) {
   std::vector<std::string_view> words;

@@ -55,6 +55,8 @@ extern const Form kConfigName;       // what can be a config's name on the bus
 extern const Form kWitName;          // lower case, digits, "-"
 extern const Form kDnsLabel;
 extern const Form kAllowedHost;
+extern const Form kPercent;   // "70%"
+extern const Form kDuration;  // "90s", "5m"
 
 struct Field {
   std::string_view name;

@@ -11,6 +11,7 @@
 #include "lattice/nats_bus.h"
 #include "manager/api_server.h"
 #include "manager/commands.h"
+#include "manager/lattice_changes.h"
 #include "manager/leadership.h"
 
 namespace wattle::manager {
@@ -20,6 +21,9 @@ constexpr Duration kCommandTimeMax = std::chrono::seconds(5);
 constexpr Duration kStatusInterval = std::chrono::milliseconds(200);
 constexpr Duration kStopTime = 2 * kCommandTimeMax;                // commands under way end first
 constexpr Duration kLookAtLeast = std::chrono::milliseconds(250);  // whether it still leads
+// Until it listens for requests, after it could not.
+constexpr Duration kListenPauseMin = std::chrono::milliseconds(250);
+constexpr Duration kListenPauseMax = std::chrono::seconds(15);
 
 HostReport report_of(const lattice::HostLease& lease) {
   HostReport report;
@@ -34,7 +38,8 @@ HostReport report_of(const lattice::HostLease& lease) {
                                    component.image_ref,
                                    {component.calls, component.failures},
                                    component.in_flight,
-                                   component.queued});
+                                   component.queued,
+                                   component.parked});
   if (lease.providers)
     for (const lattice::ProviderLease& provider : *lease.providers)
       if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
@@ -138,39 +143,30 @@ class Manager {
   }
 
   void take_state() {
-    if (told_links_ == state_->links() && told_configs_ == state_->configs() &&
-        told_borders_ == state_->borders() && told_weights_ == state_->weights())
-      return;
-    told_links_ = state_->links();
-    told_configs_ = state_->configs();
-    told_borders_ = state_->borders();
-    told_weights_ = state_->weights();
-    LatticeChanged changed;
-    changed.links = told_links_->in_force();
-    changed.configs = told_configs_;
-    for (const lattice::Border& border : told_borders_->borders())
-      changed.borders[border.application] = border;
-    changed.weights = *told_weights_;
+    const LatticeTables tables = tables_of(*state_);
+    if (told_tables_ && *told_tables_ == tables) return;
+    auto changed = changes_between(told_tables_.value_or(LatticeTables()), tables);
+    told_tables_ = tables;
     feed(std::move(changed));
   }
 
   void take_applications() {
-    auto notes = store_->notes();
-    const auto records = store_->snapshot();
-    if (records == told_records_ && notes == told_notes_) return;
-    told_records_ = records;
-    told_notes_ = notes;
-    ApplicationsChanged changed;
-    for (const auto& [name, record] : *records) {
-      changed.applications.push_back(input_of(*record, notes[name]));
-      notes.erase(name);
+    const auto snapshot = store_->values();
+    if (snapshot == told_applications_) return;
+    ApplicationsChanged changed{.all = false, .applications = {}, .gone = {}};
+    for (const std::string& name : store_->changed_since(told_applications_.get())) {
+      const auto record = store_->find(name);
+      const auto note = store_->note(name);
+      if (record == nullptr && !note) {
+        changed.gone.push_back(name);
+        continue;
+      }
+      // Of what has been deleted, a note is left of what is still to be taken down.
+      ApplicationRecord deleted;
+      deleted.name = name;
+      changed.applications.push_back(input_of(record ? *record : deleted, note.value_or("")));
     }
-    // Of what has been deleted, and is still to be taken down.
-    for (const auto& [name, text] : notes) {
-      ApplicationRecord record;
-      record.name = name;
-      changed.applications.push_back(input_of(record, text));
-    }
+    told_applications_ = snapshot;
     feed(std::move(changed));
   }
 
@@ -242,24 +238,33 @@ class Manager {
   // It acts once it has heard every live host; a manager that leads no more answers nobody.
   void lead_or_follow() {
     const bool leads = leadership_->leads() && directory_->settled();
-    if (leads == leading_ && leads == reconciler_.leads()) return;
-    leading_ = leads;
-    feed(Leading{leads});
+    if (leads != leading_ || leads != reconciler_.leads()) {
+      leading_ = leads;
+      feed(Leading{leads});
+      listen_pause_ = kListenPauseMin;
+      next_listen_ = Clock::now();
+    }
     if (!leads) {
       if (api_) (void)api_->drain();
       api_.reset();
-      return;
+    } else if (!api_ && Clock::now() >= next_listen_) {
+      listen();
     }
-    if (api_) return;
+  }
+
+  void listen() {
     auto api = ApiServer::start(
         *bus_, *store_,
         {.lattice = setup_.lattice,
          .hooks = {.status = [this](std::string_view name) { return status_of(name); },
                    .differences = [this](const Application& next) { return differences_to(next); }}});
-    if (api)
+    if (api) {
       api_ = std::move(*api);
-    else
-      setup_.log->error(api.error().with_context("the manager cannot listen for requests"));
+      return;
+    }
+    setup_.log->error(api.error().with_context("the manager cannot listen for requests"));
+    next_listen_ = Clock::now() + listen_pause_;
+    listen_pause_ = std::min(2 * listen_pause_, kListenPauseMax);
   }
 
   // ---- What is told
@@ -316,12 +321,10 @@ class Manager {
   async::Signal done_;
   async::Signal news_;
   std::shared_ptr<const lattice::DirectorySnapshot> told_hosts_;
-  std::shared_ptr<const lattice::LinkTable> told_links_;
-  std::shared_ptr<const lattice::ConfigTable> told_configs_;
-  std::shared_ptr<const lattice::BorderTable> told_borders_;
-  std::shared_ptr<const lattice::WeightTable> told_weights_;
-  std::shared_ptr<const ApplicationStore::Records> told_records_;
-  std::map<std::string, std::string, std::less<>> told_notes_;
+  std::optional<LatticeTables> told_tables_;
+  std::shared_ptr<const lattice::StoreSnapshot> told_applications_;
+  TimePoint next_listen_{};
+  Duration listen_pause_ = kListenPauseMin;
   uint64_t told_plans_ = 0;
   TimePoint last_status_{};
   TimePoint next_status_ = TimePoint::max();

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "lattice/link.h"
 #include "manager/problem.h"
 
@@ -61,6 +62,7 @@ struct Spread {
   uint32_t weight = kDefaultWeight;
   std::string host_id{};  // only this host; empty: any
   Place place{};
+  bool operator==(const Spread&) const = default;
 };
 
 enum class ScalingKind : uint8_t {
@@ -68,14 +70,26 @@ enum class ScalingKind : uint8_t {
   daemon,  // `instances` on every host that a spread fits
 };
 
+// How a number of instances follows the calls (autoscale.h).
+struct LoadScaling {
+  uint32_t least = 0;  // 0: what is left without calls is parked by its host
+  uint32_t most = 0;
+  uint32_t busy_percent = 70;                     // so many of the instances shall have a call
+  Duration idle_after = std::chrono::minutes(5);  // without calls until it is parked
+  Duration down_after = std::chrono::minutes(1);  // so long less must do before there is less
+  bool operator==(const LoadScaling&) const = default;
+};
+
 struct Scaling {
   ScalingKind kind = ScalingKind::spread;
   // Of a component: calls at once. Of a provider: hosts that it runs on.
-  uint32_t instances = 1;
-  std::vector<Spread> spreads{};  // empty: any host
+  uint32_t instances = 1;             // with `load`: to begin with
+  std::optional<LoadScaling> load{};  // none: always so many
+  std::vector<Spread> spreads{};      // empty: any host
   // Of a Workload: on so many hosts at most.
   std::optional<uint32_t> replicas{};
   Place place{};
+  bool operator==(const Scaling&) const = default;
 };
 
 // A part that another application declares.

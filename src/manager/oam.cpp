@@ -1,5 +1,10 @@
 #include "manager/oam.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <tuple>
+
+#include "base/parse.h"
 #include "manager/oam_fields.h"
 
 namespace wattle::manager {
@@ -129,7 +134,39 @@ class Converter {
                                  spread.weight ? spread.weight->value : kDefaultWeight,
                                  {},
                                  spread.place});
+    if (scaler.scaling) add(*scaler.scaling, part, scaling);
     part.scaling = std::move(scaling);
+  }
+
+  void add(const oam::LoadScaler& scaler, const Part& part, Scaling& scaling) {
+    if (part.kind != PartKind::component || scaling.kind != ScalingKind::spread)
+      return problems_.error(
+          scaler.place,
+          fmt::format("{} cannot follow its calls: only a component with a spreadscaler does",
+                      in_quotes(part.name)),
+          "delete \"scaling\"");
+    LoadScaling load;
+    load.least = scaler.min ? scaler.min->value : 0;
+    load.most = scaler.max.value;
+    const auto duration = [](const Text& text, Duration otherwise) {
+      return text.value.empty() ? otherwise : parse_duration(text.value).value_or(otherwise);
+    };
+    load.idle_after = duration(scaler.idle_after, load.idle_after);
+    load.down_after = duration(scaler.down_after, load.down_after);
+    if (!scaler.target.value.empty())
+      load.busy_percent = static_cast<uint32_t>(std::atoi(scaler.target.value.c_str()));
+    if (load.least > load.most)
+      problems_.error(scaler.min->place, fmt::format("min is {}, and max is {}", load.least, load.most),
+                      "let max be min or more");
+    static constexpr Duration kLongest = std::chrono::hours(24 * 365);
+    for (const auto& [text, time, least] :
+         {std::tuple(&scaler.idle_after, load.idle_after, Duration(std::chrono::milliseconds(100))),
+          std::tuple(&scaler.down_after, load.down_after, Duration(std::chrono::seconds(1)))})
+      if (time < least || time > kLongest)
+        problems_.error(text->place, fmt::format("{} is no time from {} to 365 days", text->value,
+                                                 format_duration(least)));
+    scaling.instances = std::clamp(scaling.instances, std::max(1u, load.least), std::max(1u, load.most));
+    scaling.load = load;
   }
 
   void add(const oam::LinkProperties& properties, const std::string& source) {

@@ -156,8 +156,37 @@ void list_fields(Visitor& fields, Spread& self) {
                   self.weight);
 }
 
+struct LoadScaler {
+  std::optional<Number> min{};
+  Number max{};
+  Text target{};
+  Text idle_after{};
+  Text down_after{};
+  Place place{};
+};
+template <class Visitor>
+void list_fields(Visitor& fields, LoadScaler& self) {
+  fields.required({.name = "max", .text = "How many instances at most", .least = 1}, self.max);
+  fields.optional(
+      {.name = "min",
+       .text = "How many at least; 0, which it is unless it is said, parks it while nobody calls it"},
+      self.min);
+  fields.optional(
+      {.name = "target", .text = "How many of the instances shall have a call; 70%", .form = &kPercent},
+      self.target);
+  fields.optional({.name = "idle-after",
+                   .text = "Without a call for so long it is parked, where min is 0; 5m",
+                   .form = &kDuration},
+                  self.idle_after);
+  fields.optional({.name = "down-after",
+                   .text = "There are fewer instances when no moment of so long has needed more; 1m",
+                   .form = &kDuration},
+                  self.down_after);
+}
+
 struct ScalerProperties {
   Number instances{};
+  std::optional<LoadScaler> scaling{};
   std::vector<Spread> spread{};
   Place place{};
 };
@@ -168,6 +197,10 @@ void list_fields(Visitor& fields, ScalerProperties& self) {
   fields.required_or(instances, "replicas", self.instances);
   fields.alias({.name = "replicas", .text = "write \"instances\"", .deprecated = true}, self.instances);
   fields.optional({.name = "spread", .text = "Which hosts; any of them unless it is said"}, self.spread);
+  fields.optional(
+      {.name = "scaling",
+       .text = "That the number follows the calls (spreadscaler); \"instances\" is the first one then"},
+      self.scaling);
 }
 
 struct Trait {

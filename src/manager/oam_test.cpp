@@ -87,6 +87,56 @@ TEST(Oam, EverythingIsRead) {
   EXPECT_TRUE(lattice::check(link));
 }
 
+std::string scaled(std::string_view type, std::string_view trait, std::string_view scaling) {
+  return fmt::format(R"(apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: shop}}
+spec:
+  components:
+    - name: api
+      type: {}
+      properties: {{image: "ghcr.io/example/api:1"}}
+      traits:
+        - {{type: {}, properties: {{instances: 5, scaling: {{{}}}}}}}
+)",
+                     type, trait, scaling);
+}
+
+TEST(Oam, ScalingFollowsCalls) {
+  Read result = checked(
+      scaled("component", "spreadscaler", "min: 3, max: 40, target: 50%, idle-after: 90s, down-after: 2m"));
+  ASSERT_EQ(result.told(), "");
+  const Scaling& scaling = *result.only().parts[0].scaling;
+  EXPECT_EQ(scaling.instances, 5u);
+  using std::chrono::seconds;
+  EXPECT_EQ(scaling.load, (LoadScaling{.least = 3,
+                                       .most = 40,
+                                       .busy_percent = 50,
+                                       .idle_after = seconds(90),
+                                       .down_after = seconds(120)}));
+  Read least = checked(scaled("component", "spreadscaler", "max: 4"));
+  ASSERT_EQ(least.told(), "");
+  EXPECT_EQ(least.only().parts[0].scaling->load, (LoadScaling{.least = 0, .most = 4}));
+  EXPECT_EQ(least.only().parts[0].scaling->instances, 4u);
+}
+
+TEST(Oam, ScalingThatCannotBeIsRefused) {
+  EXPECT_THAT(checked(scaled("component", "spreadscaler", "min: 9, max: 4")).told(),
+              HasSubstr("min is 9, and max is 4"));
+  EXPECT_THAT(checked(scaled("component", "spreadscaler", "min: 1")).told(), HasSubstr("\"max\""));
+  EXPECT_THAT(checked(scaled("component", "spreadscaler", "max: 4, target: 0%")).told(),
+              HasSubstr("from 1% to 100%"));
+  EXPECT_THAT(checked(scaled("component", "spreadscaler", "max: 4, idle-after: soon")).told(),
+              HasSubstr("a time, as"));
+  EXPECT_THAT(checked(scaled("component", "spreadscaler", "max: 4, idle-after: 1ms")).told(),
+              HasSubstr("100ms"));
+  EXPECT_THAT(checked(scaled("component", "spreadscaler", "maximum: 4")).told(), HasSubstr("maximum"));
+  EXPECT_THAT(checked(scaled("component", "daemonscaler", "max: 9")).told(),
+              HasSubstr("cannot follow its calls"));
+  EXPECT_THAT(checked(scaled("capability", "spreadscaler", "max: 9")).told(),
+              HasSubstr("cannot follow its calls"));
+}
+
 TEST(Oam, SharedAndWithWhom) {
   const Application shared =
       read(

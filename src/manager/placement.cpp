@@ -79,7 +79,10 @@ class Chooser {
 
  private:
   bool is_better(uint32_t left, uint32_t right) const {
-    const auto key = [&](uint32_t host) { return std::tuple(~present_[host], hosts_.parts(host), host); };
+    // What others are given plays no part where it runs already: it would move whenever they do.
+    const auto key = [&](uint32_t host) {
+      return std::tuple(~present_[host], present_[host] != 0 ? 0 : hosts_.parts(host), host);
+    };
     return key(left) < key(right);
   }
   std::vector<uint32_t> best(std::vector<uint32_t> among, size_t count) const {
@@ -105,7 +108,7 @@ class Chooser {
         parts = std::min<size_t>(parts, hosts_.parts(host));
       }
       quotas[domain] = 0;
-      queue.emplace(0, ~present, parts, domain);
+      queue.emplace(0, ~present, present != 0 ? 0 : parts, domain);
     }
     for (size_t given = 0; given < count && !queue.empty(); ++given) {
       auto [quota, present, parts, domain] = queue.top();

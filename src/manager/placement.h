@@ -28,7 +28,7 @@ struct HostView {
   const StringMap* labels = nullptr;
 };
 
-// The hosts of one plan, and how many parts each of them has been given in it.
+// The hosts there are, and how many parts each of them has been given.
 class HostSet {
  public:
   explicit HostSet(std::vector<HostView> hosts);
@@ -44,6 +44,7 @@ class HostSet {
 
   uint32_t parts(size_t index) const { return parts_[index]; }
   void add_part(size_t index) { ++parts_[index]; }
+  void remove_part(size_t index) { --parts_[index]; }
 
  private:
   std::vector<HostView> hosts_;

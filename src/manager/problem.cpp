@@ -72,14 +72,26 @@ void Problems::sort() {
   });
 }
 
-std::string to_string(const Problem& problem, std::string_view file) {
+namespace {
+
+std::string line_of(const Problem& problem, std::string_view file, std::string_view severity) {
   std::string out = plain(file);
   if (problem.place.line != 0) out += fmt::format(":{}:{}", problem.place.line, problem.place.column);
-  out += problem.severity == Severity::error ? ": error: " : ": warning: ";
+  out += fmt::format(": {}", severity);
   if (!problem.place.path.empty()) out += problem.place.path + ": ";
   out += problem.message;
   if (!problem.remedy.empty()) out += "; " + problem.remedy;
   return plain(out);
+}
+
+}  // namespace
+
+std::string to_string(const Problem& problem, std::string_view file) {
+  return line_of(problem, file, problem.severity == Severity::error ? "error: " : "warning: ");
+}
+
+std::string to_string_alone(const Problem& problem, std::string_view file) {
+  return line_of(problem, file, {});
 }
 
 Error refusal(const Problems& problems, std::string_view file) {

@@ -20,6 +20,7 @@ struct Place {
   std::string path{};  // "spec.components[0].name"; empty: the document itself
   uint32_t line = 0;
   uint32_t column = 0;
+  bool operator==(const Place&) const = default;
 };
 
 // An error refuses the manifest; a warning is told.
@@ -63,6 +64,8 @@ class Problems {
 // One line, without a line end: place, severity, message, remedy. Control characters of the file do not reach
 // it.
 std::string to_string(const Problem& problem, std::string_view file);
+// The same without the severity, for whoever says that himself.
+std::string to_string_alone(const Problem& problem, std::string_view file);
 // All of a file's problems as the one error of whoever refuses it. Precondition: there is an error.
 Error refusal(const Problems& problems, std::string_view file);
 

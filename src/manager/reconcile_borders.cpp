@@ -36,28 +36,21 @@ void Reconciler::add_own_passes(const Application& application, lattice::Border&
   }
 }
 
-void Reconciler::keep_borders(TimePoint now) {
-  for (const auto& [name, known] : applications_) {
-    if (!known.input.version || !known.input.unreadable.empty()) continue;
-    lattice::Border border{.application = name, .parts = {}, .passes = passes_of(*known.input.version)};
-    for (const std::string& id : known.belongings.parts)
-      if (const auto part = desired_.parts.find(id);
-          part != desired_.parts.end() && part->second.application == name)
-        border.parts.push_back(id);
-    add_own_passes(*known.input.version, border);
-    if (known.rollout) add_own_passes(*known.input.stable, border);
-    const auto there = lattice_.borders.find(name);
-    if (there != lattice_.borders.end() && there->second == border) continue;
-    std::string json = lattice::to_json(border);
-    want("border " + name, std::move(json), PutBorder{std::move(border)}, now);
+void Reconciler::keep_border(const std::string& name, const Known* known, TimePoint now) {
+  if (known != nullptr && !known->input.unreadable.empty()) return;
+  const auto there = borders_.find(name);
+  if (known == nullptr || !known->input.version) {
+    if (there != borders_.end()) want("border " + name, "delete", DeleteBorder{name}, now);
+    return;
   }
-  for (const auto& [name, border] : lattice_.borders) {
-    const auto known = applications_.find(name);
-    if (known != applications_.end() &&
-        (known->second.input.version || !known->second.input.unreadable.empty()))
-      continue;
-    want("border " + name, "delete", DeleteBorder{name}, now);
-  }
+  lattice::Border border{.application = name, .parts = {}, .passes = passes_of(*known->input.version)};
+  for (const std::string& id : table_.of(name).parts)
+    if (desired().parts.find(id)->second.application == name) border.parts.push_back(id);
+  add_own_passes(*known->input.version, border);
+  if (known->rollout) add_own_passes(*known->input.stable, border);
+  if (there != borders_.end() && there->second == border) return;
+  std::string json = lattice::to_json(border);
+  want("border " + name, std::move(json), PutBorder{std::move(border)}, now);
 }
 
 }  // namespace wattle::manager

@@ -33,43 +33,40 @@ Status status_of_work(StatusKind kind, const std::string& error, std::string_vie
 
 // ---- Configs
 
-void Reconciler::keep_configs(TimePoint now) {
-  configs_done_.clear();
-  for (const auto& [name, config] : desired_.configs) {
-    ObjectStatus status;
-    status.id = fingerprint(name);
-    status.kind = "ConfigScaler";
-    status.name = name;
-    const auto there = lattice_.configs->find(name);
-    if (there != lattice_.configs->end() && there->second == config.values) {
-      status.status = {StatusKind::deployed, {}};
-    } else if (!noted_configs_.contains(name)) {
-      status.status = {StatusKind::reconciling, "is being begun"};
-    } else {
-      std::string signature;
-      for (const auto& [key, value] : config.values) signature += fmt::format("{}={}\n", key, value);
-      const Work& work =
-          want(config_object(name), fingerprint(signature), PutConfig{name, config.values}, now);
-      status.status = status_of_work(StatusKind::reconciling, work.error, "is being put");
-    }
-    configs_done_[config.application].push_back(std::move(status));
+void Reconciler::keep_config(const std::string& name, TimePoint now) {
+  const WantedConfig& config = desired().configs.find(name)->second;
+  Put& put = configs_done_[name];
+  if (put.plan == plans_) return;
+  const Put before = std::exchange(put, Put{.plan = plans_});
+  ObjectStatus status;
+  status.id = fingerprint(name);
+  status.kind = "ConfigScaler";
+  status.name = name;
+  const auto there = configs_.find(name);
+  if (there != configs_.end() && there->second == config.values) {
+    status.status = {StatusKind::deployed, {}};
+  } else if (!noted_configs_.contains(name)) {
+    status.status = {StatusKind::reconciling, "is being begun"};
+  } else {
+    std::string signature;
+    for (const auto& [key, value] : config.values) signature += fmt::format("{}={}\n", key, value);
+    const Work& work = want(config_object(name), fingerprint(signature), PutConfig{name, config.values}, now);
+    status.status = status_of_work(StatusKind::reconciling, work.error, "is being put");
   }
+  put.objects.emplace_back(config.application, std::move(status));
+  tell_changed(before, put);
 }
 
-// Once no link of ours names it.
-void Reconciler::end_configs(TimePoint now) {
-  for (const std::string_view noted : noted_configs_) {
-    const std::string name(noted);
-    if (desired_.configs.contains(name) || !lattice_.configs->contains(name)) continue;
-    const auto names_it = [&](const std::vector<std::string>& configs) {
-      return std::find(configs.begin(), configs.end(), name) != configs.end();
-    };
-    if (std::any_of(lattice_.links.begin(), lattice_.links.end(), [&](const lattice::Link& link) {
-          return names_it(link.source_config) || names_it(link.target_config);
-        }))
-      continue;
-    want(config_object(name), "delete", DeleteConfig{name}, now);
-  }
+// Once no link names it.
+void Reconciler::end_config(const std::string& name, TimePoint now) {
+  if (desired().configs.contains(name) || !configs_.contains(name) || config_links_.contains(name)) return;
+  want(config_object(name), "delete", DeleteConfig{name}, now);
+}
+
+// The applications that are not planned by themselves.
+void Reconciler::tell_changed(const Put& before, const Put& now) {
+  if (before.objects == now.objects) return;
+  for (const auto& [application, status] : now.objects) statuses_to_tell_.insert(application);
 }
 
 // ---- Links
@@ -77,40 +74,42 @@ void Reconciler::end_configs(TimePoint now) {
 // There are links of this source, name and package that no application has put, and others are wanted.
 bool Reconciler::is_foreign(const LinkGroup& group) const {
   const auto there = links_.find(group);
-  const auto wanted = desired_.links.find(group);
-  if (there == links_.end() || wanted == desired_.links.end() || noted_links_.contains(group)) return false;
-  return std::any_of(there->second.begin(), there->second.end(), [&](const lattice::Link* link) {
+  const auto wanted = desired().links.find(group);
+  if (there == links_.end() || wanted == desired().links.end() || noted_links_.contains(group)) return false;
+  return std::any_of(there->second.begin(), there->second.end(), [&](const lattice::Link& link) {
     return std::none_of(wanted->second.begin(), wanted->second.end(),
-                        [&](const WantedLink& one) { return one.link == *link; });
+                        [&](const WantedLink& one) { return one.link == link; });
   });
 }
 
-void Reconciler::keep_links(TimePoint now) {
-  links_done_.clear();
-  for (const auto& [group, wanted] : desired_.links) {
-    for (const WantedLink& one : wanted) {
-      ObjectStatus status;
-      status.id = fingerprint(lattice::to_json(one.link));
-      status.kind = "LinkScaler";
-      status.name = lattice::describe(one.link);
-      status.status = keep_link(group, wanted, one, now);
-      links_done_[one.application].push_back(std::move(status));
-    }
+void Reconciler::keep_links(const LinkGroup& group, TimePoint now) {
+  const std::vector<WantedLink>& wanted = desired().links.find(group)->second;
+  Put& put = links_done_[group];
+  if (put.plan == plans_) return;
+  const Put before = std::exchange(put, Put{.plan = plans_});
+  for (const WantedLink& one : wanted) {
+    ObjectStatus status;
+    status.id = one.fingerprint;
+    status.kind = "LinkScaler";
+    status.name = lattice::describe(one.link);
+    status.status = keep_link(group, wanted, one, now);
+    put.objects.emplace_back(one.application, std::move(status));
   }
+  tell_changed(before, put);
 }
 
 Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLink>& all,
                              const WantedLink& wanted, TimePoint now) {
   const lattice::Link& link = wanted.link;
-  static const std::vector<const lattice::Link*> kNone;
+  static const std::vector<lattice::Link> kNone;
   const auto found = links_.find(group);
   const auto& there = found == links_.end() ? kNone : found->second;
   const bool in_force =
-      std::any_of(there.begin(), there.end(), [&](const auto* one) { return *one == link; });
+      std::any_of(there.begin(), there.end(), [&](const lattice::Link& one) { return one == link; });
   // What leads elsewhere goes, unless putting this link takes its interfaces anyway.
-  const bool stranger = std::any_of(there.begin(), there.end(), [&](const lattice::Link* one) {
+  const bool stranger = std::any_of(there.begin(), there.end(), [&](const lattice::Link& one) {
     return std::none_of(all.begin(), all.end(),
-                        [&](const WantedLink& other) { return other.link.target == one->target; });
+                        [&](const WantedLink& other) { return other.link.target == one.target; });
   });
   if (in_force && !stranger) return {StatusKind::deployed, {}};
   if (is_foreign(group))
@@ -124,7 +123,7 @@ Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLin
   for (const auto* names : {&link.source_config, &link.target_config})
     if (const std::string name = missing_config(*names); !name.empty())
       return {StatusKind::waiting,
-              desired_.configs.contains(name)
+              desired().configs.contains(name)
                   ? fmt::format("waits for the config {}", name)
                   : fmt::format("the config {} is not there; wattle config put {} KEY=VALUE", name, name)};
   if (in_force) {
@@ -132,8 +131,8 @@ Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLin
     const Work& work = want(group_object(group), "delete", DeleteLinks{group}, now);
     return status_of_work(StatusKind::reconciling, work.error, "a former link is being deleted");
   }
-  const bool moves = std::any_of(there.begin(), there.end(), [&](const lattice::Link* one) {
-    return one->target != link.target && share_interface(*one, link);
+  const bool moves = std::any_of(there.begin(), there.end(), [&](const lattice::Link& one) {
+    return one.target != link.target && share_interface(one, link);
   });
   const std::string object = link_object(group, link.target);
   const Work* before = find_work(object);
@@ -146,10 +145,9 @@ Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLin
   return status_of_work(StatusKind::reconciling, work.error, "is being put");
 }
 
-void Reconciler::end_links(TimePoint now) {
-  for (const LinkGroup& group : noted_links_)
-    if (!desired_.links.contains(group) && links_.contains(group))
-      want(group_object(group), "delete", DeleteLinks{group}, now);
+void Reconciler::end_links(const LinkGroup& group, TimePoint now) {
+  if (!desired().links.contains(group) && links_.contains(group))
+    want(group_object(group), "delete", DeleteLinks{group}, now);
 }
 
 }  // namespace wattle::manager

@@ -38,8 +38,8 @@ bool Reconciler::is_noted(const WantedPart& part) const {
 // Something runs under this id that nobody has put there for an application, and that is not what is wanted.
 bool Reconciler::is_foreign(std::string_view id) const {
   if (noted_parts_.contains(id)) return false;
-  const auto wanted = desired_.parts.find(id);
-  if (wanted == desired_.parts.end()) return false;
+  const auto wanted = desired().parts.find(id);
+  if (wanted == desired().parts.end()) return false;
   const auto is_wanted = [&](const std::string& reference) {
     return reference == wanted->second.revision.reference ||
            (wanted->second.former && reference == wanted->second.former->reference);
@@ -72,6 +72,18 @@ Instances Reconciler::present_of(std::string_view id, std::string_view reference
   return present;
 }
 
+// Where those run that are to be on the same hosts: else all of them would follow one that runs nowhere yet.
+void Reconciler::add_companions(const WantedPart& part, Instances& present) const {
+  if (part.together.empty()) return;
+  for (const std::string& id : table_.of(planned_).parts) {
+    const auto components = running_.find(id);
+    const auto wanted = desired().parts.find(id);
+    if (components == running_.end() || wanted == desired().parts.end()) continue;
+    if (wanted->second.together != part.together) continue;
+    for (const RunsOn& one : components->second) present.try_emplace(one.host, one.component->count);
+  }
+}
+
 std::optional<uint32_t> Reconciler::find_usable(std::string_view host_id) const {
   const auto host = std::lower_bound(usable_.begin(), usable_.end(), host_id,
                                      [](const auto& one, std::string_view id) { return *one.first < id; });
@@ -97,10 +109,10 @@ bool Reconciler::add_commanded(std::string_view id, std::string_view reference, 
 
 std::string Reconciler::missing_config(const std::vector<std::string>& names) const {
   for (const std::string& name : names) {
-    const auto there = lattice_.configs->find(name);
-    const auto wanted = desired_.configs.find(name);
-    if (there == lattice_.configs->end() ||
-        (wanted != desired_.configs.end() && wanted->second.values != there->second))
+    const auto there = configs_.find(name);
+    const auto wanted = desired().configs.find(name);
+    if (there == configs_.end() ||
+        (wanted != desired().configs.end() && wanted->second.values != there->second))
       return name;
   }
   return {};
@@ -114,7 +126,7 @@ std::string Reconciler::obstacle(const WantedPart& part) const {
         in_quotes(part.id));
   if (!is_noted(part)) return "is being begun";
   if (const std::string name = missing_config(part.revision.configs); !name.empty())
-    return desired_.configs.contains(name)
+    return desired().configs.contains(name)
                ? fmt::format("waits for the config {}", name)
                : fmt::format("the config {} is not there; wattle config put {} KEY=VALUE", name, name);
   return {};
@@ -122,47 +134,89 @@ std::string Reconciler::obstacle(const WantedPart& part) const {
 
 // ---- Components
 
-void Reconciler::keep_parts(TimePoint now) {
-  parts_done_.clear();
-  for (const auto& [id, part] : desired_.parts) {
-    if (part.kind == PartKind::component)
-      keep_component(part, now);
-    else
-      keep_provider(part, now);
-  }
+// Once in a plan, for all applications that have it.
+void Reconciler::keep_part(const std::string& id, TimePoint now) {
+  const WantedPart& part = desired().parts.find(id)->second;
+  Outcome& outcome = parts_done_[id];
+  if (outcome.plan == plans_) return;
+  const Outcome before = std::exchange(outcome, Outcome{.plan = plans_});
+  if (part.kind == PartKind::component)
+    keep_component(part, outcome, now);
+  else
+    keep_provider(part, outcome, now);
+  if (before.status == outcome.status && before.stage_reached == outcome.stage_reached) return;
+  for (const std::string& name : table_.of_part(id))
+    if (name != planned_) touch(name);
+}
+
+void Reconciler::place_on(Outcome& outcome, uint32_t host) {
+  host_set_->add_part(host);
+  outcome.hosts.push_back(host);
+}
+
+void Reconciler::displace(Outcome& outcome) {
+  for (const uint32_t host : outcome.hosts) host_set_->remove_part(host);
+  outcome.hosts.clear();
+}
+
+// How many of the former revision there are until this stage's fresh ones are in their place: those of the
+// stage before.
+uint64_t Reconciler::former_until_placed(const WantedPart& part) const {
+  // A daemon's are counted by host.
+  if (part.scaling.kind == ScalingKind::daemon) return UINT64_MAX;
+  const auto index = stage_index(part);
+  const uint32_t instances = instances_of(part);
+  if (!index || *index == 0) return instances;
+  return schedule_of(applications_.find(part.application)->second.rollout->strategy, instances)[*index - 1]
+      .former;
+}
+
+// What there is of the former revision beyond any stage, as when a host is back that others had taken over
+// from: it ends before there is more of the fresh one.
+uint64_t Reconciler::surplus_of_former(const WantedPart& part) const {
+  if (!part.former || part.scaling.kind == ScalingKind::daemon) return 0;
+  Instances hosts = present_of(part.id, part.former->reference);
+  add_commanded(part.id, part.former->reference, hosts);
+  uint64_t there = 0;
+  for (const auto& [host, count] : hosts) there += count;
+  const uint64_t most = former_until_placed(part);
+  return there - std::min(there, most + surge_of(static_cast<uint32_t>(most)));
 }
 
 // First that calls do not reach what is not ready, then the fresh revision, then the calls, then the end of
 // the former one.
-void Reconciler::keep_component(const WantedPart& part, TimePoint now) {
-  Outcome& outcome = parts_done_[part.id];
+void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePoint now) {
   ObjectStatus& status = outcome.status;
   status.id = part.revision.scaler;
   status.kind = part.scaling.kind == ScalingKind::daemon ? "DaemonScaler" : "SpreadScaler";
   status.name = part.name;
+  follow_load(part, now);
+  const uint32_t instances = instances_of(part);
   if (std::string why = obstacle(part); !why.empty()) {
-    status.wanted = part.scaling.instances;
+    status.wanted = instances;
     status.status = {is_foreign(part.id) ? StatusKind::failed : StatusKind::waiting, std::move(why)};
     outcome.stage_reached = false;
     return;
   }
   const auto stage = stage_of(part);
-  const uint32_t fresh_wanted = stage ? stage->fresh : part.scaling.instances;
+  const uint32_t fresh_wanted = stage ? stage->fresh : instances;
   const std::string& fresh_reference = part.revision.reference;
   const auto references = references_of(part.id);
   const bool others = std::any_of(references.begin(), references.end(),
                                   [&](const std::string& reference) { return reference != fresh_reference; });
   std::map<std::string, uint32_t> weights;
   if (part.former) {
-    const auto known = lattice_.weights.find(part.id);
+    const auto known = weights_.find(part.id);
     // Before it starts, so that it is called when its turn comes.
-    if (others && (known == lattice_.weights.end() || !known->second.contains(fresh_reference)))
+    if (others && (known == weights_.end() || !known->second.contains(fresh_reference)))
       weights = {{fresh_reference, 0}, {part.former->reference, kAllCalls}};
   }
   bool weighed = weights.empty() || keep_weights(part, weights, now);
   const auto leftovers = leftovers_of(part);
-  const Kept fresh = weighed ? keep_revision(part, part.revision, fresh_wanted, true, leftovers, now)
-                             : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
+  const uint64_t surplus = surplus_of_former(part);
+  const Kept fresh =
+      weighed ? keep_revision(part, part.revision, outcome, fresh_wanted, 0, leftovers, surplus, now)
+              : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
   if (weighed && fresh.placed) {
     if (stage && part.former && others)
       weights = {{fresh_reference, stage->fresh_calls},
@@ -190,17 +244,18 @@ void Reconciler::keep_component(const WantedPart& part, TimePoint now) {
   status.ready = fresh.ready;
   status.revisions.push_back(fresh.status);
   if (part.former) {
+    const uint64_t least = weighed && fresh.placed ? 0 : former_until_placed(part);
     const Kept former =
-        keep_revision(part, *part.former, stage ? stage->former : 0, weighed && fresh.placed, {}, now);
-    status.wanted = std::max(status.wanted, part.scaling.instances);
+        keep_revision(part, *part.former, outcome, stage ? stage->former : 0, least, leftovers, 0, now);
+    status.wanted = std::max(status.wanted, instances);
     status.ready += former.ready;
     status.revisions.push_back(former.status);
     outcome.stage_reached = outcome.stage_reached && former.placed;
   }
   if (weighed) end_leftovers(part, fresh, leftovers, now);
-  const auto in_force = lattice_.weights.find(part.id);
+  const auto in_force = weights_.find(part.id);
   for (RevisionStatus& revision : status.revisions) {
-    if (in_force == lattice_.weights.end()) {
+    if (in_force == weights_.end()) {
       revision.weight = revision.ready > 0 ? kAllCalls : 0;
     } else if (const auto weight = in_force->second.find(revision.image); weight != in_force->second.end()) {
       revision.weight = weight->second;
@@ -221,8 +276,9 @@ void Reconciler::keep_component(const WantedPart& part, TimePoint now) {
 }
 
 Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedRevision& revision,
-                                           uint32_t instances, bool may_shrink,
-                                           const std::vector<Leftover>& beside, TimePoint now) {
+                                           Outcome& outcome, uint32_t instances, uint64_t least,
+                                           const std::vector<Leftover>& beside, uint64_t surplus,
+                                           TimePoint now) {
   const Instances present = present_of(part.id, revision.reference);
   // With what will be there when what was commanded is done.
   Instances hosts = present;
@@ -230,11 +286,13 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
   const std::vector<uint32_t>* only = nullptr;
   const auto together = together_.find(part.together);
   if (!part.together.empty() && together != together_.end()) only = &together->second;
+  Instances near = hosts;
+  add_companions(part, near);
   const Placement placement = place(*host_set_, {.scaling = part.scaling,
                                                  .kind = PartKind::component,
                                                  .instances = instances,
                                                  .failure_domain = part.failure_domain,
-                                                 .present = hosts,
+                                                 .present = near,
                                                  .only = only});
   const bool daemon = part.scaling.kind == ScalingKind::daemon;
   Kept kept;
@@ -242,7 +300,7 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
   kept.status.image = revision.reference;
   if (!placement.shortages.empty()) kept.shortage = fmt::format("{}", fmt::join(placement.shortages, "; "));
   for (const auto& [host, count] : placement.instances) {
-    host_set_->add_part(host);
+    place_on(outcome, host);
     kept.wanted += count;
     hosts.try_emplace(host, 0);
   }
@@ -258,9 +316,9 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
   // A daemon's instances make room for each other on each host, see below.
   if (!daemon)
     for (const Leftover& one : beside) total += one.count;
+  total += surplus;
   uint64_t may_add = most > total ? most - total : may_begin ? 1 : 0;
-  uint64_t may_take = may_shrink ? (ready > kept.wanted ? ready - kept.wanted : 0) : 0;
-  if (kept.wanted == 0 && may_shrink) may_take = ready;
+  uint64_t may_take = ready - std::min(ready, std::max<uint64_t>(kept.wanted, least));
   for (const auto& [host, expected] : hosts) {
     const auto found = placement.instances.find(host);
     const uint32_t wanted = found == placement.instances.end() ? 0 : found->second;
@@ -299,13 +357,14 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
     if (same) continue;
     // Its turn comes when others are done.
     const bool is_full = under_way_.size() >= options_.commands_max;
+    if (is_full) held_up_.insert(planned_);
     if (is_full && !has_works) continue;
     std::string object = component_object(part.id, revision.reference, host_id);
     if (is_full && find_work(object) == nullptr) continue;
-    const Work& work = want(
-        object, fmt::format("{} {}", next, revision.scaler),
-        Scale{host_id, part.id, revision.reference, next, revision.configs, annotations_of(part, revision)},
-        now, next);
+    const Work& work = want(object, fmt::format("{} {}", next, revision.scaler),
+                            Scale{host_id, part.id, revision.reference, next, revision.configs,
+                                  annotations_of(part, revision), revision.idle_after},
+                            now, next);
     if (work.failures > kept.failures) {
       kept.failures = work.failures;
       const std::string& name = usable_[host].second->report.friendly_name;
@@ -320,8 +379,8 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
 bool Reconciler::keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights,
                               TimePoint now) {
   static const std::map<std::string, uint32_t> kNone;
-  const auto known = lattice_.weights.find(part.id);
-  if ((known == lattice_.weights.end() ? kNone : known->second) == weights) return true;
+  const auto known = weights_.find(part.id);
+  if ((known == weights_.end() ? kNone : known->second) == weights) return true;
   std::string signature;
   for (const auto& [reference, weight] : weights) signature += fmt::format("{} {}\n", reference, weight);
   want("weights " + part.id, std::move(signature), PutWeights{part.id, std::move(weights)}, now);
@@ -399,8 +458,7 @@ void Reconciler::end_leftovers(const WantedPart& part, const Kept& fresh,
 
 // ---- Providers
 
-void Reconciler::keep_provider(const WantedPart& part, TimePoint now) {
-  Outcome& outcome = parts_done_[part.id];
+void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoint now) {
   ObjectStatus& status = outcome.status;
   status.id = part.revision.scaler;
   status.kind = part.scaling.kind == ScalingKind::daemon ? "ProviderDaemonScaler" : "ProviderSpreadScaler";
@@ -423,7 +481,7 @@ void Reconciler::keep_provider(const WantedPart& part, TimePoint now) {
   std::string unhealthy, error;
   status.wanted = 0;
   for (const auto& [host, count] : placement.instances) {
-    host_set_->add_part(host);
+    place_on(outcome, host);
     ++status.wanted;
     const std::string& host_id = *usable_[host].first;
     const ObservedHost& observed = *usable_[host].second;
@@ -475,33 +533,41 @@ void Reconciler::keep_provider(const WantedPart& part, TimePoint now) {
 
 // ---- What no application wants any more
 
-void Reconciler::end_unwanted(TimePoint now) {
-  const auto ours = [&](std::string_view id, const std::string& application) {
-    if (noted_parts_.contains(id)) return true;
+// What was noted and is not wanted: all that runs under this id.
+void Reconciler::end_part(const std::string& id, TimePoint now) {
+  if (desired().parts.contains(id)) return;
+  end_running(id, now, [](const std::string&) { return true; });
+  if (const auto weights = weights_.find(id); weights != weights_.end() && !running_.contains(id))
+    want("weights " + id, "", PutWeights{id, {}}, now);
+}
+
+// And what nobody has noted, but says that it was put there for an application.
+void Reconciler::end_strays(TimePoint now) {
+  const auto is_ours = [&](const std::string& application) {
     const auto known = applications_.find(application);
     return known != applications_.end() && known->second.input.unreadable.empty();
   };
-  for (const auto& [id, components] : running_) {
-    if (desired_.parts.contains(id)) continue;
-    for (const RunsOn& one : components) {
-      if (!ours(id, one.component->application)) continue;
+  for (const std::string& id : strays_)
+    if (!noted_parts_.contains(id)) end_running(id, now, is_ours);
+}
+
+void Reconciler::end_running(const std::string& id, TimePoint now,
+                             const std::function<bool(const std::string& application)>& is_meant) {
+  if (const auto components = running_.find(id); components != running_.end()) {
+    for (const RunsOn& one : components->second) {
+      if (!is_meant(one.component->application)) continue;
       const std::string& host_id = *usable_[one.host].first;
       want(component_object(id, one.component->reference, host_id), "0",
-           Scale{host_id, std::string(id), one.component->reference, 0, {}, {}}, now);
+           Scale{host_id, id, one.component->reference, 0, {}, {}}, now);
     }
   }
-  for (const auto& [id, hosts] : providers_on_) {
-    if (desired_.parts.contains(id)) continue;
-    for (const auto& [host, provider] : hosts) {
-      if (!ours(id, provider->application)) continue;
+  if (const auto providers = providers_on_.find(id); providers != providers_on_.end()) {
+    for (const auto& [host, provider] : providers->second) {
+      if (!is_meant(provider->application)) continue;
       const std::string& host_id = *usable_[host].first;
-      want(provider_object(id, host_id), "stop", StopProvider{host_id, std::string(id)}, now);
+      want(provider_object(id, host_id), "stop", StopProvider{host_id, id}, now);
     }
   }
-  for (const auto& [id, weights] : lattice_.weights)
-    if (!desired_.parts.contains(id) && !running_.contains(id) && !weights.empty() &&
-        noted_parts_.contains(id))
-      want("weights " + id, "", PutWeights{id, {}}, now);
 }
 
 }  // namespace wattle::manager

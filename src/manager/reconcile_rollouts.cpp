@@ -40,23 +40,30 @@ void Reconciler::begin_rollout(Known& known, TimePoint now) {
   known.rollout = std::move(rollout);
 }
 
-std::optional<Stage> Reconciler::stage_of(const WantedPart& part) const {
+std::optional<size_t> Reconciler::stage_index(const WantedPart& part) const {
   if (!part.former) return {};
   const auto known = applications_.find(part.application);
   if (known == applications_.end() || !known->second.rollout) return {};
-  const auto stages = schedule_of(known->second.rollout->strategy, part.scaling.instances);
+  const auto stages = schedule_of(known->second.rollout->strategy, instances_of(part));
   // Parts with fewer stages wait at their last but one until all others have come that far.
   const size_t count = stages_of(*known->second.rollout);
   const size_t stage = known->second.note.stage;
-  if (stage + 1 >= count) return stages.back();
-  return stages[std::min(stage, stages.size() - (stages.size() > 1 ? 2 : 1))];
+  if (stage + 1 >= count) return stages.size() - 1;
+  return std::min(stage, stages.size() - (stages.size() > 1 ? 2 : 1));
+}
+
+std::optional<Stage> Reconciler::stage_of(const WantedPart& part) const {
+  const auto index = stage_index(part);
+  if (!index) return {};
+  const auto& strategy = applications_.find(part.application)->second.rollout->strategy;
+  return schedule_of(strategy, instances_of(part))[*index];
 }
 
 size_t Reconciler::stages_of(const Rollout& rollout) const {
   size_t count = 1;
   for (const std::string& id : rollout.parts)
-    if (const auto part = desired_.parts.find(id); part != desired_.parts.end())
-      count = std::max(count, schedule_of(rollout.strategy, part->second.scaling.instances).size());
+    if (const auto part = desired().parts.find(id); part != desired().parts.end())
+      count = std::max(count, schedule_of(rollout.strategy, instances_of(part->second)).size());
   return count;
 }
 
@@ -70,34 +77,28 @@ std::pair<CallCounts, CallCounts> Reconciler::counts_of(const WantedPart& part) 
 
 void Reconciler::count_stage(Rollout& rollout) const {
   for (const std::string& id : rollout.parts) {
-    const auto part = desired_.parts.find(id);
-    if (part == desired_.parts.end()) continue;
+    const auto part = desired().parts.find(id);
+    if (part == desired().parts.end()) continue;
     rollout.at_stage[id] = counts_of(part->second);
     rollout.at_beginning.try_emplace(id, rollout.at_stage[id]);
   }
 }
 
-void Reconciler::judge_rollouts(TimePoint now) {
-  for (auto& [name, known] : applications_) {
-    if (!known.input.version) continue;
-    if (known.rollout) {
-      judge(known, now);
-    } else if (known.note.stable != known.input.version_name) {
-      // The first version, or one without other revisions: stable as soon as it is there.
-      const auto& parts = known.belongings.parts;
-      const bool placed = std::all_of(parts.begin(), parts.end(), [&](const std::string& id) {
-        const auto outcome = parts_done_.find(id);
-        return outcome != parts_done_.end() && outcome->second.status.status.kind == StatusKind::deployed;
-      });
-      if (!placed) continue;
-      known.note.stable = known.input.version_name;
-      known.note.outcome.clear();
-      dirty_ = true;
-    }
-  }
+void Reconciler::judge(Known& known, TimePoint now) {
+  if (!known.input.version) return;
+  if (known.rollout) return judge_rollout(known, now);
+  if (known.note.stable == known.input.version_name) return;
+  // The first version, or one without other revisions: stable as soon as it is there.
+  const auto& parts = table_.of(known.input.name).parts;
+  const bool placed = std::all_of(parts.begin(), parts.end(), [&](const std::string& id) {
+    return parts_done_.find(id)->second.status.status.kind == StatusKind::deployed;
+  });
+  if (!placed) return;
+  known.note.stable = known.input.version_name;
+  known.note.outcome.clear();
 }
 
-void Reconciler::judge(Known& known, TimePoint now) {
+void Reconciler::judge_rollout(Known& known, TimePoint now) {
   Rollout& rollout = *known.rollout;
   if (rollout.at_beginning.empty()) count_stage(rollout);
   if (std::string why = reason_to_roll_back(known, now); !why.empty()) {
@@ -124,9 +125,9 @@ void Reconciler::judge(Known& known, TimePoint now) {
 std::string Reconciler::reason_to_roll_back(const Known& known, TimePoint now) const {
   const Rollout& rollout = *known.rollout;
   for (const std::string& id : rollout.parts) {
-    const auto part = desired_.parts.find(id);
+    const auto part = desired().parts.find(id);
     const auto outcome = parts_done_.find(id);
-    if (part == desired_.parts.end() || outcome == parts_done_.end()) continue;
+    if (part == desired().parts.end() || outcome == parts_done_.end()) continue;
     if (outcome->second.fresh_failures >= options_.failures_max)
       return fmt::format("{} cannot start: {}", part->second.name, outcome->second.fresh_error);
     const auto before = rollout.at_beginning.find(id);
@@ -154,7 +155,7 @@ std::string Reconciler::reason_to_roll_back(const Known& known, TimePoint now) c
 bool Reconciler::is_to_judge(const Known& known, const WantedPart& part) const {
   const auto stage = stage_of(part);
   if (!stage) return false;
-  const auto stages = schedule_of(known.rollout->strategy, part.scaling.instances);
+  const auto stages = schedule_of(known.rollout->strategy, instances_of(part));
   const auto outcome = parts_done_.find(part.id);
   const bool runs = outcome != parts_done_.end() && outcome->second.fresh_ready > 0;
   if (runs && !known.rollout->judged.contains(part.id))
@@ -169,9 +170,9 @@ bool Reconciler::is_judged(Known& known, TimePoint now) {
   bool enough = true, idle = true, judged = false;
   std::vector<std::string> running;
   for (const std::string& id : rollout.parts) {
-    const auto part = desired_.parts.find(id);
+    const auto part = desired().parts.find(id);
     const auto before = rollout.at_stage.find(id);
-    if (part == desired_.parts.end() || before == rollout.at_stage.end()) continue;
+    if (part == desired().parts.end() || before == rollout.at_stage.end()) continue;
     if (!is_to_judge(known, part->second)) continue;
     if (parts_done_.find(id)->second.fresh_ready > 0) running.push_back(id);
     judged = true;
@@ -193,13 +194,13 @@ bool Reconciler::is_judged(Known& known, TimePoint now) {
 
 void Reconciler::next_stage(Known& known, TimePoint now) {
   Rollout& rollout = *known.rollout;
-  dirty_ = true;
+  touch(known.input.name);
   if (known.note.stage + 1 >= stages_of(rollout)) {
     known.note.stable = known.input.version_name;
     known.note.target.clear();
     known.note.stage = 0;
     known.rollout.reset();
-    desired_stale_ = true;
+    stale_.insert(known.input.name);
     return;
   }
   ++known.note.stage;

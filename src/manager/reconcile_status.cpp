@@ -23,35 +23,51 @@ Result<ApplicationStatus> Reconciler::status(std::string_view application) const
       return std::count_if(names.begin(), names.end(), is_there);
     };
     const auto count =
-        left(note.parts, [&](const std::string& id) { return exists(id) && !desired_.parts.contains(id); }) +
+        left(note.parts, [&](const std::string& id) { return exists(id) && !desired().parts.contains(id); }) +
         left(note.links,
              [&](const LinkGroup& group) {
-               return links_.contains(group) && !desired_.links.contains(group);
+               return links_.contains(group) && !desired().links.contains(group);
              }) +
         left(note.configs, [&](const std::string& name) {
-          return lattice_.configs && lattice_.configs->contains(name) && !desired_.configs.contains(name);
+          return configs_.contains(name) && !desired().configs.contains(name);
         });
     if (count != 0)
       status.status.message =
           fmt::format("{} of its components, providers, links and configs are being taken down", count);
     return status;
   }
-  for (const Part& part : known.input.version->parts)
-    if (const auto outcome = parts_done_.find(part.id); outcome != parts_done_.end() && !part.shared)
-      status.objects.push_back(outcome->second.status);
-  for (const auto* done : {&links_done_, &configs_done_})
-    if (const auto objects = done->find(application); objects != done->end())
-      status.objects.insert(status.objects.end(), objects->second.begin(), objects->second.end());
-  const auto conflict = desired_.conflicts.find(application);
-  if (conflict != desired_.conflicts.end())
-    status.status = {StatusKind::failed, conflict->second};
-  else if (plans_ == 0 || desired_stale_)
+  if (plans_ == 0 || stale_.contains(known.input.name)) {
     status.status = {StatusKind::reconciling, "is being begun"};
+    return status;
+  }
+  for (const Part& part : known.input.version->parts)
+    if (const auto outcome = parts_done_.find(part.id); outcome != parts_done_.end() && !part.shared) {
+      status.objects.push_back(outcome->second.status);
+      if (const auto wanted = desired().parts.find(part.id); wanted != desired().parts.end())
+        add_load(wanted->second, status.objects.back());
+    }
+  const auto add = [&](const auto& done, const auto& keys) {
+    for (const auto& key : keys)
+      if (const auto put = done.find(key); put != done.end())
+        for (const auto& [owner, object] : put->second.objects)
+          if (owner == application) status.objects.push_back(object);
+  };
+  const Belongings& own = table_.of(application);
+  add(links_done_, own.links);
+  add(configs_done_, own.configs);
+  const auto conflict = desired().conflicts.lower_bound({known.input.name, {}});
+  if (conflict != desired().conflicts.end() && conflict->first.first == application)
+    status.status = {StatusKind::failed, conflict->second};
   else
     status.status = worst_of(status.objects);
   if (known.rollout && status.status.kind == StatusKind::deployed)
     status.status = {StatusKind::reconciling, status.rollout};
   add_uses(status, known);
+  for (const ObjectStatus& object : status.objects)
+    for (const RevisionStatus& revision : object.revisions)
+      for (const auto& [host_id, ready] : revision.hosts)
+        if (const auto host = hosts_.find(host_id); host != hosts_.end())
+          status.host_names.emplace(host_id, host->second.report.friendly_name);
   return status;
 }
 
@@ -62,8 +78,8 @@ std::string Reconciler::describe_rollout(const Known& known) const {
       fmt::format("{} from {} to {}, stage {} of {}", to_string(rollout.strategy.kind), known.note.stable,
                   known.input.version_name, known.note.stage + 1, stages_of(rollout));
   for (const std::string& id : rollout.parts) {
-    const auto part = desired_.parts.find(id);
-    if (part == desired_.parts.end()) continue;
+    const auto part = desired().parts.find(id);
+    if (part == desired().parts.end()) continue;
     if (const auto stage = stage_of(part->second))
       text += fmt::format("; {}: {} beside {} instances, {}.{} % of the calls", part->second.name,
                           stage->fresh, stage->former, stage->fresh_calls / 10, stage->fresh_calls % 10);
@@ -72,9 +88,12 @@ std::string Reconciler::describe_rollout(const Known& known) const {
 }
 
 void Reconciler::add_uses(ApplicationStatus& status, const Known& known) const {
-  for (const auto& [name, other] : applications_) {
-    if (!other.input.version) continue;
-    const Application& user = *other.input.version;
+  DesiredTable::Names names = table_.users_of(known.input.name);
+  names.insert(known.input.name);
+  for (const std::string& name : names) {
+    const auto other = applications_.find(name);
+    if (other == applications_.end() || !other->second.input.version) continue;
+    const Application& user = *other->second.input.version;
     for (const Link& link : user.links) {
       for (const std::string& end : {link.source, link.target}) {
         const Part* part = find_part(user, end);
@@ -91,8 +110,7 @@ void Reconciler::add_uses(ApplicationStatus& status, const Known& known) const {
 
 std::vector<std::string> Reconciler::changed_statuses() {
   std::vector<std::string> changed;
-  std::erase_if(told_statuses_, [&](const auto& told) { return !applications_.contains(told.first); });
-  for (const auto& [name, known] : applications_) {
+  for (const std::string& name : std::exchange(statuses_to_tell_, {})) {
     const auto now = status(name);
     if (!now) continue;
     const auto [told, is_new] = told_statuses_.try_emplace(name, now->status);
@@ -124,19 +142,23 @@ std::vector<Reconciler::Difference> Reconciler::differences(const Application& n
   };
   for (const auto& [id, part] : after.parts) {
     if (part.application != next.name && part.application != kPlatform) continue;
-    const auto before = desired_.parts.find(id);
+    const auto before = desired().parts.find(id);
     const bool runs = !hosts_of(id).empty();
-    if (!runs && (before == desired_.parts.end() || part.application == next.name)) {
-      if (part.application == kPlatform && before != desired_.parts.end()) continue;
+    if (!runs && (before == desired().parts.end() || part.application == next.name)) {
+      if (part.application == kPlatform && before != desired().parts.end()) continue;
       lines.push_back(
           {Kind::add, id, fmt::format("{}, {} instances", part.revision.reference, part.scaling.instances)});
       continue;
     }
-    if (before == desired_.parts.end()) continue;
+    if (before == desired().parts.end()) continue;
     std::string detail;
     const auto add = [&](const std::string& text) { detail += (detail.empty() ? "" : "; ") + text; };
     if (before->second.revision.reference != part.revision.reference)
       add(fmt::format("{} instead of {}", part.revision.reference, before->second.revision.reference));
+    if (before->second.scaling.load != part.scaling.load)
+      add(part.scaling.load ? fmt::format("from {} to {} instances by its calls", part.scaling.load->least,
+                                          part.scaling.load->most)
+                            : "as many instances whatever its calls");
     if (before->second.scaling.instances != part.scaling.instances)
       add(fmt::format("{} instances instead of {}", part.scaling.instances,
                       before->second.scaling.instances));
@@ -146,7 +168,7 @@ std::vector<Reconciler::Difference> Reconciler::differences(const Application& n
     for (const auto& [host, count] : hosts_of(id)) add(fmt::format("now {} on {}", count, host));
     lines.push_back({Kind::change, id, std::move(detail)});
   }
-  for (const auto& [id, part] : desired_.parts) {
+  for (const auto& [id, part] : desired().parts) {
     if (part.application != next.name || after.parts.contains(id)) continue;
     std::string detail;
     for (const auto& [host, count] : hosts_of(id))
@@ -159,28 +181,28 @@ std::vector<Reconciler::Difference> Reconciler::differences(const Application& n
       const auto there = links_.find(group);
       const lattice::Link* same = nullptr;
       if (there != links_.end())
-        for (const lattice::Link* link : there->second)
-          if (link->target == one.link.target) same = link;
+        for (const lattice::Link& link : there->second)
+          if (link.target == one.link.target) same = &link;
       if (same == nullptr)
         lines.push_back({Kind::add, lattice::describe(one.link), {}});
       else if (!(*same == one.link))
         lines.push_back({Kind::change, lattice::describe(one.link), "interfaces or configs differ"});
     }
   }
-  for (const auto& [group, links] : desired_.links) {
+  for (const auto& [group, links] : desired().links) {
     if (after.links.contains(group)) continue;
     for (const WantedLink& link : links)
       if (link.application == next.name) lines.push_back({Kind::remove, lattice::describe(link.link), {}});
   }
   for (const auto& [name, config] : after.configs) {
     if (config.application != next.name) continue;
-    const bool known = lattice_.configs && lattice_.configs->contains(name);
-    if (!known)
+    const auto there = configs_.find(name);
+    if (there == configs_.end())
       lines.push_back({Kind::add, "config " + name, {}});
-    else if (lattice_.configs->find(name)->second != config.values)
+    else if (there->second != config.values)
       lines.push_back({Kind::change, "config " + name, "values differ"});
   }
-  for (const auto& [name, config] : desired_.configs)
+  for (const auto& [name, config] : desired().configs)
     if (config.application == next.name && !after.configs.contains(name))
       lines.push_back({Kind::remove, "config " + name, {}});
   return lines;

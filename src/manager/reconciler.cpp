@@ -8,16 +8,20 @@ namespace {
 // What an inventory is asked for under; every other command is some object's work.
 constexpr std::string_view kHostObject = "host ";
 
-std::string text_or_empty(const std::optional<StringMap>& map, std::string_view key) {
-  if (!map) return {};
-  const auto found = map->find(std::string(key));
-  return found == map->end() ? std::string() : found->second;
+// True: it is another than before.
+template <class Map>
+bool set_in_force(Map& map, const typename Map::key_type& key,
+                  std::optional<typename Map::mapped_type> value) {
+  const auto there = map.find(key);
+  if (!value) return there != map.end() && (map.erase(there), true);
+  if (there != map.end() && there->second == *value) return false;
+  map.insert_or_assign(key, *std::move(value));
+  return true;
 }
 
 // Between three quarters and five quarters of the pause: objects that failed together are not tried together.
 Duration with_jitter(Duration pause, std::string_view object, uint32_t failures) {
-  uint64_t hash = 0xcbf29ce484222325 ^ failures;
-  for (const char c : object) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  const uint64_t hash = hash_of(object, kHashBasis ^ failures);
   return pause * 3 / 4 + pause / 2 * static_cast<int64_t>(hash % 1000) / 1000;
 }
 
@@ -33,44 +37,46 @@ std::vector<Command> Reconciler::step(Event event, TimePoint now) {
   std::visit([&](auto& one) { take(one, now); }, event);
   if (!leading_) return {};
   if (now >= next_ask_) ask_hosts(now);
-  if (now >= next_plan_) dirty_ = true;
-  if (!dirty_) return std::move(issued_);
-  if (!have_applications_ || !have_lattice_)
-    next_plan_ = TimePoint::max();  // what is missing comes as an event
-  else if (now >= last_plan_ + options_.plan_interval)
-    plan(now);
-  else
-    next_plan_ = last_plan_ + options_.plan_interval;
+  if (now >= next_plan()) plan(now);
   return std::move(issued_);
 }
 
 // ---- What is heard
 
-void Reconciler::take(HostSeen& event, TimePoint) {
+void Reconciler::take(HostSeen& event, TimePoint now) {
   const auto [found, is_new] = hosts_.try_emplace(event.report.id);
   ObservedHost& host = found->second;
-  if (!is_new && host.report.incarnation != event.report.incarnation) {
+  const bool begun_anew = is_new || host.report.incarnation != event.report.incarnation;
+  if (begun_anew) {
+    follow_calls(host.report, {}, now);
     host = ObservedHost();
     told_counts_.erase(event.report.id);
   }
-  const HostReport& before = host.report;
-  const bool other = is_new || event.changed || before.incarnation != event.report.incarnation ||
-                     before.draining != event.report.draining || before.labels != event.report.labels ||
-                     before.unhealthy_providers != event.report.unhealthy_providers;
-  if (is_new || event.changed || before.incarnation != event.report.incarnation) {
+  if (begun_anew || event.changed) {
     host.stale = true;
     next_ask_ = TimePoint::min();
   }
-  const bool counted = count_calls(event.report);
+  const HostReport& before = host.report;
+  if (begun_anew || before.draining != event.report.draining || before.labels != event.report.labels ||
+      before.friendly_name != event.report.friendly_name)
+    hosts_stale_ = true;
+  if (before.unhealthy_providers != event.report.unhealthy_providers) {
+    for (const std::string& id : before.unhealthy_providers) touch_part(id);
+    for (const std::string& id : event.report.unhealthy_providers) touch_part(id);
+  }
+  count_calls(event.report);
+  follow_calls(host.report, event.report, now);
   host.report = std::move(event.report);
-  if (other) dirty_ = true;
-  if (counted)
-    for (const auto& [name, known] : applications_) dirty_ = dirty_ || known.rollout.has_value();
 }
 
-void Reconciler::take(HostGone& event, TimePoint) {
+void Reconciler::take(HostGone& event, TimePoint now) {
   told_counts_.erase(event.host_id);
-  if (hosts_.erase(event.host_id) != 0) dirty_ = true;
+  const auto host = hosts_.find(event.host_id);
+  if (host == hosts_.end()) return;
+  follow_calls(host->second.report, {}, now);
+  hosts_.erase(host);
+  hosts_stale_ = true;
+  wait_until_ = {};
 }
 
 void Reconciler::take(HostActed& event, TimePoint) {
@@ -89,6 +95,7 @@ void Reconciler::take(HostFailed& event, TimePoint now) {
       if (!work->first.ends_with(suffix) || !(work->second.awaited || work->second.command != 0)) continue;
       work->second.awaited = false;
       fail(work->second, work->first, event.error, now);
+      touch(work->second.application);
     }
   }
   HostActed acted{event.host_id};
@@ -96,27 +103,36 @@ void Reconciler::take(HostFailed& event, TimePoint now) {
 }
 
 void Reconciler::take(ApplicationsChanged& event, TimePoint) {
-  have_applications_ = dirty_ = true;
+  have_applications_ = true;
   std::set<std::string, std::less<>> named;
   for (ApplicationInput& input : event.applications) {
-    named.insert(input.name);
-    const auto [found, is_new] = applications_.try_emplace(input.name);
-    Known& known = found->second;
-    if (is_new || known.input.version != input.version || known.input.stable != input.stable ||
-        known.input.version_name != input.version_name)
-      desired_stale_ = true;
-    if (is_new || !leading_) known.note = input.note;
-    known.input = std::move(input);
+    if (event.all) named.insert(input.name);
+    take_application(std::move(input));
   }
-  if (std::erase_if(applications_, [&](const auto& known) { return !named.contains(known.first); }) != 0)
-    desired_stale_ = true;
+  if (event.all)
+    for (const auto& [name, known] : applications_)
+      if (!named.contains(name)) event.gone.push_back(name);
+  for (const std::string& name : event.gone) remove_application(name);
 }
 
 void Reconciler::take(LatticeChanged& event, TimePoint) {
-  lattice_ = std::move(event);
-  links_.clear();
-  for (const lattice::Link& link : lattice_.links) links_[group_of(link)].push_back(&link);
-  have_lattice_ = dirty_ = true;
+  have_lattice_ = true;
+  if (event.all) {
+    for (const auto& [group, links] : links_) event.links.try_emplace(group);
+    for (const auto& [name, values] : configs_) event.configs.try_emplace(name);
+    for (const auto& [id, weights] : weights_) event.weights.try_emplace(id);
+    for (const auto& [application, border] : borders_) event.borders.try_emplace(application);
+  }
+  for (auto& [group, links] : event.links) set_links(group, std::move(links));
+  for (auto& [name, values] : event.configs)
+    if (set_in_force(configs_, name, std::move(values))) touch_config(name);
+  for (auto& [id, weights] : event.weights) {
+    std::optional<lattice::RevisionWeights> some;
+    if (!weights.empty()) some = std::move(weights);
+    if (set_in_force(weights_, id, std::move(some))) touch_part(id);
+  }
+  for (auto& [application, border] : event.borders)
+    if (set_in_force(borders_, application, std::move(border))) touch(application);
 }
 
 void Reconciler::take(Leading& event, TimePoint now) {
@@ -124,21 +140,25 @@ void Reconciler::take(Leading& event, TimePoint now) {
   leading_ = event.leading;
   leading_since_ = now;
   work_.clear();
+  works_of_.clear();
   belated_.clear();
   under_way_.clear();
+  held_up_.clear();
+  agenda_.clear();
+  followers_.clear();
+  wait_until_ = {};
   for (auto& [id, host] : hosts_) {
     host.stale = true, host.known = false;
     host.ask = 0, host.ask_failures = 0, host.ask_at = now;
   }
+  hosts_stale_ = true;
   next_ask_ = now;
   for (auto& [name, known] : applications_) {
     known.note = known.input.note;
     known.rollout.reset();
+    stale_.insert(name);
   }
-  desired_stale_ = dirty_ = true;
 }
-
-void Reconciler::take(TimePassed&, TimePoint) {}
 
 void Reconciler::take(CommandDone& event, TimePoint now) {
   const auto object = under_way_.find(event.command);
@@ -146,11 +166,11 @@ void Reconciler::take(CommandDone& event, TimePoint now) {
   const std::string name = std::move(object->second);
   under_way_.erase(object);
   if (name.starts_with(kHostObject)) return take_answer(name.substr(kHostObject.size()), event, now);
-  dirty_ = true;
   const auto found = work_.find(name);
   if (found == work_.end()) return;
   Work& work = found->second;
   work.command = 0;
+  touch(work.application);
   if (!event.result) {
     const Error& error = event.result.error();
     std::string text = error.full_message();
@@ -178,142 +198,23 @@ void Reconciler::take_answer(const std::string& host_id, const CommandDone& even
   host.ask_failures = 0;
   host.ask_at = now + (host.stale ? Duration{} : options_.ask_interval);
   next_ask_ = std::min(next_ask_, host.ask_at);
-  decltype(host.components) components;
-  for (const auto& component : event.inventory->components)
-    components[component.id].push_back({component.image_ref, component.max_instances,
-                                        text_or_empty(component.annotations, kScalerAnnotation),
-                                        text_or_empty(component.annotations, kApplicationAnnotation)});
-  decltype(host.providers) providers;
-  for (const auto& provider : event.inventory->providers)
-    providers[provider.id] = {provider.image_ref.value_or(""),
-                              text_or_empty(provider.annotations, kScalerAnnotation),
-                              text_or_empty(provider.annotations, kApplicationAnnotation)};
-  if (host.known && components == host.components && providers == host.providers) return;
-  host.known = dirty_ = true;
-  host.components = std::move(components);
-  host.providers = std::move(providers);
+  set_inventory(host, *event.inventory);
 }
 
-// Hosts count from their start, so what matters is by how much each has gone on. True: there were calls.
-bool Reconciler::count_calls(const HostReport& report) {
+// Hosts count from their start, so what matters is by how much each has gone on.
+void Reconciler::count_calls(const HostReport& report) {
   auto& told = told_counts_[report.id];
-  bool any = false;
   for (const HostReport::Component& component : report.components) {
     const auto key = std::pair(component.id, component.reference);
     CallCounts& before = told[key];
+    if (before == component.counts) continue;
     if (component.counts.calls < before.calls || component.counts.failures < before.failures) before = {};
     CallCounts& all = counts_[key];
     all.calls += component.counts.calls - before.calls;
     all.failures += component.counts.failures - before.failures;
-    any = any || component.counts.calls != before.calls;
     before = component.counts;
-  }
-  return any;
-}
-
-// ---- Work
-
-Reconciler::Work& Reconciler::want(const std::string& object, std::string signature, Action action,
-                                   TimePoint now, uint32_t count) {
-  Work& work = work_[object];
-  work.plan = plans_;
-  if (work.command != 0) return work;
-  if (work.signature != signature) {
-    const bool had_failed = work.failures != 0;
-    work = Work();
-    work.plan = plans_;
-    // What fails is not tried faster because its numbers change.
-    if (had_failed) work.not_before = now + options_.first_pause;
-    work.signature = std::move(signature);
-  }
-  if (work.awaited) {
-    if (now < work.until) {
-      wake_at(work.until);
-      return work;
-    }
-    work.awaited = false;
-    fail(work, object, "was acknowledged, and did not happen in time", now);
-  }
-  if (now < work.not_before) {
-    wake_at(work.not_before);
-    return work;
-  }
-  if (under_way_.size() >= options_.commands_max) return work;  // planned again when one is done
-  belated_.erase(object);
-  work.command = ++commands_;
-  work.count = count;
-  under_way_.emplace(work.command, object);
-  issued_.push_back({work.command, object, std::move(action)});
-  return work;
-}
-
-Duration Reconciler::pause_after(uint32_t failures, std::string_view object) const {
-  Duration pause = options_.first_pause;
-  for (uint32_t doubled = 0; doubled < failures && pause < options_.longest_pause; ++doubled) pause *= 2;
-  return with_jitter(std::min(pause, options_.longest_pause), object, failures);
-}
-
-void Reconciler::fail(Work& work, const std::string& object, std::string error, TimePoint now) {
-  work.not_before = now + pause_after(work.failures++, object);
-  work.error = std::move(error);
-  dirty_ = true;
-}
-
-void Reconciler::fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now) {
-  work.not_before = now + std::min(pause_after(work.unanswered++, object), options_.longest_pause_unanswered);
-  work.error = std::move(error);
-  dirty_ = true;
-}
-
-const Reconciler::Work* Reconciler::find_work(const std::string& object) const {
-  const auto work = work_.find(object);
-  return work == work_.end() ? nullptr : &work->second;
-}
-
-bool Reconciler::is_settled() const {
-  return leading_ && !dirty_ && work_.empty() &&
-         std::all_of(hosts_.begin(), hosts_.end(),
-                     [](const auto& host) { return host.second.known && !host.second.stale; });
-}
-
-// ---- A plan
-
-void Reconciler::plan(TimePoint now) {
-  ++plans_;
-  dirty_ = false;
-  last_plan_ = now;
-  next_plan_ = TimePoint::max();
-  const bool all_known =
-      std::all_of(hosts_.begin(), hosts_.end(), [](const auto& host) { return host.second.known; });
-  if (!all_known && now < leading_since_ + options_.ask_patience)
-    return wake_at(leading_since_ + options_.ask_patience);
-  if (desired_stale_) find_desired(now);
-  index_hosts();
-  index_notes();
-  keep_notes(now);
-  keep_borders(now);
-  keep_configs(now);
-  keep_links(now);
-  keep_parts(now);
-  end_unwanted(now);
-  end_links(now);
-  end_configs(now);
-  judge_rollouts(now);
-  forget_works(now);
-  if (dirty_) wake_at(now + options_.plan_interval);
-}
-
-// Of what this plan did not want.
-void Reconciler::forget_works(TimePoint now) {
-  std::erase_if(belated_, [&](const auto& work) { return now >= work.second.until; });
-  for (auto at = work_.begin(); at != work_.end();) {
-    auto& [object, work] = *at;
-    if (work.plan == plans_ || work.command != 0) {
-      ++at;
-      continue;
-    }
-    if (work.awaited && work.count > 0) belated_.insert_or_assign(object, std::move(work));
-    at = work_.erase(at);
+    for (const std::string& name : table_.of_part(component.id))
+      if (applications_.find(name)->second.rollout) touch(name);
   }
 }
 
@@ -335,122 +236,88 @@ void Reconciler::ask_hosts(TimePoint now) {
   }
 }
 
-void Reconciler::find_desired(TimePoint now) {
-  desired_stale_ = false;
-  std::vector<DeployedApplication> deployed;
-  for (auto& [name, known] : applications_) {
-    known.belongings = {};
-    begin_rollout(known, now);
-    if (!known.input.version) {
-      // Whatever comes next takes over from nothing; of what cannot be read nobody knows.
-      if (known.input.unreadable.empty()) {
-        known.note.stable.clear();
-        known.note.outcome.clear();
-      }
-      continue;
+// ---- Work
+
+Reconciler::Work& Reconciler::want(const std::string& object, std::string signature, Action action,
+                                   TimePoint now, uint32_t count) {
+  Work& work = work_[object];
+  work.plan = plans_;
+  if (work.application != planned_ || work.signature.empty()) {
+    works_of_[work.application].erase(object);
+    works_of_[planned_].insert(object);
+    work.application = planned_;
+  }
+  if (work.command != 0) return work;
+  if (work.signature != signature) {
+    const bool had_failed = work.failures != 0;
+    work = Work{.application = planned_, .signature = std::move(signature), .plan = plans_};
+    // What fails is not tried faster because its numbers change.
+    if (had_failed) work.not_before = now + options_.first_pause;
+  }
+  if (work.awaited) {
+    if (now < work.until) {
+      wake_at(work.until);
+      return work;
     }
-    deployed.push_back({name, known.input.version, known.rollout ? known.input.stable : nullptr});
-    known.belongings = belongings_of(*known.input.version);
-    if (known.rollout) {
-      Belongings former = belongings_of(*known.input.stable);
-      known.belongings.parts.merge(former.parts);
-      known.belongings.links.merge(former.links);
-      known.belongings.configs.merge(former.configs);
-    }
+    work.awaited = false;
+    fail(work, object, "was acknowledged, and did not happen in time", now);
   }
-  desired_ = desired_of(deployed);
-  std::erase_if(counts_, [&](const auto& counts) { return !desired_.parts.contains(counts.first.first); });
-}
-
-void Reconciler::index_hosts() {
-  usable_.clear();
-  running_.clear();
-  providers_on_.clear();
-  together_.clear();
-  std::vector<HostView> views;
-  for (const auto& [id, host] : hosts_) {
-    if (!host.known || host.report.draining) continue;
-    const auto index = static_cast<uint32_t>(usable_.size());
-    usable_.emplace_back(&id, &host);
-    views.push_back({id, host.report.friendly_name, &host.report.labels});
-    for (const auto& [component_id, revisions] : host.components)
-      for (const RunningComponent& revision : revisions) running_[component_id].push_back({index, &revision});
-    for (const auto& [provider_id, provider] : host.providers)
-      providers_on_[provider_id].emplace_back(index, &provider);
+  if (now < work.not_before) {
+    wake_at(work.not_before);
+    return work;
   }
-  host_set_.emplace(std::move(views));
-}
-
-void Reconciler::index_notes() {
-  noted_parts_.clear();
-  noted_links_.clear();
-  noted_configs_.clear();
-  for (const auto& [name, known] : applications_) {
-    const Note& note = known.input.note;
-    if (!known.input.unreadable.empty()) continue;
-    noted_parts_.insert(note.parts.begin(), note.parts.end());
-    noted_links_.insert(note.links.begin(), note.links.end());
-    noted_configs_.insert(note.configs.begin(), note.configs.end());
+  if (under_way_.size() >= options_.commands_max) {
+    held_up_.insert(planned_);
+    return work;
   }
+  belated_.erase(object);
+  work.command = ++commands_;
+  work.count = count;
+  under_way_.emplace(work.command, object);
+  issued_.push_back({work.command, object, std::move(action)});
+  return work;
 }
 
-// ---- Notes
-
-namespace {
-
-// Whether what is noted and not wanted is remembered: it is there, or was lately.
-template <class Seen, class Key>
-bool is_remembered(Seen& seen, const Key& key, bool there, TimePoint now, Duration forget_after) {
-  const auto [at, is_new] = seen.try_emplace(key, now);
-  if (there) at->second = now;
-  if (now - at->second < forget_after) return true;
-  seen.erase(at);
-  return false;
+Duration Reconciler::pause_after(uint32_t failures, std::string_view object) const {
+  Duration pause = options_.first_pause;
+  for (uint32_t doubled = 0; doubled < failures && pause < options_.longest_pause; ++doubled) pause *= 2;
+  return with_jitter(std::min(pause, options_.longest_pause), object, failures);
 }
 
-}  // namespace
-
-Note Reconciler::wanted_note(Known& known, TimePoint now) const {
-  Note note = known.note;
-  const Note& stored = known.input.note;
-  note.parts.clear(), note.links.clear(), note.configs.clear();
-  // What somebody else has put under our names is not ours.
-  for (const std::string& id : known.belongings.parts)
-    if (stored.parts.contains(id) || !is_foreign(id)) note.parts.insert(id);
-  for (const LinkGroup& group : known.belongings.links)
-    if (stored.links.contains(group) || !is_foreign(group)) note.links.insert(group);
-  note.configs = known.belongings.configs;
-  // What is not wanted any more stays noted until it has been gone for a while, from now on.
-  std::erase_if(known.parts_seen, [&](const auto& seen) { return desired_.parts.contains(seen.first); });
-  std::erase_if(known.links_seen, [&](const auto& seen) { return desired_.links.contains(seen.first); });
-  std::erase_if(known.configs_seen, [&](const auto& seen) { return desired_.configs.contains(seen.first); });
-  const Duration forget_after = options_.forget_after;
-  for (const std::string& id : stored.parts)
-    if (!desired_.parts.contains(id) && is_remembered(known.parts_seen, id, exists(id), now, forget_after))
-      note.parts.insert(id);
-  for (const LinkGroup& group : stored.links)
-    if (!desired_.links.contains(group) &&
-        is_remembered(known.links_seen, group, links_.contains(group), now, forget_after))
-      note.links.insert(group);
-  for (const std::string& name : stored.configs)
-    if (!desired_.configs.contains(name) &&
-        is_remembered(known.configs_seen, name, lattice_.configs->contains(name), now, forget_after))
-      note.configs.insert(name);
-  return note;
+void Reconciler::fail(Work& work, const std::string& object, std::string error, TimePoint now) {
+  work.not_before = now + pause_after(work.failures++, object);
+  work.error = std::move(error);
 }
 
-void Reconciler::keep_notes(TimePoint now) {
-  for (auto& [name, known] : applications_) {
-    if (!known.input.unreadable.empty()) continue;
-    Note note = wanted_note(known, now);
-    if (note == known.input.note) continue;
-    if (note == Note()) {
-      want("note " + name, "", RemoveNote{name}, now);
-      continue;
-    }
-    std::string json = to_json(note);
-    want("note " + name, std::move(json), SaveNote{name, std::move(note)}, now);
-  }
+void Reconciler::fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now) {
+  work.not_before = now + std::min(pause_after(work.unanswered++, object), options_.longest_pause_unanswered);
+  work.error = std::move(error);
+}
+
+const Reconciler::Work* Reconciler::find_work(const std::string& object) const {
+  const auto work = work_.find(object);
+  return work == work_.end() ? nullptr : &work->second;
+}
+
+// Of what the application's plan did not want.
+void Reconciler::forget_works(const std::string& application) {
+  const auto objects = works_of_.find(application);
+  if (objects == works_of_.end()) return;
+  std::erase_if(objects->second, [&](const std::string& object) {
+    const auto found = work_.find(object);
+    Work& work = found->second;
+    if (work.plan == plans_ || work.command != 0) return false;
+    if (work.awaited && work.count > 0) belated_.insert_or_assign(object, std::move(work));
+    work_.erase(found);
+    return true;
+  });
+  if (objects->second.empty()) works_of_.erase(objects);
+}
+
+bool Reconciler::is_settled() const {
+  return leading_ && !hosts_stale_ && agenda_.next() != Agenda::kNow && work_.empty() &&
+         std::all_of(hosts_.begin(), hosts_.end(),
+                     [](const auto& host) { return host.second.known && !host.second.stale; });
 }
 
 }  // namespace wattle::manager

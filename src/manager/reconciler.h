@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,8 @@
 #include "base/time.h"
 #include "lattice/borders.h"
 #include "lattice/control_types.h"
+#include "manager/agenda.h"
+#include "manager/autoscale.h"
 #include "manager/desired.h"
 #include "manager/note.h"
 #include "manager/placement.h"
@@ -43,6 +46,7 @@ struct HostReport {
     CallCounts counts{};
     uint32_t in_flight = 0;
     uint32_t queued = 0;
+    bool parked = false;
   };
   std::string id{};
   std::string friendly_name{};
@@ -79,15 +83,19 @@ struct ApplicationInput {
   // Why it cannot be read, of a newer manager's record above all: everything that it has is left alone.
   std::string unreadable{};
 };
-// All there are, those too of which only a note is left.
+// Those that may be others than before, those too of which only a note is left.
 struct ApplicationsChanged {
+  bool all = true;  // who is not named is no more; false: is as before
   std::vector<ApplicationInput> applications{};
+  std::vector<std::string> gone{};
 };
+// What may be another than before.
 struct LatticeChanged {
-  std::vector<lattice::Link> links{};  // in force
-  std::shared_ptr<const lattice::ConfigTable> configs{};
-  lattice::WeightTable weights{};
-  std::map<std::string, lattice::Border> borders{};  // by application
+  bool all = true;  // what is not named is not there; false: is as before
+  std::map<LinkGroup, std::vector<lattice::Link>> links{};                 // in force; none: not there
+  std::map<std::string, std::optional<StringMap>, std::less<>> configs{};  // nothing: not there
+  lattice::WeightTable weights{};                                          // none: not there
+  std::map<std::string, std::optional<lattice::Border>> borders{};         // by application
 };
 struct CommandDone {
   uint64_t command = 0;
@@ -116,6 +124,7 @@ struct Scale {
   uint32_t count = 0;
   std::vector<std::string> configs{};
   StringMap annotations{};
+  Duration idle_after{};  // without a call until it is parked; zero: never
 };
 struct StartProvider {
   std::string host_id{};
@@ -181,9 +190,10 @@ struct ReconcilerOptions {
   Duration longest_pause = std::chrono::seconds(60);
   // After no answer, which says nothing about the object: it may have been the bus.
   Duration longest_pause_unanswered = std::chrono::seconds(2);
-  Duration answer_time = std::chrono::seconds(10);   // for a host to do what it acknowledged
-  Duration ask_interval = std::chrono::seconds(30);  // every host's inventory, whatever was heard
-  Duration ask_patience = std::chrono::seconds(3);   // for all inventories, before it acts without some
+  Duration answer_time = std::chrono::seconds(10);  // for a host to do what it acknowledged
+  // Every host's inventory and every application's plan, whatever was heard.
+  Duration ask_interval = std::chrono::seconds(30);
+  Duration ask_patience = std::chrono::seconds(3);  // for all inventories, before it acts without some
   uint32_t failures_max = 3;  // of a host to start a new version, before that is rolled back
   size_t commands_max = 256;  // at once
   // What is not wanted and was not seen for so long is forgotten: a host that was cut off may still have it,
@@ -198,7 +208,7 @@ class Reconciler {
   std::vector<Command> step(Event event, TimePoint now);
   bool leads() const { return leading_; }
   // When TimePassed is due; TimePoint::max(): not before another event.
-  TimePoint next_step() const { return leading_ ? std::min(next_plan_, next_ask_) : TimePoint::max(); }
+  TimePoint next_step() const { return leading_ ? std::min(next_plan(), next_ask_) : TimePoint::max(); }
 
   // Of an application that is there. Refused: not_found.
   Result<ApplicationStatus> status(std::string_view application) const;
@@ -213,7 +223,7 @@ class Reconciler {
   std::vector<Difference> differences(const Application& next) const;
 
   // For tests and the simulator.
-  const Desired& desired() const { return desired_; }
+  const Desired& desired() const { return table_.desired(); }
   // Nothing is left to do, as far as this manager knows.
   bool is_settled() const;
   uint64_t plans() const { return plans_; }
@@ -244,11 +254,12 @@ class Reconciler {
   };
   // Of an object that is not as it should be.
   struct Work {
-    uint64_t command = 0;     // under way; 0: none
-    std::string signature{};  // of the last command
-    uint32_t count = 0;       // instances that it leads to, where it does
-    bool awaited = false;     // acknowledged, and not seen yet
-    TimePoint until{};        // seen by then, else it failed
+    std::string application{};  // whose plan wanted it last
+    uint64_t command = 0;       // under way; 0: none
+    std::string signature{};    // of the last command
+    uint32_t count = 0;         // instances that it leads to, where it does
+    bool awaited = false;       // acknowledged, and not seen yet
+    TimePoint until{};          // seen by then, else it failed
     uint32_t failures = 0;
     uint32_t unanswered = 0;  // in a row
     TimePoint not_before{};
@@ -267,25 +278,38 @@ class Reconciler {
   struct Known {
     ApplicationInput input{};
     Note note{};  // as it should be
-    Belongings belongings{};
     // Of what is noted and not wanted: when it was there last.
     std::map<std::string, TimePoint, std::less<>> parts_seen{}, configs_seen{};
     std::map<LinkGroup, TimePoint> links_seen{};
     std::optional<Rollout> rollout{};
   };
-  // One component or provider in one plan.
+  // One component or provider in its last plan.
   struct Outcome {
+    uint64_t plan = 0;
     ObjectStatus status{};
+    std::vector<uint32_t> hosts{};  // that it is on
     bool stage_reached = true;
     uint32_t fresh_ready = 0;
     uint32_t fresh_failures = 0;  // the most of a host that cannot start the fresh revision
     std::string fresh_error{};
+  };
+  // Links of one group, or a config, in their last plan.
+  struct Put {
+    uint64_t plan = 0;
+    std::vector<std::pair<std::string, ObjectStatus>> objects{};  // with their applications
   };
   // Instances of a revision that no version wants any more: there, or still on their way.
   struct Leftover {
     uint32_t host = 0;
     std::string reference{};
     uint32_t count = 0;
+  };
+  // Of one component, on all hosts.
+  struct Load {
+    uint64_t in_flight = 0;
+    uint64_t queued = 0;
+    uint32_t parked = 0;  // on so many hosts
+    bool operator==(const Load&) const = default;
   };
   // How one revision was found, and what it lacks.
   struct Kept {
@@ -308,39 +332,65 @@ class Reconciler {
   void take(LatticeChanged& event, TimePoint now);
   void take(CommandDone& event, TimePoint now);
   void take(Leading& event, TimePoint now);
-  void take(TimePassed& event, TimePoint now);
+  void take(TimePassed&, TimePoint) {}
   void take_answer(const std::string& host_id, const CommandDone& event, TimePoint now);
-  bool count_calls(const HostReport& report);
-  void plan(TimePoint now);
+  void count_calls(const HostReport& report);
   void ask_hosts(TimePoint now);
-  void find_desired(TimePoint now);
-  void index_hosts();
-  void index_notes();
-  void keep_notes(TimePoint now);
-  Note wanted_note(Known& known, TimePoint now) const;
-  bool exists(std::string_view part) const { return running_.contains(part) || providers_on_.contains(part); }
   // Begins the command unless the object has one, or has to wait. `count`: instances that it leads to.
   Work& want(const std::string& object, std::string signature, Action action, TimePoint now,
              uint32_t count = 0);
   void fail(Work& work, const std::string& object, std::string error, TimePoint now);
   void fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now);
   Duration pause_after(uint32_t failures, std::string_view object) const;
-  void forget_works(TimePoint now);
-  void wake_at(TimePoint when) { next_plan_ = std::min(next_plan_, when); }
+  void forget_works(const std::string& application);
   const Work* find_work(const std::string& object) const;
 
+  // reconcile_changes.cpp: what an event concerns
+  void touch(const std::string& application) { agenda_.add(application); }
+  void touch_all();
+  void touch_part(std::string_view id);
+  void touch_link(const LinkGroup& group);
+  void touch_config(std::string_view name);
+  void take_application(ApplicationInput input);
+  void remove_application(const std::string& name);
+  void set_noted(const std::string& application, const Note& before, const Note& now);
+  void set_links(const LinkGroup& group, std::vector<lattice::Link> links);
+  void set_desired(const DeployedApplication& application);
+  void set_inventory(ObservedHost& host, const lattice::HostInventory& inventory);
+  void index_hosts();
+  void index_part(const std::string& id, uint32_t index);
+  void refresh_desired(TimePoint now);
+  bool exists(std::string_view part) const { return running_.contains(part) || providers_on_.contains(part); }
+
+  // reconcile_plan.cpp
+  TimePoint next_plan() const;
+  void plan(TimePoint now);
+  void plan_application(const std::string& name, TimePoint now);
+  void wake_at(TimePoint when) { agenda_.add(planned_, when); }
+  void keep_note(Known& known, TimePoint now);
+  Note wanted_note(Known& known, TimePoint now) const;
+
   // reconcile_parts.cpp
-  void keep_parts(TimePoint now);
-  void keep_component(const WantedPart& part, TimePoint now);
-  // `beside`: instances of revisions that no version wants any more.
-  Kept keep_revision(const WantedPart& part, const WantedRevision& revision, uint32_t instances,
-                     bool may_shrink, const std::vector<Leftover>& beside, TimePoint now);
+  void keep_part(const std::string& id, TimePoint now);
+  void keep_component(const WantedPart& part, Outcome& outcome, TimePoint now);
+  // `least`: as many stay in all. `beside`: instances of revisions that no version wants any more. `surplus`:
+  // instances of the other revision that make room first.
+  Kept keep_revision(const WantedPart& part, const WantedRevision& revision, Outcome& outcome,
+                     uint32_t instances, uint64_t least, const std::vector<Leftover>& beside,
+                     uint64_t surplus, TimePoint now);
+  uint64_t former_until_placed(const WantedPart& part) const;
+  uint64_t surplus_of_former(const WantedPart& part) const;
   bool keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights, TimePoint now);
   std::vector<Leftover> leftovers_of(const WantedPart& part) const;
   void end_leftovers(const WantedPart& part, const Kept& fresh, const std::vector<Leftover>& leftovers,
                      TimePoint now);
-  void keep_provider(const WantedPart& part, TimePoint now);
-  void end_unwanted(TimePoint now);
+  void keep_provider(const WantedPart& part, Outcome& outcome, TimePoint now);
+  void place_on(Outcome& outcome, uint32_t host);
+  void displace(Outcome& outcome);
+  void end_part(const std::string& id, TimePoint now);
+  void end_strays(TimePoint now);
+  void end_running(const std::string& id, TimePoint now,
+                   const std::function<bool(const std::string& application)>& is_meant);
   bool is_noted(const WantedPart& part) const;
   // Why a part cannot be kept at all; empty: it can.
   std::string obstacle(const WantedPart& part) const;
@@ -348,28 +398,39 @@ class Reconciler {
   bool is_foreign(std::string_view id) const;
   std::vector<std::string> references_of(std::string_view id) const;
   Instances present_of(std::string_view id, std::string_view reference) const;
+  void add_companions(const WantedPart& part, Instances& present) const;
   std::optional<uint32_t> find_usable(std::string_view host_id) const;
   bool add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const;
 
+  // reconcile_load.cpp
+  void follow_calls(const HostReport& before, const HostReport& now, TimePoint at);
+  Load load_of(std::string_view id) const;
+  void follow_load(const WantedPart& part, TimePoint now);
+  uint32_t instances_of(const WantedPart& part) const;
+  void add_load(const WantedPart& part, ObjectStatus& status) const;
+
   // reconcile_links.cpp
-  void keep_configs(TimePoint now);
-  void keep_links(TimePoint now);
+  void keep_config(const std::string& name, TimePoint now);
+  void keep_links(const LinkGroup& group, TimePoint now);
+  void tell_changed(const Put& before, const Put& now);
   Status keep_link(const LinkGroup& group, const std::vector<WantedLink>& all, const WantedLink& wanted,
                    TimePoint now);
   bool is_foreign(const LinkGroup& group) const;
-  void end_links(TimePoint now);
-  void end_configs(TimePoint now);
+  void end_links(const LinkGroup& group, TimePoint now);
+  void end_config(const std::string& name, TimePoint now);
 
   // reconcile_borders.cpp
-  void keep_borders(TimePoint now);
+  void keep_border(const std::string& name, const Known* known, TimePoint now);
   void add_own_passes(const Application& application, lattice::Border& border) const;
 
   // reconcile_rollouts.cpp
   void begin_rollout(Known& known, TimePoint now);
+  // Which stage of its schedule a part is in; nothing: it does not change.
+  std::optional<size_t> stage_index(const WantedPart& part) const;
   std::optional<Stage> stage_of(const WantedPart& part) const;
   size_t stages_of(const Rollout& rollout) const;
-  void judge_rollouts(TimePoint now);
   void judge(Known& known, TimePoint now);
+  void judge_rollout(Known& known, TimePoint now);
   std::string reason_to_roll_back(const Known& known, TimePoint now) const;
   bool is_judged(Known& known, TimePoint now);
   bool is_to_judge(const Known& known, const WantedPart& part) const;
@@ -384,45 +445,64 @@ class Reconciler {
   ReconcilerOptions options_;
   bool leading_ = false;
   bool have_applications_ = false, have_lattice_ = false;
-  bool dirty_ = false;
-  bool desired_stale_ = true;
   uint64_t plans_ = 0;
   uint64_t commands_ = 0;
   TimePoint last_plan_{};
   TimePoint leading_since_{};
-  TimePoint next_plan_ = TimePoint::max();
+  TimePoint wait_until_{};  // for inventories
   TimePoint next_ask_ = TimePoint::max();
   std::vector<Command> issued_;
 
+  // What is to be planned when: applications, those too that are no more, and under this name what runs
+  // without being wanted by any.
+  static constexpr std::string_view kStrays{};
+  Agenda agenda_;
+  TimePoint plan_all_at_{};
+  std::string planned_;                                  // in the plan of this application
+  std::set<std::string> stale_;                          // whose versions are not in table_ as they are now
+  std::set<std::string> held_up_;                        // because there were commands_max commands
+  std::set<std::string, std::less<>> statuses_to_tell_;  // may be others than told
+
   std::map<std::string, ObservedHost, std::less<>> hosts_;
   std::map<std::string, Known, std::less<>> applications_;
-  LatticeChanged lattice_;
-  std::map<LinkGroup, std::vector<const lattice::Link*>> links_;  // of lattice_
-  Desired desired_;
+  DesiredTable table_;
+  // What is in force, and how often links name a config.
+  std::map<LinkGroup, std::vector<lattice::Link>> links_;
+  lattice::ConfigTable configs_;
+  std::map<std::string, uint32_t, std::less<>> config_links_;
+  lattice::WeightTable weights_;
+  std::map<std::string, lattice::Border, std::less<>> borders_;
+  // By key the applications that have noted it.
+  std::map<std::string, std::set<std::string>, std::less<>> noted_parts_, noted_configs_;
+  std::map<LinkGroup, std::set<std::string>> noted_links_;
+
   std::map<std::string, Work, std::less<>> work_;
-  std::map<uint64_t, std::string> under_way_;  // objects by command
+  std::map<std::string, std::set<std::string>> works_of_;  // objects by application
+  std::map<uint64_t, std::string> under_way_;              // objects by command
   // Acknowledged, and not wanted any more before it was seen: it may still come.
   std::map<std::string, Work, std::less<>> belated_;
+  // By component id: its calls now, and what they need of those that follow them.
+  std::map<std::string, Load, std::less<>> loads_;
+  std::map<std::string, LoadFollower, std::less<>> followers_;
   // Calls by component id and reference: in all, and as each host told last.
   std::map<std::pair<std::string, std::string>, CallCounts> counts_;
   std::map<std::string, std::map<std::pair<std::string, std::string>, CallCounts>, std::less<>> told_counts_;
 
-  // Of the last plan. Hosts that take work and whose inventory is known:
+  // Hosts that take work and whose inventory is known:
+  bool hosts_stale_ = true;
   std::vector<std::pair<const std::string*, const ObservedHost*>> usable_;
   std::optional<HostSet> host_set_;
   struct RunsOn {
     uint32_t host = 0;
     const RunningComponent* component = nullptr;
   };
-  std::map<std::string_view, std::vector<RunsOn>, std::less<>> running_;
-  std::map<std::string_view, std::vector<std::pair<uint32_t, const RunningProvider*>>, std::less<>>
-      providers_on_;
-  std::set<std::string_view, std::less<>> noted_parts_;
-  std::set<LinkGroup> noted_links_;
-  std::set<std::string_view, std::less<>> noted_configs_;
+  std::map<std::string, std::vector<RunsOn>, std::less<>> running_;
+  std::map<std::string, std::map<uint32_t, const RunningProvider*>, std::less<>> providers_on_;
+  std::set<std::string, std::less<>> strays_;  // parts that run and are not wanted
   std::map<std::string, std::vector<uint32_t>, std::less<>> together_;
-  std::map<std::string, Outcome, std::less<>> parts_done_;                                   // by id
-  std::map<std::string, std::vector<ObjectStatus>, std::less<>> links_done_, configs_done_;  // by application
+  std::map<std::string, Outcome, std::less<>> parts_done_;  // by id
+  std::map<LinkGroup, Put> links_done_;
+  std::map<std::string, Put, std::less<>> configs_done_;
   std::map<std::string, Status, std::less<>> told_statuses_;
 };
 

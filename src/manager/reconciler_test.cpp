@@ -17,7 +17,6 @@ class Lattice : public testing::Test {
   };
 
   Lattice() {
-    configs_ = std::make_shared<lattice::ConfigTable>();
     for (const char* id : {"N1", "N2", "N3"}) hosts_.insert(id);
     begin();
   }
@@ -36,13 +35,19 @@ class Lattice : public testing::Test {
     report.id = report.friendly_name = id;
     report.incarnation = 1;
     for (const auto& [running, count] : components_)
-      if (running.host == id) report.components.push_back({running.id, running.reference, counts});
+      if (running.host == id) report.components.push_back({running.id, running.reference, counts, calls_, 0});
     return {std::move(report), true};
   }
   void tell(Event event) {
     for (Command& command : reconciler_->step(std::move(event), now_)) waiting_.push_back(std::move(command));
   }
-  void tell_lattice() { tell(LatticeChanged{links_, configs_, weights_}); }
+  void tell_lattice() {
+    LatticeChanged all;
+    for (const lattice::Link& link : links_) all.links[group_of(link)].push_back(link);
+    all.configs.insert(configs_.begin(), configs_.end());
+    all.weights = weights_;
+    tell(std::move(all));
+  }
   void tell_applications() {
     ApplicationsChanged all;
     for (const auto& [name, deployed] : deployed_) {
@@ -97,6 +102,7 @@ class Lattice : public testing::Test {
     }
   }
   void act(const Scale& scale, CommandDone&) {
+    idle_after_ = scale.idle_after;
     const Running running{scale.host_id, scale.id, scale.reference};
     if (scale.count == 0)
       components_.erase(running);
@@ -113,15 +119,11 @@ class Lattice : public testing::Test {
     tell_lattice();
   }
   void act(const PutConfig& config, CommandDone&) {
-    auto next = std::make_shared<lattice::ConfigTable>(*configs_);
-    (*next)[config.name] = config.values;
-    configs_ = std::move(next);
+    configs_[config.name] = config.values;
     tell_lattice();
   }
   void act(const DeleteConfig& config, CommandDone&) {
-    auto next = std::make_shared<lattice::ConfigTable>(*configs_);
-    next->erase(config.name);
-    configs_ = std::move(next);
+    configs_.erase(config.name);
     tell_lattice();
   }
   void act(const PutWeights& put, CommandDone&) {
@@ -137,6 +139,16 @@ class Lattice : public testing::Test {
   void act(const RollBack& back, CommandDone&) { deployed_[back.application] = back.to, tell_applications(); }
   template <class Action>
   void act(const Action&, CommandDone&) {}
+
+  // From now on so many calls on each host that runs something.
+  void call(uint32_t calls) {
+    calls_ = calls;
+    for (const std::string& id : hosts_) {
+      HostSeen seen = see(id);
+      seen.changed = false;
+      tell(std::move(seen));
+    }
+  }
 
   uint32_t count(std::string_view reference) const {
     uint32_t sum = 0;
@@ -156,7 +168,7 @@ class Lattice : public testing::Test {
   std::map<Running, uint32_t> components_;
   std::map<Running, std::string> scalers_;
   std::vector<lattice::Link> links_;
-  std::shared_ptr<const lattice::ConfigTable> configs_;
+  lattice::ConfigTable configs_;
   lattice::WeightTable weights_;
   std::vector<std::map<std::string, uint32_t>> told_weights_;
   std::map<std::string, std::string> deployed_;
@@ -165,6 +177,8 @@ class Lattice : public testing::Test {
   std::vector<Command> waiting_;
   std::vector<std::string> done_;
   std::optional<std::string> refused_;
+  uint32_t calls_ = 0;
+  Duration idle_after_{};
 };
 
 std::string component(std::string_view image, uint32_t instances, std::string_view more = {}) {
@@ -315,6 +329,98 @@ TEST_F(Lattice, AfterAnUndeployNothingTakesOver) {
   EXPECT_TRUE(std::none_of(done_.begin(), done_.end(), [](const std::string& object) {
     return object.find(" a:1 ") != std::string::npos;
   }));
+}
+
+std::string scaled(std::string_view image, uint32_t instances, std::string_view scaling) {
+  return fmt::format(
+      "    - name: api\n      type: component\n      properties: {{image: \"{}\"}}\n      traits:\n        - "
+      "{{type: spreadscaler, properties: {{instances: {}, scaling: {{{}}}}}}}\n",
+      image, instances, scaling);
+}
+
+TEST_F(Lattice, InstancesFollowTheCalls) {
+  deploy("v1", scaled("a:1", 3, "min: 3, max: 40, target: 50%, down-after: 60s"));
+  settle();
+  EXPECT_EQ(count("a:1"), 3u);
+  call(5);
+  settle();
+  EXPECT_EQ(count("a:1"), 30u);
+  const ObjectStatus status = reconciler_->status("shop")->objects.at(0);
+  EXPECT_EQ(std::tuple(status.ready, status.least, status.most, status.in_flight),
+            std::tuple(30u, 3u, 40u, 15u));
+  EXPECT_EQ(status.status.kind, StatusKind::deployed);
+  call(100);
+  settle();
+  EXPECT_EQ(count("a:1"), 40u);
+  call(0);
+  settle(seconds(58));
+  EXPECT_EQ(count("a:1"), 40u);
+  settle(seconds(5));
+  EXPECT_EQ(count("a:1"), 3u);
+  EXPECT_EQ(idle_after_, Duration::zero());
+  done_.clear();
+  settle(seconds(70));
+  for (const std::string& object : done_) EXPECT_FALSE(object.starts_with("component ")) << object;
+}
+
+TEST_F(Lattice, WithoutCallsOneIsLeftAndMayBeParked) {
+  deploy("v1", scaled("a:1", 6, "max: 40, idle-after: 90s, down-after: 10s"));
+  settle();
+  EXPECT_EQ(count("a:1"), 6u);
+  settle(seconds(12));
+  EXPECT_EQ(count("a:1"), 1u);
+  EXPECT_EQ(idle_after_, seconds(90));
+  deploy("v2", component("a:1", 1));
+  settle();
+  EXPECT_EQ(count("a:1"), 1u);
+  EXPECT_EQ(idle_after_, Duration::zero());
+}
+
+TEST_F(Lattice, AnotherManagerTakesNothingAwayAtOnce) {
+  deploy("v1", scaled("a:1", 3, "max: 40, target: 50%, down-after: 60s"));
+  settle();
+  call(5);
+  settle();
+  ASSERT_EQ(count("a:1"), 30u);
+  calls_ = 0;
+  begin();
+  settle(seconds(50));
+  EXPECT_EQ(count("a:1"), 30u);
+  settle(seconds(20));
+  EXPECT_EQ(count("a:1"), 1u);
+}
+
+TEST_F(Lattice, CallsOfAHostThatDiesAreNoneAnyMore) {
+  deploy("v1", scaled("a:1", 3, "max: 40, target: 50%, down-after: 10s"));
+  settle();
+  call(4);
+  settle();
+  EXPECT_EQ(count("a:1"), 24u);
+  for (const char* id : {"N1", "N2"}) {
+    hosts_.erase(id);
+    std::erase_if(components_, [&](const auto& running) { return running.first.host == id; });
+    tell(HostGone{id});
+    settle(seconds(1));
+  }
+  settle(seconds(15));
+  EXPECT_EQ(count("a:1"), 8u);
+}
+
+TEST_F(Lattice, ARolloutEndsWithAsManyAsTheCallsNeed) {
+  deploy("v1", scaled("a:1", 4, "min: 4, max: 40, target: 50%, down-after: 60s"));
+  settle();
+  deploy("v2", scaled("a:2", 4, "min: 4, max: 40, target: 50%, down-after: 60s"));
+  settle(milliseconds(200));
+  uint32_t most = 0;
+  for (int step = 0; step < 100; ++step) {
+    call(step < 50 ? 2 : 5);
+    settle(milliseconds(100));
+    most = std::max(most, count("a:1") + count("a:2"));
+  }
+  EXPECT_LE(most, 50u);  // with a quarter beside them
+  EXPECT_EQ(count("a:1"), 0u);
+  EXPECT_EQ(count("a:2"), 30u);
+  EXPECT_EQ(notes_["shop"].stable, "v2");
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ inline constexpr size_t kStagesMax = 64;
 struct CallCounts {
   uint64_t calls = 0;
   uint64_t failures = 0;
+  bool operator==(const CallCounts&) const = default;
 };
 
 // Whether the fresh revision fails more than it may: three failures at least, and a share beyond that of the

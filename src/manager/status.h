@@ -40,6 +40,13 @@ struct ObjectStatus {
   // Of components and providers; a provider has one revision.
   uint32_t wanted = 0;
   uint32_t ready = 0;
+  // Of a component that follows its calls (`most` is 0 else): its bounds, its calls on all hosts, and on how
+  // many of them it is parked.
+  uint32_t least = 0;
+  uint32_t most = 0;
+  uint64_t in_flight = 0;
+  uint64_t queued = 0;
+  uint32_t parked = 0;
   std::vector<RevisionStatus> revisions{};
   bool operator==(const ObjectStatus&) const = default;
 };
@@ -60,6 +67,7 @@ struct ApplicationStatus {
   std::vector<Use> uses{};  // in both directions
   // A change of version that goes on, or how the last one ended: "canary: 10 % of the calls reach 0.2.0".
   std::string rollout{};
+  std::map<std::string, std::string> host_names{};  // of the hosts that the revisions name, by id
   bool operator==(const ApplicationStatus&) const = default;
 };
 

@@ -1,5 +1,7 @@
 #include "manager/store_checks.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 namespace wattle::manager {
@@ -86,6 +88,24 @@ void check_deploy(ApplicationStore& store, Application& application, Problems& p
   Others others(store, application);
   others.add_deployed();
   check_beside(others.take(), {.others_are_all = true}, application, problems);
+}
+
+Result<void> check_unused(ApplicationStore& store, std::string_view name) {
+  std::vector<std::string> users;
+  const auto records = store.snapshot();
+  for (const auto& [user, record] : *records) {
+    if (!record->deployed || user == name) continue;
+    const auto application = store.application(user, *record->deployed);
+    if (!application) continue;
+    std::vector<std::string_view> parts;
+    for (const Part& part : (*application)->parts)
+      if (part.shared && part.shared->application == name) parts.push_back(part.shared->part);
+    if (!parts.empty()) users.push_back(fmt::format("{} ({})", in_quotes(user), listed(parts)));
+  }
+  if (users.empty()) return {};
+  return failure(Error(ErrorCode::invalid_argument, fmt::format("other applications use what {} shares: {}",
+                                                                in_quotes(name), fmt::join(users, ", ")))
+                     .with_remedy("undeploy those first, or say --force (\"force\": true)"));
 }
 
 }  // namespace wattle::manager

@@ -14,4 +14,7 @@ void check_put(ApplicationStore& store, Application& application, Problems& prob
 // The same beside what is deployed, and nothing else: what it uses must be deployed, too.
 void check_deploy(ApplicationStore& store, Application& application, Problems& problems);
 
+// Refused (invalid_argument): deployed applications use what it shares; each is named.
+Result<void> check_unused(ApplicationStore& store, std::string_view name);
+
 }  // namespace wattle::manager
