@@ -9,8 +9,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from bus import Bus, BusGone  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATTLE = pathlib.Path(os.environ.get("WATTLE", ROOT / "build/release/bin/wattle"))
@@ -22,6 +26,15 @@ class Failure(Exception):
     """Something is not as it should be; the message says what."""
 
 
+def say(text):
+    print(text, flush=True)
+
+
+def expect(holds, what):
+    if not holds:
+        raise Failure(what)
+
+
 async def wait_for(holds, seconds, what):
     until = time.monotonic() + seconds
     while not holds():
@@ -30,13 +43,18 @@ async def wait_for(holds, seconds, what):
         await asyncio.sleep(0.02)
 
 
-def component(name, image, instances):
+def scaler(instances, tier=None):
+    """`tier`: only on hosts that have this label."""
+    spread = f", spread: [{{name: {tier}, requirements: {{tier: {tier}}}}}]" if tier else ""
+    return f"        - {{type: spreadscaler, properties: {{instances: {instances}{spread}}}}}\n"
+
+
+def component(name, image, instances, tier=None):
     return f"""    - name: {name}
       type: component
       properties: {{image: "{image}"}}
       traits:
-        - {{type: spreadscaler, properties: {{instances: {instances}}}}}
-"""
+{scaler(instances, tier)}"""
 
 
 def server(owner=None):
@@ -48,10 +66,10 @@ def server(owner=None):
 """
 
 
-def web(address, path=None, owner=None, link="default"):
+def web(address, path=None, owner=None, link="default", tier=None):
     route = f', path: "{path}"' if path else ""
     return server(owner) + f"""      traits:
-        - type: link
+{scaler(1, tier) if tier else ""}        - type: link
           properties:
             target: {{name: api}}
             namespace: wasi
@@ -71,37 +89,6 @@ spec:
 {components}"""
 
 
-class Nats:
-    """As much of the protocol as a client needs that asks."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.settimeout(10)
-        self.file = self.socket.makefile("rb")
-        self.file.readline()
-        self.socket.sendall(b'CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\nSUB _INBOX.scenario.* 1\r\n')
-        self.count = 0
-
-    def request(self, subject, body="", headers=None):
-        self.count += 1
-        inbox, body = f"_INBOX.scenario.{self.count}", body.encode() if isinstance(body, str) else body
-        if headers:
-            head = ("NATS/1.0\r\n" + "".join(f"{key}: {value}\r\n" for key, value in headers.items()) + "\r\n").encode()
-            self.socket.sendall(f"HPUB {subject} {inbox} {len(head)} {len(head) + len(body)}\r\n".encode() + head + body + b"\r\n")
-        else:
-            self.socket.sendall(f"PUB {subject} {inbox} {len(body)}\r\n".encode() + body + b"\r\n")
-        while True:
-            words = self.file.readline().decode().split()
-            if not words:
-                raise Failure("the bus is gone")
-            if words[0] == "PING":
-                self.socket.sendall(b"PONG\r\n")
-            elif words[0] in ("MSG", "HMSG"):
-                payload = self.file.read(int(words[-1]) + 2)[:-2]
-                if words[1] == inbox:
-                    return payload.decode(errors="replace")
-
-
 class Child:
     """A host or a manager, and what it said when it was ready."""
 
@@ -115,6 +102,7 @@ class Child:
                  "--data-dir", str(self.lattice.folder / f"{self.verb}-{self.number}")]
         if self.verb == "host":
             words += ["--allow-file-load", "--workers", "1", "--cache-dir", str(self.lattice.folder / "cache")]
+            words += ["--label", f"tier={'front' if self.number == 0 else 'back'}"]
         self.began = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log)
@@ -143,7 +131,8 @@ class Lattice:
 
     def __init__(self, hosts, managers=1):
         self.counts = {"host": hosts, "manager": managers}
-        self.processes, self.children = [], []
+        self.processes, self.children = [], []  # the first: what a scenario has started itself
+        self.alive = True
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wattle-applications-"))
@@ -160,7 +149,7 @@ class Lattice:
         self.children = [Child(self, verb, number) for verb, count in self.counts.items() for number in range(count)]
         for child in self.children:
             child.wait()
-        self.bus = Nats(self.port)
+        self.bus = Bus(self.port)
         self.wait(lambda: self.try_request("get") is not None, "no manager answers")
 
     def start_server(self):
@@ -177,10 +166,37 @@ class Lattice:
         if forget:
             shutil.rmtree(self.folder / "js", ignore_errors=True)
         self.start_server()
-        self.bus = Nats(self.port)
+        self.bus = Bus(self.port)
+
+    def reconnect(self):
+        try:
+            self.bus = Bus(self.port)
+        except OSError:
+            pass  # there will be a server again, and then the next request finds out
+
+    def kill_everything(self):
+        """At once, as when the power fails."""
+        self.alive = False
+        processes = [child.process for child in self.children] + [self.server]
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+
+    def start_everything(self, forget):
+        if forget:
+            shutil.rmtree(self.folder / "js", ignore_errors=True)
+        self.start_server()
+        for child in self.children:
+            child.start()
+        for child in self.children:
+            child.wait()
+        self.bus = Bus(self.port)
+        self.alive = True
+        self.wait(lambda: self.try_request("get") is not None, "no manager answers")
 
     def __exit__(self, kind, *_):
-        processes = [child.process for child in self.children] + [self.server]
+        processes = self.processes + [child.process for child in self.children] + [self.server]
         for process in processes[:-1]:
             process.terminate()
         for process in processes:
@@ -229,7 +245,12 @@ class Lattice:
     # ---- the bus
 
     def nats(self, subject, body="", headers=None):
-        return self.bus.request(subject, body, headers)
+        """The answer, behind its headers."""
+        try:
+            text = self.bus.request(subject, body, headers)
+        except BusGone as gone:
+            raise Failure(str(gone)) from None
+        return self.bus.head + text
 
     def try_request(self, operation, body=""):
         text = self.nats(f"wadm.api.default.model.{operation}", body)
@@ -297,6 +318,9 @@ class Lattice:
         text = self.nats(f"wasmbus.ctl.v1.default.host.get.{host}")
         return json.loads(text)["response"]
 
+    def inventories(self, kind):
+        return [each for child in self.live("host") for each in self.inventory(child.id)[kind]]
+
     def runs_on(self, name, part):
         return {host for revision in self.part(name, part)["revisions"] for host in revision["hosts"]}
 
@@ -312,15 +336,19 @@ class Lattice:
 
 
 class Load:
-    """Requests at a rate, over kept connections; each has an answer, or is told in `unanswered`."""
+    """Requests at a rate, over kept connections; each has the right answer, or is told in `failures`; those without
+    any in `unanswered` too."""
 
     CONNECTIONS = 16
 
-    def __init__(self, port, rate):
-        self.port, self.rate = port, rate
+    def __init__(self, port, rate, path="/", answer=b"hello from wattle\n"):
+        self.port, self.rate, self.path, self.answer = port, rate, path, answer
         self.sent, self.failures, self.unanswered, self.slowest = 0, [], [], 0.0
+        self.reasons = set()  # what the answers said that were no 200
 
     async def __aenter__(self):
+        # A link is deployed when the lattice has it; its host listens a moment later.
+        await wait_for(self.listens, 10, "nobody listens")
         self.on = True
         self.began = time.monotonic()
         self.tasks = [asyncio.ensure_future(self.call(number)) for number in range(self.CONNECTIONS)]
@@ -329,6 +357,10 @@ class Load:
     async def __aexit__(self, *_):
         self.on = False
         await asyncio.gather(*self.tasks)
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     async def call(self, number):
         every = self.CONNECTIONS / self.rate
@@ -341,9 +373,12 @@ class Load:
             self.sent += 1
             try:
                 connection = connection or await asyncio.open_connection("127.0.0.1", self.port)
-                status = await asyncio.wait_for(self.exchange(*connection), 20)
+                status, body = await asyncio.wait_for(self.exchange(*connection, self.path), 20)
                 if status != 200:
                     self.failures.append(status)
+                    self.reasons.add(body[:200].decode(errors="replace"))
+                elif body != self.answer:
+                    self.failures.append(body)
             except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, ValueError) as problem:
                 self.failures.append(repr(problem))
                 self.unanswered.append(repr(problem))
@@ -355,14 +390,15 @@ class Load:
             connection[1].close()
 
     @staticmethod
-    async def exchange(reader, writer):
-        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    async def exchange(reader, writer, path="/"):
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
+        body = b""
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
-                await reader.readexactly(int(line.split(b":")[1]))
+                body = await reader.readexactly(int(line.split(b":")[1]))
             elif line.startswith(b"transfer-encoding:"):
                 while size := int(await reader.readline(), 16):
-                    await reader.readexactly(size + 2)
+                    body += (await reader.readexactly(size + 2))[:-2]
                 await reader.readline()
-        return int(head.split(b" ")[1])
+        return int(head.split(b" ")[1]), body

@@ -2,9 +2,11 @@
 """wattle app, against a lattice with a manager: from a manifest to an answer over HTTP, other versions, and back."""
 
 import contextlib
+import hashlib
 import os
 import pty
 import select
+import shutil
 import signal
 import time
 import unittest
@@ -48,11 +50,19 @@ def web(address):
 """
 
 
+def image(name):
+    """Of a guest, as it is in the lattice's store."""
+    return f"wattle://sha256:{hashlib.sha256(guest(name).read_bytes()).hexdigest()}"
+
+
 class ApplicationsTest(ProgramTest):
     def lattice(self, **options):
-        lattice = Lattice(self, words=["--allow-file-load"], **options)
+        lattice = Lattice(self, **options)
         wait_until(lambda: lattice.wattle("app", "list").code == 0, "a manager")
         return lattice
+
+    def images(self, lattice):
+        return {one["image_ref"] for one in lattice.json("get", "components")}
 
     def shop(self, version, image="hello-http-c", extra="", file=None):
         """A component beside its manifest."""
@@ -87,12 +97,10 @@ class Deploy(ApplicationsTest):
         lattice = self.lattice()
         lattice.succeeds("app", "deploy", self.shop("1"), "--wait")
         lattice.succeeds("app", "deploy", self.shop("2", "counter-http-c"), "--wait")
-        self.assertIn("counter-http-c", lattice.json("get", "components")[0]["image_ref"])
+        self.assertEqual(self.images(lattice), {image("counter-http-c")})
         back = lattice.json("app", "rollback", "shop", "--wait")
         self.assertEqual((back["deployed_version"], back["status"]["status"]["type"]), ("1", "deployed"))
-        wait_until(
-            lambda: all("hello-http-c" in one["image_ref"] for one in lattice.json("get", "components")), "the first image"
-        )
+        wait_until(lambda: self.images(lattice) == {image("hello-http-c")}, "the first image")
         what = [(one["what"], one["version"]) for one in lattice.json("app", "history", "shop")]
         self.assertEqual(what, [("put", "1"), ("deployed", "1"), ("put", "2"), ("deployed", "2"), ("rolled back", "1")])
         deployed = {one["version"]: one["deployed"] for one in lattice.json("app", "versions", "shop")}
@@ -114,6 +122,36 @@ class Deploy(ApplicationsTest):
         done = lattice.wattle("app", "deploy", path, "--wait", "--timeout", "8s")
         self.assertIn(done.code, (2, 124), done)
         self.assertIn("/nowhere/api.wasm", done.err)
+
+
+class Images(ApplicationsTest):
+    """Files beside a manifest are put into the lattice's store, so that no host needs to see their paths."""
+
+    def test_are_given_back_by_a_host_that_has_them(self):
+        lattice = self.lattice()
+        daemon = component("api", "./api.wasm").replace("spreadscaler", "daemonscaler")
+        self.file("api.wasm", guest("hello-http-c").read_bytes())
+        lattice.succeeds("app", "deploy", self.file("shop.yaml", manifest("1", daemon)), "--wait")
+        self.assertEqual(self.images(lattice), {image("hello-http-c")})
+        shutil.rmtree(lattice.state / "nats", ignore_errors=True)
+        lattice.kill("nats-server")
+        wait_until(lambda: lattice.wattle("app", "list").code == 0, "a manager")
+        connection = lattice.connection()
+        words = ["--nats-url", connection["url"], "--nats-creds", connection["credentials_file"]]
+        self.start("host", "--lattice", "test", *words, env=environment(lattice.environment))
+        wait_until(lambda: len(lattice.json("get", "hosts")) == 2, "another host")
+        wait_until(lambda: self.runs_on(lattice) == 2, "the component on both")
+
+    def runs_on(self, lattice):
+        return sum(len(one["components"]) for one in lattice.json("get", "inventory"))
+
+    def test_a_large_one_is_told(self):
+        lattice = self.lattice()
+        self.file("api.wasm", guest("echo-http-js").read_bytes())
+        path = self.file("shop.yaml", manifest("1", component("api", "./api.wasm")))
+        self.assertRegex(lattice.succeeds("app", "put", path), r"^putting .*/api.wasm into the lattice: \d+ MiB\nshop 1 is put\n$")
+        self.assertIn("was put before", lattice.succeeds("app", "put", path).splitlines()[0])
+        self.assertIn(image("echo-http-js"), lattice.succeeds("app", "get", "shop"))
 
 
 class Versions(ApplicationsTest):

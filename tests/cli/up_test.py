@@ -31,6 +31,14 @@ class Up(ProgramTest):
         self.assertFalse(lattice.connection_path.exists())
         self.assertEqual(lattice.succeeds("down"), "lattice test was not up\n")
 
+    def test_a_table_of_images_that_cannot_be_read_is_refused_at_once(self):
+        for text, says in (("images: {a: 1}", "images.yaml:1:13"), ("imagse: {}", 'did you mean "images"?')):
+            path = self.file("images.yaml", text)
+            done = self.wattle("up", "--nats-port", 0, "--images", path, env={"XDG_RUNTIME_DIR": str(self.folder)})
+            self.assertEqual(done.code, 2, done)
+            self.assertIn(says, done.err)
+        self.refused("up", "--images", "gone.yaml", says=["gone.yaml"], env={"XDG_RUNTIME_DIR": str(self.folder)})
+
     def test_files_are_for_their_owner_alone(self):
         lattice = Lattice(self, hosts=0)
         self.assertEqual((mode(lattice.connection_path), mode(lattice.connection_path.parent), mode(lattice.state)), (0o600, 0o700, 0o700))

@@ -96,6 +96,18 @@ class Verbs(ProgramTest):
 
         lattice.succeeds("scale", "component", "hello", "--max-instances", 2)
         self.assertEqual(lattice.json("get", "components")[0]["max_instances"], 2)
+        lattice.succeeds("scale", "component", "hello", "--max-instances", 2, "--idle-after", "100ms")
+        wait_until(lambda: "2, parked" in lattice.succeeds("get", "components"), "that it is parked")
+        self.assertEqual(lattice.json("get", "components")[0]["idle_after_ms"], 100)
+        self.assertEqual(get(address), (200, HELLO))
+        lattice.refused("scale", "component", "hello", "--max-instances", 2, "--idle-after", "soon", says=["--idle-after"])
+        lattice.succeeds("scale", "component", "hello", "--max-instances", 2, "--idle-after", "0")
+        lattice.succeeds("start", "component", guest("echo-http-c"), "--id", "hello", "--beside", "--host", component["host_id"])
+        images = {each["image_ref"] for each in lattice.json("get", "components")}
+        self.assertEqual(len(images), 2)
+        [other] = images - {component["image_ref"]}
+        lattice.succeeds("scale", "component", "hello", "--max-instances", 0, "--image", other)
+        self.assertEqual([each["image_ref"] for each in lattice.json("get", "components")], [component["image_ref"]])
         lattice.succeeds("update", "component", "hello", guest("counter-http-c"))
         wait_until(lambda: get(address)[0] == 200 and get(address)[1] != HELLO, "the other component's answer")
 

@@ -1,5 +1,7 @@
 #include "calls.h"
 
+#include <algorithm>
+
 #include "images.h"
 
 namespace wattle::simulation {
@@ -18,6 +20,32 @@ double Calls::rate(std::string_view id) const {
 std::map<std::string, uint64_t> Calls::totals(std::string_view id) const {
   const auto stream = streams_.find(id);
   return stream == streams_.end() ? std::map<std::string, uint64_t>() : stream->second.totals;
+}
+
+uint32_t Calls::level(std::string_view id) const {
+  const auto level = levels_.find(id);
+  return level == levels_.end() ? 0 : level->second;
+}
+
+bool Calls::has_levels(const Host& host) const {
+  return std::any_of(host.components.begin(), host.components.end(),
+                     [&](const auto& component) { return levels_.contains(component.first); });
+}
+
+uint32_t Calls::in_flight(const Host& host, std::string_view id, std::string_view reference) const {
+  const uint32_t calls = level(id);
+  if (calls == 0) return 0;
+  uint32_t places = 0, place = 0;
+  for (const auto& each : hosts_.all()) {
+    if (!each->up) continue;
+    const auto revisions = each->components.find(id);
+    if (revisions == each->components.end()) continue;
+    for (const auto& [running, revision] : revisions->second) {
+      if (each.get() == &host && running == reference) place = places;
+      ++places;
+    }
+  }
+  return places == 0 ? 0 : calls / places + (place < calls % places ? 1 : 0);
 }
 
 void Calls::count_all() {

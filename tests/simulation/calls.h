@@ -1,5 +1,6 @@
-// Calls to components: a steady stream for each, split among the revisions that run by their weights. Counted
-// when something is about to change, and when somebody looks.
+// Calls to components: so many in flight where instances follow calls; and a steady stream for each, split
+// among the revisions that run by their weights. Counted when something is about to change, and when somebody
+// looks.
 #pragma once
 
 #include <map>
@@ -16,6 +17,12 @@ class Calls {
 
   void set_rate(const std::string& id, double per_second) { streams_[id].rate = per_second; }
   double rate(std::string_view id) const;
+  // So many calls are in flight from now on, wherever it runs.
+  void set_level(const std::string& id, uint32_t calls) { levels_[id] = calls; }
+  uint32_t level(std::string_view id) const;
+  bool has_levels(const Host& host) const;
+  // Of them on this host, in this revision.
+  uint32_t in_flight(const Host& host, std::string_view id, std::string_view reference) const;
   // Up to now.
   void count(std::string_view id);
   void count_all();
@@ -39,6 +46,7 @@ class Calls {
   Hosts& hosts_;
   Stores& stores_;
   std::map<std::string, Stream, std::less<>> streams_;
+  std::map<std::string, uint32_t, std::less<>> levels_;
 };
 
 }  // namespace wattle::simulation

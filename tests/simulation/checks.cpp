@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "images.h"
+#include "manager/autoscale.h"
 #include "manager/placement.h"
 #include "manager/rollout.h"
 
@@ -24,6 +25,10 @@ bool fits(const Host& host, const manager::Spread& spread) {
 
 std::vector<manager::Spread> spreads_of(const manager::Scaling& scaling) {
   return scaling.spreads.empty() ? std::vector<manager::Spread>{manager::Spread{}} : scaling.spreads;
+}
+
+uint32_t most_of(const manager::Scaling& scaling) {
+  return scaling.load ? scaling.load->most : scaling.instances;
 }
 
 uint32_t moving_surge(uint32_t instances) {
@@ -91,7 +96,7 @@ Checks::Bound Checks::bound_of(const std::string& id) {
         if (part.id != id || part.shared || !part.scaling) continue;
         bound.known = true;
         (part.scaling->kind == manager::ScalingKind::daemon ? daemon : spread) = true;
-        instances = std::max(instances, part.scaling->instances);
+        instances = std::max(instances, most_of(*part.scaling));
       }
     }
     for (const auto& version : versions)
@@ -123,7 +128,7 @@ void Checks::surge_is_bounded(const Host& host, const Host::ScaleJob& job, uint3
         fmt::format("manager {} scales {} on host {} to {}, which no version declares", job.asker.endpoint,
                     job.request.id, host.slot, job.request.count));
   }
-  if (job.asker.late || now < parts_.faults.bus_unclear_until()) return;
+  if (job.asker.late || now < parts_.faults.bus_unclear_until() || host.unclear_until > now) return;
   uint64_t most = bound.instances;
   // Beside what a rollout has: either revision's instances while they move between hosts.
   if (!bound.daemon) most += 2 * bound.surge;
@@ -226,6 +231,18 @@ std::string Checks::part_is_as_declared(const manager::WantedPart& part,
                                                    : provider_is_as_declared(part, hosts);
 }
 
+// As many as are declared, or as its calls need; a tenth more may be left.
+uint32_t Checks::instances_of(const manager::WantedPart& part, const std::vector<const Host*>& hosts) const {
+  if (!part.scaling.load) return part.scaling.instances;
+  uint32_t running = 0;
+  for (const Host* host : hosts)
+    if (const auto revisions = host->components.find(part.id); revisions != host->components.end())
+      for (const auto& [reference, revision] : revisions->second) running += revision.count;
+  const uint32_t needed =
+      manager::instances_for(*part.scaling.load, running == 0 ? 0 : parts_.calls.level(part.id));
+  return running > needed && (running - needed) * 10 < running ? running : needed;
+}
+
 std::string Checks::component_is_as_declared(const manager::WantedPart& part,
                                              const std::vector<const Host*>& hosts) {
   std::map<const Host*, uint32_t> counts;
@@ -243,7 +260,8 @@ std::string Checks::component_is_as_declared(const manager::WantedPart& part,
   }
   const bool daemon = part.scaling.kind == manager::ScalingKind::daemon;
   const auto spreads = spreads_of(part.scaling);
-  const auto shares = manager::shares_of(spreads, part.scaling.instances);
+  const uint32_t instances = instances_of(part, hosts);
+  const auto shares = manager::shares_of(spreads, instances);
   for (size_t index = 0; index < spreads.size(); ++index) {
     uint32_t there = 0, fitting = 0, least = UINT32_MAX, most = 0;
     for (const Host* host : hosts) {
@@ -428,6 +446,8 @@ std::string Checks::bad_versions_are_gone() const {
   for (const BadDeploy& bad : parts_.people.bad_deploys()) {
     const auto record = parts_.stores.state().applications.find(bad.application);
     if (record == parts_.stores.state().applications.end()) continue;
+    // Hosts that cannot be heard tell of no calls, and none are judged.
+    if (parts_.faults.bus_unclear_until() > bad.at) continue;
     const auto accepted = parts_.people.accepted().find(bad.application);
     const bool last = accepted != parts_.people.accepted().end() && accepted->second.deployed == bad.version;
     if (last && record->second.deployed == bad.version)
@@ -448,7 +468,7 @@ Duration Checks::allowance() {
       if (part.shared || !part.scaling) continue;
       Duration schedule{};
       if (record.note.stable != record.deployed)
-        for (const manager::Stage& stage : manager::schedule_of(strategy, part.scaling->instances))
+        for (const manager::Stage& stage : manager::schedule_of(strategy, most_of(*part.scaling)))
           schedule += stage.judged ? strategy.observe + seconds(1) : seconds(1);
       const auto spreads = spreads_of(*part.scaling);
       const auto hosts = usable_hosts();
@@ -463,6 +483,7 @@ Duration Checks::allowance() {
       if (manner.kind == ImageKind::never || manner.kind == ImageKind::tenth) schedule += seconds(15);
       // Until it is tried the next time, a minute and a quarter at most.
       if (manner.kind == ImageKind::later) schedule += seconds(90);
+      if (part.scaling->load) schedule += part.scaling->load->down_after + seconds(2);
       here = std::max(here, schedule);
     }
     most = std::max(most, here);

@@ -62,6 +62,7 @@ class Checks {
   std::vector<const Host*> usable_hosts() const;
   Manager* leader() const;
   std::string part_is_as_declared(const manager::WantedPart& part, const std::vector<const Host*>& hosts);
+  uint32_t instances_of(const manager::WantedPart& part, const std::vector<const Host*>& hosts) const;
   std::string component_is_as_declared(const manager::WantedPart& part,
                                        const std::vector<const Host*>& hosts);
   std::string provider_is_as_declared(const manager::WantedPart& part, const std::vector<const Host*>& hosts);

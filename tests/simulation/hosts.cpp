@@ -119,6 +119,7 @@ void Hosts::beat(Host& host, uint64_t epoch) {
   world_.after(lattice::kLeaseInterval, [this, &host, epoch] { beat(host, epoch); });
   if (host.stopped_until > world_.now()) return;
   if (++host.leases % 3 == 0) listeners_.before_lease(host);
+  if (listeners_.has_levels(host)) changed(host);
   refresh_lease(host);
   listeners_.on_lease(host, host.lease, ++host.sequence);
 }
@@ -140,6 +141,7 @@ void Hosts::refresh_lease(Host& host) {
       component.id = id;
       component.digest = reference;
       component.capacity = running.count;
+      component.in_flight = listeners_.in_flight(host, id, reference);
       lease.components->push_back(std::move(component));
       message->counts[{id, reference}] = running.counts;
     }

@@ -102,6 +102,9 @@ struct HostListeners {
   // What runs of a component is about to be another: calls up to now went to what ran before.
   std::function<void(const std::string& id)> before_change{};
   std::function<void(const Host&)> before_lease{};
+  // Whether some component here has calls in flight; and how many of a revision here.
+  std::function<bool(const Host&)> has_levels{};
+  std::function<uint32_t(const Host&, const std::string& id, const std::string& reference)> in_flight{};
 };
 
 class Hosts {

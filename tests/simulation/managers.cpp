@@ -21,6 +21,7 @@ manager::HostReport report_of(const lattice::HostLease& lease, const LeaseMessag
     manager::HostReport::Component one;
     one.id = component.id;
     one.reference = component.digest;
+    one.in_flight = component.in_flight;
     if (message != nullptr)
       if (const auto counts = message->counts.find({one.id, one.reference}); counts != message->counts.end())
         one.counts = counts->second;

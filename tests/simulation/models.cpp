@@ -22,6 +22,9 @@ std::string scaler_of(const PartModel& part) {
     }
     text += "]";
   }
+  if (part.follows_calls && !part.daemon && !part.provider)
+    text += fmt::format(", scaling: {{min: {}, max: {}, target: 50%, down-after: 5s}}", part.instances / 3,
+                        2 * part.instances + 2);
   return text + "}\n";
 }
 

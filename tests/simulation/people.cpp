@@ -14,6 +14,13 @@ const std::vector<std::string> kPackages{"keyvalue", "blobstore", "messaging"};
 const std::vector<std::string> kInterfaces{"store", "atomics", "batch"};
 constexpr double kFrequent = 1000;
 
+// What others draw does not depend on it.
+uint64_t chance_of(std::string_view text, uint64_t sides) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return (hash >> 20) % sides;
+}
+
 std::vector<std::string> some(Random& random, const std::vector<std::string>& of) {
   std::vector<std::string> chosen;
   for (const std::string& one : of)
@@ -60,6 +67,7 @@ PartModel People::new_component(const std::string& application, const std::strin
   part.image = new_image(application, name, version, version == 1);
   part.instances = options_.plain ? options_.replicas : random.between(1, options_.replicas);
   if (options_.plain) return part;
+  part.follows_calls = chance_of(application + name, 4) == 0;
   part.spreads = new_spreads();
   part.daemon = random.chance(0.15);
   if (part.daemon) part.instances = random.between(1, 3);
@@ -187,6 +195,8 @@ bool People::put(ApplicationModel model) {
   forget_bad_deploys_of(model.name);
   note_bad_deploy(*version);
   for (const manager::Part& part : version->parts) {
+    if (part.scaling && part.scaling->load)
+      calls_.set_level(part.id, static_cast<uint32_t>(chance_of(part.id + version->version, 12)));
     if (part.kind != manager::PartKind::component || part.shared || calls_.rate(part.id) > 0) continue;
     if (!options_.plain)
       calls_.set_rate(part.id, world_.random().pick(std::vector<double>{0, 20, kFrequent, 3 * kFrequent}));
@@ -231,7 +241,7 @@ void People::note_bad_deploy(const manager::Application& application) {
                      [&](const manager::Spread& spread) { return any_fits(spread); }))
       continue;
     bad_deploys_.push_back({application.name, application.version, part.id, part.reference,
-                            calls_.totals(part.id),
+                            calls_.totals(part.id), world_.now(),
                             calm_ && strategy.kind != manager::UpdateKind::canary && can_surge});
   }
 }

@@ -26,6 +26,7 @@ struct PartModel {
   std::string image{};
   uint32_t instances = 1;
   bool daemon = false;
+  bool follows_calls = false;
   std::vector<SpreadModel> spreads{};
   manager::StringMap config{};
   std::string shared_of{};  // the application whose part this is
@@ -62,6 +63,7 @@ struct BadDeploy {
   std::string id{};         // of the component that fails
   std::string reference{};  // fails every tenth call
   std::map<std::string, uint64_t> totals{};
+  TimePoint at{};
   bool judged_by_share = false;  // at most 2 % of the calls may reach it
 };
 

@@ -93,6 +93,10 @@ void Simulation::wire() {
                 });
   };
   listeners.before_change = [this](const std::string& id) { calls_.change(id); };
+  listeners.has_levels = [this](const Host& host) { return calls_.has_levels(host); };
+  listeners.in_flight = [this](const Host& host, const std::string& id, const std::string& reference) {
+    return calls_.in_flight(host, id, reference);
+  };
   listeners.before_lease = [this](const Host& host) { calls_.count_changing(host); };
   listeners.on_scale = [this](const Host& host, const Host::ScaleJob& job, uint32_t before) {
     checks_.nothing_unmanaged_is_scaled(host, job);

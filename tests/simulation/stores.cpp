@@ -59,10 +59,10 @@ manager::LatticeChanged Stores::lattice_view() const {
   manager::LatticeChanged view;
   for (const auto& [group, links] : state_.links)
     for (const lattice::StoredLink& stored : links)
-      if (stored.phase == lattice::LinkPhase::in_force) view.links.push_back(stored.link);
-  view.configs = state_.configs;
+      if (stored.phase == lattice::LinkPhase::in_force) view.links[group].push_back(stored.link);
+  view.configs.insert(state_.configs->begin(), state_.configs->end());
   view.weights = state_.weights;
-  view.borders = state_.borders;
+  view.borders.insert(state_.borders.begin(), state_.borders.end());
   return view;
 }
 
