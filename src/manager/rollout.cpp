@@ -100,26 +100,26 @@ Result<void> read_annotation(UpdateStrategy& strategy, std::string_view name, st
   return {};
 }
 
-// Instances move in steps of the surge, from the former revision to the fresh one.
+// Instances move in steps of the surge, from the former revision to the fresh one; the last of the former
+// stay until the fresh one has been judged under all calls.
 void add_rolling(std::vector<Stage>& stages, uint32_t instances, uint32_t surge, uint32_t unavailable) {
   uint32_t fresh = 0, former = instances;
   const auto add = [&](uint32_t calls, bool judged) { stages.push_back({fresh, former, calls, judged}); };
-  const auto share = [&] {
-    return fresh + former == 0 ? kAllCalls : std::max(kProbeCalls, kAllCalls * fresh / (fresh + former));
-  };
+  const auto share = [&] { return std::max(kProbeCalls, kAllCalls * fresh / (fresh + former)); };
   if (surge == 0) {
     former = instances - unavailable;
     add(0, false);
   }
   fresh = std::min(instances, instances + surge - former);
   add(kProbeCalls, true);
-  while (former > 0) {
-    former = fresh >= instances ? 0 : std::min(former, instances - std::min(instances, unavailable + fresh));
-    add(former == 0 ? kAllCalls : share(), false);
-    if (former == 0) break;
+  add(std::min(kTrialCalls, share()), true);
+  while (unavailable + fresh < instances) {
+    former = std::min(former, instances - unavailable - fresh);
+    add(share(), false);
     fresh = std::min(instances, instances + surge - former);
     add(share(), false);
   }
+  add(kAllCalls, true);
 }
 
 }  // namespace
@@ -146,21 +146,21 @@ Result<UpdateStrategy> update_strategy(const Application& application) {
 
 std::vector<Stage> schedule_of(const UpdateStrategy& strategy, uint32_t instances) {
   std::vector<Stage> stages;
-  if (strategy.kind == UpdateKind::recreate) {
-    stages.push_back({0, 0, kAllCalls, false});
-  } else if (strategy.kind == UpdateKind::blue_green) {
+  uint32_t surge = std::min(instances, instances_of(strategy.max_surge, instances));
+  const uint32_t unavailable = std::min(instances, instances_of(strategy.max_unavailable, instances));
+  if (strategy.kind == UpdateKind::blue_green) {
     stages.push_back({instances, instances, 0, false});
-    stages.push_back({instances, instances, kProbeCalls, true});
-    stages.push_back({instances, instances, kAllCalls, true});
+    for (const uint32_t calls : {kProbeCalls, kTrialCalls, kAllCalls})
+      stages.push_back({instances, instances, calls, true});
   } else if (strategy.kind == UpdateKind::canary) {
     for (const uint32_t permille : strategy.canary_permille) {
       const auto some = static_cast<uint32_t>((uint64_t{instances} * permille + kAllCalls - 1) / kAllCalls);
       stages.push_back({std::max(1u, some), instances, permille, true});
     }
     stages.push_back({instances, instances, kAllCalls, true});
+  } else if (strategy.kind == UpdateKind::recreate || (surge == 0 && unavailable == instances)) {
+    stages.push_back({0, 0, kAllCalls, false});
   } else {
-    uint32_t surge = std::min(instances, instances_of(strategy.max_surge, instances));
-    const uint32_t unavailable = std::min(instances, instances_of(strategy.max_unavailable, instances));
     // Nothing can move with neither; and not in more steps than anybody wants to watch.
     if (surge + unavailable == 0) surge = 1;
     const uint32_t least = instances / 16 + (instances % 16 != 0 ? 1 : 0);
@@ -168,7 +168,7 @@ std::vector<Stage> schedule_of(const UpdateStrategy& strategy, uint32_t instance
     add_rolling(stages, instances, surge, surge == 0 ? std::max(unavailable, least) : unavailable);
   }
   const Stage last{instances, 0, kAllCalls, false};
-  if (stages.empty() || stages.back() != last) stages.push_back(last);
+  if (stages.back() != last) stages.push_back(last);
   return stages;
 }
 

@@ -2,20 +2,24 @@
 // instances either has and which share of the calls the new one gets. Rolling, recreate, blue-green and
 // canary are four schedules; nothing else tells them apart.
 //
-//   rolling, 8 instances, max surge 2:  new 2 beside old 8 at 1 % of the calls, judged; then 2:6, 4:6, 4:4,
-//   ... blue-green                          8 beside 8 at no calls, then at 1 %, judged, then at all; then
-//   8:0 canary "5%,25%"                     at 5 % judged, at 25 % judged, at all judged; then 8:0 recreate
-//   0:0, then 8:0
+//   rolling     8 instances, max surge 2: new 2 beside old 8 at 1 % of the calls, judged; at 10 %, judged;
+//   then
+//               2:6, 4:6, 4:4, ... 8:2 each at its share; 8:2 at all calls, judged; then 8:0
+//   blue-green  8:8 at no calls; at 1 %, at 10 % and at all, judged each; then 8:0
+//   canary      "5%,25%": at 5 % judged, at 25 % judged, at all judged; then 8:0
+//   recreate    0:0, then 8:0
+//
+// So whatever comes in has been judged under all calls while what was before is still there to go back to.
 //
 // An application says it in annotations, which describe how *it* comes in when it replaces another version:
 //
-//   wattle/update: canary                 rolling (the default), recreate, blue-green, canary
-//   wattle/canary: 5%,25%                 shares of the calls, one stage each
-//   wattle/max-surge: 25%                 instances above the declared ones, or a number
-//   wattle/max-unavailable: 0             instances below them
-//   wattle/max-failures: 5%               of its calls, above those of the revision before; more is rolled
-//   back wattle/observe: 5s                    how long a judged stage lasts at most, when few calls come
-//   wattle/progress-timeout: 60s          a stage that is not ready by then is rolled back
+//   wattle/update: canary          rolling (the default), recreate, blue-green, canary
+//   wattle/canary: 5%,25%          shares of the calls, one stage each
+//   wattle/max-surge: 25%          instances above the declared ones, or a number
+//   wattle/max-unavailable: 0      instances below them
+//   wattle/max-failures: 5%        of its calls, above those of the revision before; more is rolled back
+//   wattle/observe: 5s             how long a judged stage lasts at most, when few calls come
+//   wattle/progress-timeout: 60s   a stage that is not ready by then is rolled back
 #pragma once
 
 #include <cstdint>
@@ -57,8 +61,10 @@ Result<UpdateStrategy> update_strategy(const Application& application);
 
 // Of all calls, in thousandths.
 inline constexpr uint32_t kAllCalls = 1000;
-// What a new revision gets at first.
+// What a new revision gets at first, and once that went well: a tenth shows within seconds what one of a
+// hundred calls does not.
 inline constexpr uint32_t kProbeCalls = 10;
+inline constexpr uint32_t kTrialCalls = 100;
 
 struct Stage {
   uint32_t fresh = 0;        // instances of the new revision

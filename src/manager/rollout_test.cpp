@@ -21,10 +21,23 @@ Application annotated(std::string key, std::string value) {
 
 TEST(Rollout, RollingProbesThenMovesByTheSurge) {
   const auto stages = schedule_of(strategy(UpdateKind::rolling), 4);
-  ASSERT_GE(stages.size(), 3u);
+  ASSERT_GE(stages.size(), 4u);
   EXPECT_EQ(stages[0], (Stage{1, 4, kProbeCalls, true}));
-  EXPECT_EQ(stages[1], (Stage{1, 3, 250, false}));
+  EXPECT_EQ(stages[1], (Stage{1, 4, kTrialCalls, true}));
+  EXPECT_EQ(stages[2], (Stage{1, 3, 250, false}));
   EXPECT_EQ(stages.back(), (Stage{4, 0, kAllCalls, false}));
+}
+
+TEST(Rollout, AllCallsAreJudgedBeforeTheFormerEnds) {
+  for (const UpdateKind kind : {UpdateKind::rolling, UpdateKind::blue_green, UpdateKind::canary}) {
+    for (const uint32_t instances : {1u, 2u, 3u, 10u, 97u}) {
+      const auto stages = schedule_of(strategy(kind), instances);
+      const Stage& before_last = stages[stages.size() - 2];
+      EXPECT_TRUE(before_last.judged);
+      EXPECT_EQ(before_last.fresh_calls, kAllCalls);
+      EXPECT_GT(before_last.former, 0u);
+    }
+  }
 }
 
 TEST(Rollout, InstancesStayWithinSurgeAndUnavailable) {
@@ -62,6 +75,11 @@ TEST(Rollout, RecreateEndsTheFormerFirst) {
   const auto stages = schedule_of(strategy(UpdateKind::recreate), 6);
   ASSERT_EQ(stages.size(), 2u);
   EXPECT_EQ(stages.front().fresh + stages.front().former, 0u);
+
+  UpdateStrategy all_at_once = strategy(UpdateKind::rolling);
+  all_at_once.max_surge = {};
+  all_at_once.max_unavailable.percent = 100;
+  EXPECT_EQ(schedule_of(all_at_once, 6), stages);
 }
 
 TEST(Rollout, AnnotationsSayHow) {
