@@ -1,5 +1,5 @@
-// What nearly every file includes, read once for the sanitizers' builds, where reading it anew is half of the
-// time. The release build goes without, so a file that forgets an include does not pass.
+// What nearly every file includes (wattle_library.cmake). Every file includes it itself all the same: the release
+// build's libraries do without.
 #pragma once
 
 #include <algorithm>

@@ -33,6 +33,20 @@ Error http_failure(const Error& error) {
   return http::http_error(case_for(error), "the request failed", error);
 }
 
+// Until the body has ended, much of it has come, or a moment has passed: a small answer goes out whole or not
+// at all, so that a client whose callee is lost within it is told so instead of seeing it cut. What streams
+// slowly (server-sent events) loses that moment, once.
+Result<void> wait_for_beginning(http::Body& body) {
+  constexpr Duration kHeldAtMost = std::chrono::milliseconds(20);
+  constexpr size_t kHeldBytes = 16 * 1024;
+  const TimePoint until = Clock::now() + kHeldAtMost;
+  async::Signal* const readable = &body.pipe.readable();
+  while (!body.pipe.closed() && body.pipe.buffered() < kHeldBytes && Clock::now() < until)
+    WATTLE_CHECK(async::Signal::wait_any({&readable, 1}, until));
+  if (body.pipe.error()) return failure(*body.pipe.error());
+  return {};
+}
+
 // The error that the handler itself returned.
 template <class WireError>
 Error declared_error(const RemoteTarget& target, const WireError& declared) {
@@ -144,6 +158,7 @@ Result<void> forward_exchange(const RemoteTarget& target, const capability::Call
   if (!*answer) return failed(declared_error(target, answer->error()));
   auto response = response_from_wire(std::move(**answer));
   if (!response) return failed(std::move(response).error());
+  if (auto begun = wait_for_beginning(*response->body); !begun) return failed(std::move(begun).error());
   (void)exchange.respond_streaming(response->head, std::move(response->body));
   return {};
 }

@@ -14,6 +14,7 @@ namespace wattle::bindings {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace std::chrono_literals;
 
 // A client's http::Client, http-server, the bus, and what answers at its other end; all on one worker.
@@ -198,13 +199,48 @@ TEST_F(RemoteHttp, AnswersWhereAHandlerDoesNot) {
   run(incoming([](http::Exchange&) {}), [&] { EXPECT_EQ(fetch(request("GET", "/")).first, 502); });
 }
 
-TEST_F(RemoteHttp, ShowsAResponseThatIsCut) {
+TEST_F(RemoteHttp, AnswersWhatIsCutAtOnceWithTheReason) {
   run(incoming([](http::Exchange& exchange) {
         auto body = exchange.respond_streaming(http::Response{});
         (void)(*body)->pipe.write_all(http::as_bytes("half"));
         (*body)->pipe.abort(Error(ErrorCode::trap, "unreachable"));
       }),
-      [&] { EXPECT_THAT(fetch(request("GET", "/")).second, HasSubstr("broken")); });
+      [&] {
+        const auto [status, text] = fetch(request("GET", "/"));
+        EXPECT_GE(status, 500);
+        EXPECT_THAT(text, Not(HasSubstr("half")));
+      });
+}
+
+TEST_F(RemoteHttp, ShowsAResponseThatIsCutLater) {
+  run(incoming([](http::Exchange& exchange) {
+        auto body = exchange.respond_streaming(http::Response{});
+        (void)(*body)->pipe.write_all(http::as_bytes("half"));
+        (void)async::sleep_for(100ms);
+        (*body)->pipe.abort(Error(ErrorCode::trap, "unreachable"));
+      }),
+      [&] {
+        const auto [status, text] = fetch(request("GET", "/"));
+        EXPECT_EQ(status, 200);
+        EXPECT_THAT(text, HasSubstr("broken"));
+      });
+}
+
+TEST_F(RemoteHttp, BeginsAnAnswerThatGoesOnForLong) {
+  run(incoming([](http::Exchange& exchange) {
+        auto body = exchange.respond_streaming(http::Response{});
+        (void)(*body)->pipe.write_all(http::as_bytes("first"));
+        (void)async::sleep_for(10s);
+        (*body)->pipe.close();
+      }),
+      [&] {
+        const auto began = Clock::now();
+        auto response = client->send(request("GET", "/"), {});
+        ASSERT_TRUE(response) << response.error().full_message();
+        std::array<uint8_t, 5> bytes{};
+        EXPECT_EQ(*response->body->pipe.read_some(bytes), bytes.size());
+        EXPECT_LT(Clock::now() - began, 5s);
+      });
 }
 
 TEST_F(RemoteHttp, GoesOutThroughAProvider) {

@@ -412,8 +412,8 @@ TEST_F(Lattice, ARolloutEndsWithAsManyAsTheCallsNeed) {
   deploy("v2", scaled("a:2", 4, "min: 4, max: 40, target: 50%, down-after: 60s"));
   settle(milliseconds(200));
   uint32_t most = 0;
-  for (int step = 0; step < 100; ++step) {
-    call(step < 50 ? 2 : 5);
+  for (int step = 0; step < 200; ++step) {
+    call(count("a:1") > 0 ? 2 : 5);  // of each revision
     settle(milliseconds(100));
     most = std::max(most, count("a:1") + count("a:2"));
   }
