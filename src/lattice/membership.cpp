@@ -133,39 +133,54 @@ void LeaseBook::set_connected(bool connected, TimePoint now) {
 std::vector<LeaseChange> LeaseBook::step(HostLease lease, TimePoint now) {
   advance(now);
   const auto found = known_.find(lease.host_id);
+  const bool same_process = found != known_.end() && lease.incarnation == found->second.lease->incarnation;
+  if (!lease.components)
+    lease.components = same_process ? found->second.lease->components : std::vector<ComponentLease>();
+  if (!lease.providers)
+    lease.providers = same_process ? found->second.lease->providers : std::vector<ProviderLease>();
+  const uint64_t sequence = lease.sequence;
+  return take(std::make_shared<const HostLease>(std::move(lease)), sequence);
+}
+
+std::vector<LeaseChange> LeaseBook::step(std::shared_ptr<const HostLease> lease, uint64_t sequence,
+                                         TimePoint now) {
+  advance(now);
+  return take(std::move(lease), sequence);
+}
+
+std::vector<LeaseChange> LeaseBook::take(std::shared_ptr<const HostLease> lease, uint64_t sequence) {
+  const auto found = known_.find(lease->host_id);
   if (found == known_.end()) {
-    if (lease.gone || known_.size() >= kHostsMax) return {};
-    if (!lease.components) lease.components.emplace();
-    if (!lease.providers) lease.providers.emplace();
-    auto kept = std::make_shared<const HostLease>(std::move(lease));
-    known_.emplace(kept->host_id, Known{.lease = kept, .heard = listened_});
+    if (lease->gone || known_.size() >= kHostsMax) return {};
+    known_.emplace(lease->host_id, Known{.lease = lease, .sequence = sequence, .heard = listened_});
     news_ = true;
-    return {{LeaseChange::Kind::joined, std::move(kept)}};
+    return {{LeaseChange::Kind::joined, std::move(lease)}};
   }
-  Known& known = found->second;
-  const bool same_process = lease.incarnation == known.lease->incarnation;
-  const bool late = same_process ? known.said_goodbye || lease.sequence <= known.lease->sequence
-                                 : lease.incarnation < known.lease->incarnation && known.alive;
-  if (late) return {};
-  return replace(known, std::move(lease));
+  if (is_late(found->second, *lease, sequence)) return {};
+  return replace(found->second, std::move(lease), sequence);
+}
+
+bool LeaseBook::is_late(const Known& known, const HostLease& lease, uint64_t sequence) {
+  return lease.incarnation == known.lease->incarnation
+             ? known.said_goodbye || sequence <= known.sequence
+             : lease.incarnation < known.lease->incarnation && known.alive;
 }
 
 // Precondition: `lease` is newer than what is known.
-std::vector<LeaseChange> LeaseBook::replace(Known& known, HostLease lease) {
+std::vector<LeaseChange> LeaseBook::replace(Known& known, std::shared_ptr<const HostLease> lease,
+                                            uint64_t sequence) {
   std::vector<LeaseChange> changes;
-  const bool same_process = lease.incarnation == known.lease->incarnation;
-  if (known.alive && (!same_process || lease.gone)) changes.push_back({LeaseChange::Kind::left, known.lease});
-  const bool stays = known.alive && same_process && !lease.gone;
-  if (!lease.components)
-    lease.components = same_process ? known.lease->components : std::vector<ComponentLease>();
-  if (!lease.providers)
-    lease.providers = same_process ? known.lease->providers : std::vector<ProviderLease>();
-  auto kept = std::make_shared<const HostLease>(std::move(lease));
-  if (stays && !same_but_for_load(*known.lease, *kept)) changes.push_back({LeaseChange::Kind::changed, kept});
-  if (!stays && !kept->gone) changes.push_back({LeaseChange::Kind::joined, kept});
-  known.alive = !kept->gone;
-  known.said_goodbye = kept->gone;
-  known.lease = std::move(kept);
+  const bool same_process = lease->incarnation == known.lease->incarnation;
+  if (known.alive && (!same_process || lease->gone))
+    changes.push_back({LeaseChange::Kind::left, known.lease});
+  const bool stays = known.alive && same_process && !lease->gone;
+  if (stays && known.lease != lease && !same_but_for_load(*known.lease, *lease))
+    changes.push_back({LeaseChange::Kind::changed, lease});
+  if (!stays && !lease->gone) changes.push_back({LeaseChange::Kind::joined, lease});
+  known.alive = !lease->gone;
+  known.said_goodbye = lease->gone;
+  known.lease = std::move(lease);
+  known.sequence = sequence;
   known.heard = listened_;
   news_ = true;
   return changes;

@@ -129,6 +129,9 @@ class LeaseBook {
 
   // A lease was heard. Leases that are late, or beyond kHostsMax hosts, change nothing.
   std::vector<LeaseChange> step(HostLease lease, TimePoint now);
+  // The same of one that is shared and says all that runs; `sequence` is this message's. Heard again, it
+  // costs no comparison.
+  std::vector<LeaseChange> step(std::shared_ptr<const HostLease> lease, uint64_t sequence, TimePoint now);
   // Time has passed.
   std::vector<LeaseChange> step(TimePoint now);
   // Cut off from the bus, or connected again.
@@ -145,13 +148,17 @@ class LeaseBook {
  private:
   struct Known {
     std::shared_ptr<const HostLease> lease;
-    Duration heard{};  // on the clock of listening
+    uint64_t sequence = 0;  // of the last message
+    Duration heard{};       // on the clock of listening
     bool alive = true;
     bool said_goodbye = false;
   };
 
   void advance(TimePoint now);
-  std::vector<LeaseChange> replace(Known& known, HostLease lease);
+  // Precondition: `lease` says all that runs.
+  std::vector<LeaseChange> take(std::shared_ptr<const HostLease> lease, uint64_t sequence);
+  static bool is_late(const Known& known, const HostLease& lease, uint64_t sequence);
+  std::vector<LeaseChange> replace(Known& known, std::shared_ptr<const HostLease> lease, uint64_t sequence);
 
   Options options_;
   std::map<std::string, Known, std::less<>> known_;

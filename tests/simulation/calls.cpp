@@ -18,8 +18,10 @@ double Calls::rate(std::string_view id) const {
 }
 
 std::map<std::string, uint64_t> Calls::totals(std::string_view id) const {
-  const auto stream = streams_.find(id);
-  return stream == streams_.end() ? std::map<std::string, uint64_t>() : stream->second.totals;
+  std::map<std::string, uint64_t> totals;
+  if (const auto stream = streams_.find(id); stream != streams_.end())
+    for (const auto& [reference, answered] : stream->second.by_reference) totals[reference] = answered.total;
+  return totals;
 }
 
 uint32_t Calls::level(std::string_view id) const {
@@ -27,9 +29,9 @@ uint32_t Calls::level(std::string_view id) const {
   return level == levels_.end() ? 0 : level->second;
 }
 
-bool Calls::has_levels(const Host& host) const {
-  return std::any_of(host.components.begin(), host.components.end(),
-                     [&](const auto& component) { return levels_.contains(component.first); });
+void Calls::set_level(const std::string& id, uint32_t calls) {
+  levels_[id] = calls;
+  ++in_flight_changes_;
 }
 
 uint32_t Calls::in_flight(const Host& host, std::string_view id, std::string_view reference) const {
@@ -64,6 +66,7 @@ void Calls::count_changing(const Host& host) {
 
 void Calls::change(std::string_view id) {
   count(id);
+  if (level(id) != 0) ++in_flight_changes_;
   if (const auto stream = streams_.find(id); stream != streams_.end()) stream->second.changed = world_.now();
 }
 
@@ -74,53 +77,61 @@ void Calls::count(std::string_view id) {
   const double passed = std::chrono::duration<double>(world_.now() - stream.counted_to).count();
   stream.counted_to = world_.now();
   if (stream.rate == 0 || passed <= 0) return;
-  // Where each revision runs, and in how many instances.
-  std::map<std::string, std::vector<std::pair<Host*, RunningRevision*>>> places;
-  std::map<std::string, double> shares;
+  const auto targets = targets_of(id);
   double sum = 0;
-  const auto weights = stores_.state().weights.find(std::string(id));
+  for (const auto& [reference, target] : targets) sum += target.share;
+  if (sum <= 0) return;
+  for (const auto& [reference, target] : targets) {
+    auto answered = stream.by_reference.find(reference);
+    if (answered == stream.by_reference.end())
+      answered =
+          stream.by_reference.emplace(reference, Answered{.fails_every = manner_of(reference).fails_every})
+              .first;
+    answer(answered->second, stream.rate * passed * target.share / sum, target);
+  }
+}
+
+// By weights where there are some, else by instances.
+std::map<std::string_view, Calls::Target> Calls::targets_of(std::string_view id) {
+  std::map<std::string_view, Target> targets;
   for (auto& host : hosts_.all()) {
     if (!host->up) continue;
     const auto revisions = host->components.find(id);
     if (revisions == host->components.end()) continue;
     for (auto& [reference, running] : revisions->second) {
-      places[reference].emplace_back(host.get(), &running);
-      shares[reference] += running.count;
+      Target& target = targets[reference];
+      target.places.emplace_back(host.get(), &running);
+      target.share += running.count;
     }
   }
-  if (weights != stores_.state().weights.end()) {
-    double weighed = 0;
-    for (const auto& [reference, share] : shares)
-      if (const auto weight = weights->second.find(reference); weight != weights->second.end())
-        weighed += weight->second;
-    if (weighed > 0)
-      for (auto& [reference, share] : shares) {
-        const auto weight = weights->second.find(reference);
-        share = weight == weights->second.end() ? 0 : weight->second;
-      }
-  }
-  for (const auto& [reference, share] : shares) sum += share;
-  if (sum <= 0) return;
-  for (auto& [reference, share] : shares) {
-    double& owed = stream.owed[reference];
-    owed += stream.rate * passed * share / sum;
-    const auto calls = static_cast<uint64_t>(owed);
-    if (calls == 0) continue;
-    owed -= static_cast<double>(calls);
-    uint64_t& total = stream.totals[reference];
-    const uint32_t every = manner_of(reference).fails_every;
-    const uint64_t failures = every == 0 ? 0 : (total + calls) / every - total / every;
-    total += calls;
-    // To one place after the other, so that all are heard of.
-    const auto& there = places[reference];
-    for (size_t index = 0; index < there.size(); ++index) {
-      const auto part = [&](uint64_t all) {
-        return all / there.size() + (index < all % there.size() ? 1 : 0);
-      };
-      there[index].second->counts.calls += part(calls);
-      there[index].second->counts.failures += part(failures);
-      hosts_.changed(*there[index].first);
-    }
+  const auto weights = stores_.state().weights.find(std::string(id));
+  if (weights == stores_.state().weights.end()) return targets;
+  const bool any = std::any_of(weights->second.begin(), weights->second.end(), [&](const auto& weight) {
+    return weight.second > 0 && targets.contains(weight.first);
+  });
+  if (!any) return targets;
+  for (auto& [reference, target] : targets) target.share = 0;
+  for (const auto& [reference, weight] : weights->second)
+    if (const auto target = targets.find(reference); target != targets.end()) target->second.share = weight;
+  return targets;
+}
+
+// By one place after the other, so that all are heard of.
+void Calls::answer(Answered& answered, double calls, const Target& target) {
+  answered.owed += calls;
+  const auto whole = static_cast<uint64_t>(answered.owed);
+  if (whole == 0) return;
+  answered.owed -= static_cast<double>(whole);
+  const uint32_t every = answered.fails_every;
+  const uint64_t failures = every == 0 ? 0 : (answered.total + whole) / every - answered.total / every;
+  answered.total += whole;
+  const size_t places = target.places.size();
+  for (size_t index = 0; index < places; ++index) {
+    const auto part = [&](uint64_t all) { return all / places + (index < all % places ? 1 : 0); };
+    const auto& [host, running] = target.places[index];
+    running->counts.calls += part(whole);
+    running->counts.failures += part(failures);
+    hosts_.changed(*host);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "hosts.h"
 #include "stores.h"
@@ -18,9 +20,10 @@ class Calls {
   void set_rate(const std::string& id, double per_second) { streams_[id].rate = per_second; }
   double rate(std::string_view id) const;
   // So many calls are in flight from now on, wherever it runs.
-  void set_level(const std::string& id, uint32_t calls) { levels_[id] = calls; }
+  void set_level(const std::string& id, uint32_t calls);
   uint32_t level(std::string_view id) const;
-  bool has_levels(const Host& host) const;
+  // Goes up whenever in_flight() of something may be another.
+  uint64_t in_flight_changes() const { return in_flight_changes_; }
   // Of them on this host, in this revision.
   uint32_t in_flight(const Host& host, std::string_view id, std::string_view reference) const;
   // Up to now.
@@ -34,19 +37,31 @@ class Calls {
   std::map<std::string, uint64_t> totals(std::string_view id) const;
 
  private:
+  struct Answered {
+    uint32_t fails_every = 0;
+    double owed = 0;  // calls that are not whole yet
+    uint64_t total = 0;
+  };
   struct Stream {
     double rate = 0;
     TimePoint counted_to = World::kBeginning;
     TimePoint changed{};
-    std::map<std::string, double> owed{};  // calls that are not whole yet, by reference
-    std::map<std::string, uint64_t> totals{};
+    std::map<std::string, Answered, std::less<>> by_reference{};
   };
+  // One revision: what part of the calls it gets, and where.
+  struct Target {
+    double share = 0;
+    std::vector<std::pair<Host*, RunningRevision*>> places{};
+  };
+  std::map<std::string_view, Target> targets_of(std::string_view id);
+  void answer(Answered& answered, double calls, const Target& target);
 
   World& world_;
   Hosts& hosts_;
   Stores& stores_;
   std::map<std::string, Stream, std::less<>> streams_;
   std::map<std::string, uint32_t, std::less<>> levels_;
+  uint64_t in_flight_changes_ = 0;
 };
 
 }  // namespace wattle::simulation

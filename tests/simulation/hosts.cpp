@@ -104,14 +104,6 @@ Host* Hosts::find(std::string_view id) {
   return found == by_id_.end() || !found->second->up ? nullptr : found->second;
 }
 
-void Hosts::receive(Host& host, std::function<void()> handle) {
-  if (!host.up) return;
-  if (host.stopped_until <= world_.now()) return handle();
-  world_.at(host.stopped_until, [this, &host, epoch = host.epoch, handle = std::move(handle)] {
-    if (host.epoch == epoch) receive(host, handle);
-  });
-}
-
 // ---- Leases
 
 void Hosts::beat(Host& host, uint64_t epoch) {
@@ -119,7 +111,7 @@ void Hosts::beat(Host& host, uint64_t epoch) {
   world_.after(lattice::kLeaseInterval, [this, &host, epoch] { beat(host, epoch); });
   if (host.stopped_until > world_.now()) return;
   if (++host.leases % 3 == 0) listeners_.before_lease(host);
-  if (listeners_.has_levels(host)) changed(host);
+  if (host.in_flight_changes != listeners_.in_flight_changes()) changed(host);
   refresh_lease(host);
   listeners_.on_lease(host, host.lease, ++host.sequence);
 }
@@ -127,6 +119,7 @@ void Hosts::beat(Host& host, uint64_t epoch) {
 void Hosts::refresh_lease(Host& host) {
   if (!host.lease_stale && host.lease) return;
   host.lease_stale = false;
+  host.in_flight_changes = listeners_.in_flight_changes();
   auto message = std::make_shared<LeaseMessage>();
   lattice::HostLease& lease = message->lease;
   lease.host_id = host.id;

@@ -70,6 +70,7 @@ struct Host {
   std::shared_ptr<const LeaseMessage> lease{};
   bool lease_stale = true;
   uint32_t leases = 0;
+  uint64_t in_flight_changes = 0;  // that the last lease knows of
 
   struct ScaleJob {
     manager::Scale request{};
@@ -102,8 +103,8 @@ struct HostListeners {
   // What runs of a component is about to be another: calls up to now went to what ran before.
   std::function<void(const std::string& id)> before_change{};
   std::function<void(const Host&)> before_lease{};
-  // Whether some component here has calls in flight; and how many of a revision here.
-  std::function<bool(const Host&)> has_levels{};
+  // Goes up whenever the next may be another; and how many calls of a revision are in flight here.
+  std::function<uint64_t()> in_flight_changes{};
   std::function<uint32_t(const Host&, const std::string& id, const std::string& reference)> in_flight{};
 };
 
@@ -133,7 +134,14 @@ class Hosts {
   Result<void> stop_provider(Host& host, const std::string& id, Asker asker, bool by_hand = false);
   lattice::HostInventory inventory(const Host& host) const;
   // Runs `handle` when the host's process gets to it; not at all when that process has ended by then.
-  void receive(Host& host, std::function<void()> handle);
+  template <class Handle>
+  void receive(Host& host, Handle handle) {
+    if (!host.up) return;
+    if (host.stopped_until <= world_.now()) return handle();
+    world_.at(host.stopped_until, [this, &host, epoch = host.epoch, handle = std::move(handle)] {
+      if (host.epoch == epoch) receive(host, handle);
+    });
+  }
   void changed(Host& host) { host.lease_stale = true; }
   uint64_t jobs_done() const { return jobs_done_; }
 

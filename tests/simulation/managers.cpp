@@ -80,14 +80,6 @@ void Manager::stop_for(Duration pause, bool clock_stops) {
   parts_.world.at(stopped_until_, [this, pause] { lost_ += pause; });
 }
 
-void Manager::receive(std::function<void()> handle) {
-  if (!up_) return;
-  if (!stopped()) return handle();
-  parts_.world.at(stopped_until_, [this, epoch = epoch_, handle = std::move(handle)] {
-    if (epoch_ == epoch) receive(handle);
-  });
-}
-
 void Manager::tick(uint64_t epoch) {
   if (epoch_ != epoch) return;
   if (stopped()) {
@@ -144,17 +136,17 @@ void Manager::update_leading() {
 
 void Manager::hear(const Host& host, const std::shared_ptr<const LeaseMessage>& message, uint64_t sequence) {
   receive([this, id = host.id, message, sequence] {
-    lattice::HostLease lease = message->lease;
-    lease.sequence = sequence;
     Heard& heard = heard_[id];
-    const bool news = lease.incarnation > heard.incarnation ||
-                      (lease.incarnation == heard.incarnation && sequence > heard.sequence);
+    const uint64_t incarnation = message->lease.incarnation;
+    const bool news =
+        incarnation > heard.incarnation || (incarnation == heard.incarnation && sequence > heard.sequence);
     const bool same = heard.message == message.get();
-    const auto changes = book_.step(std::move(lease), own_now());
-    if (news) heard = {message->lease.incarnation, sequence, message.get(), heard.alive};
+    const auto changes =
+        book_.step(std::shared_ptr<const lattice::HostLease>(message, &message->lease), sequence, own_now());
+    if (news) heard = {incarnation, sequence, message.get(), heard.alive};
     apply(changes, message.get());
     // Late leases of who has gone tell nothing.
-    if (changes.empty() && news && !same && heard_[id].alive)
+    if (changes.empty() && news && !same && heard.alive)
       feed(manager::HostSeen{report_of(message->lease, message.get()), false});
   });
 }

@@ -71,7 +71,15 @@ class Manager {
     bool alive = false;  // as the book of leases has it
   };
   TimePoint own_now() const { return parts_.world.now() - lost_; }
-  void receive(std::function<void()> handle);
+  // Calls `handle` when its process gets to it; not at all when that has ended by then.
+  template <class Handle>
+  void receive(Handle handle) {
+    if (!up_) return;
+    if (!stopped()) return handle();
+    parts_.world.at(stopped_until_, [this, epoch = epoch_, handle = std::move(handle)] {
+      if (epoch_ == epoch) receive(handle);
+    });
+  }
   void tick(uint64_t epoch);
   void renew();
   void update_leading();

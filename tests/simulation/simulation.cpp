@@ -11,6 +11,8 @@ constexpr uint64_t kCommandsPerChange = 400;
 constexpr uint32_t kLargeHosts = 100;
 // What was undeployed is forgotten after a while, at any next plan: each kind of thing once.
 constexpr uint32_t kIdleNotes = 5;
+constexpr std::string_view kUnsettled = "the manager has not settled";
+constexpr std::string_view kAtWork = "hosts are at work";
 
 class Simulation {
  public:
@@ -21,6 +23,8 @@ class Simulation {
   void wire();
   void busy(Trouble trouble, Duration duration);
   void quiet();
+  std::string who_is_at_work() const;
+  std::string what_is_wrong();
   void idle(Duration duration);
   void change_later(TimePoint end, Duration pause);
   void fault_later(TimePoint end, Trouble trouble);
@@ -93,7 +97,7 @@ void Simulation::wire() {
                 });
   };
   listeners.before_change = [this](const std::string& id) { calls_.change(id); };
-  listeners.has_levels = [this](const Host& host) { return calls_.has_levels(host); };
+  listeners.in_flight_changes = [this] { return calls_.in_flight_changes(); };
   listeners.in_flight = [this](const Host& host, const std::string& id, const std::string& reference) {
     return calls_.in_flight(host, id, reference);
   };
@@ -176,6 +180,24 @@ void Simulation::busy(Trouble trouble, Duration duration) {
                    fmt::format("{} commands after {} changes and faults", done, caused));
 }
 
+std::string Simulation::who_is_at_work() const {
+  if (std::none_of(managers_.begin(), managers_.end(), [](const auto& manager) {
+        return manager->leads() && manager->reconciler().is_settled();
+      }))
+    return std::string(kUnsettled);
+  // What was begun before may still be on its way, and is then taken back.
+  if (std::any_of(hosts_.all().begin(), hosts_.all().end(),
+                  [](const auto& host) { return !host->jobs.empty(); }))
+    return std::string(kAtWork);
+  return {};
+}
+
+std::string Simulation::what_is_wrong() {
+  std::string wrong = checks_.what_is_not_as_declared();
+  if (wrong.empty()) wrong = checks_.statuses_are_true();
+  return wrong.empty() ? who_is_at_work() : wrong;
+}
+
 void Simulation::quiet() {
   world_.trace("---- quiet");
   const TimePoint began = world_.now();
@@ -186,21 +208,15 @@ void Simulation::quiet() {
   std::string wrong;
   for (;;) {
     if (!world_.run_until(world_.now() + milliseconds(200))) return;
-    wrong = checks_.what_is_not_as_declared();
-    if (wrong.empty()) wrong = checks_.statuses_are_true();
-    if (wrong.empty() && std::none_of(managers_.begin(), managers_.end(), [](const auto& manager) {
-          return manager->leads() && manager->reconciler().is_settled();
-        }))
-      wrong = "the manager has not settled";
-    // What was begun before may still be on its way, and is then taken back.
-    if (wrong.empty() && std::any_of(hosts_.all().begin(), hosts_.all().end(),
-                                     [](const auto& host) { return !host->jobs.empty(); }))
-      wrong = "hosts are at work";
-    if (wrong.empty() || world_.now() >= deadline) break;
+    const bool is_late = world_.now() >= deadline;
+    // While somebody is at work nothing needs to be looked at.
+    if (!is_late && !who_is_at_work().empty()) continue;
+    wrong = what_is_wrong();
+    if (wrong.empty() || is_late) break;
   }
   if (!wrong.empty()) {
     // Of what fails for ever, the manager never settles.
-    const bool only_unsettled = wrong == "the manager has not settled" || wrong == "hosts are at work";
+    const bool only_unsettled = wrong == kUnsettled || wrong == kAtWork;
     bool fails = false;
     for (const auto& [name, record] : stores_.state().applications)
       if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
