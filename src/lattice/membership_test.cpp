@@ -70,6 +70,22 @@ TEST(LeaseBook, AHostJoinsLivesAndDies) {
   EXPECT_EQ(listener.book.snapshot()->hosts().size(), 1U);
 }
 
+TEST(LeaseBook, OneThatIsSharedCountsByItsMessages) {
+  Listener listener;
+  const auto shared = std::make_shared<const HostLease>(lease("a", 0));
+  const auto hear = [&](uint64_t sequence) {
+    return told(listener.book.step(shared, sequence, listener.now));
+  };
+  EXPECT_EQ(hear(1), "a:joined");
+  for (uint64_t sequence = 2; sequence < 9; ++sequence) {
+    EXPECT_EQ(listener.wait(300ms), "");
+    EXPECT_EQ(hear(sequence), "");
+  }
+  EXPECT_EQ(listener.wait(1000ms), "");
+  EXPECT_EQ(hear(8), "");  // late, so it does not count
+  EXPECT_EQ(listener.wait(200ms), "a:died");
+}
+
 TEST(LeaseBook, AGoodbyeIsForGood) {
   Listener listener;
   EXPECT_EQ(listener.hear(lease("a", 1)), "a:joined");

@@ -41,8 +41,10 @@ HostReport report_of(const lattice::HostLease& lease) {
                                    component.queued,
                                    component.parked});
   if (lease.providers)
-    for (const lattice::ProviderLease& provider : *lease.providers)
+    for (const lattice::ProviderLease& provider : *lease.providers) {
+      report.providers.insert(provider.id);
       if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
+    }
   return report;
 }
 

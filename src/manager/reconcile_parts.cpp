@@ -72,7 +72,9 @@ Instances Reconciler::present_of(std::string_view id, std::string_view reference
   return present;
 }
 
-// Where those run that are to be on the same hosts: else all of them would follow one that runs nowhere yet.
+// How many instances run of all that is to be on the same hosts, in whichever revision: whoever chooses the
+// hosts chooses those that have the most, so that what moves there makes them the better choice. Otherwise
+// all would follow a part that runs nowhere yet, or a revision that others have more instances of elsewhere.
 void Reconciler::add_companions(const WantedPart& part, Instances& present) const {
   if (part.together.empty()) return;
   for (const std::string& id : table_.of(planned_).parts) {
@@ -80,7 +82,7 @@ void Reconciler::add_companions(const WantedPart& part, Instances& present) cons
     const auto wanted = desired().parts.find(id);
     if (components == running_.end() || wanted == desired().parts.end()) continue;
     if (wanted->second.together != part.together) continue;
-    for (const RunsOn& one : components->second) present.try_emplace(one.host, one.component->count);
+    for (const RunsOn& one : components->second) present[one.host] += one.component->count;
   }
 }
 
@@ -93,6 +95,7 @@ std::optional<uint32_t> Reconciler::find_usable(std::string_view host_id) const 
 
 // Raises the numbers of those hosts that are to have more. False: there is no work on this revision at all.
 bool Reconciler::add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const {
+  if (work_.empty()) return false;
   const std::string prefix = component_object(id, reference, "");
   bool any = false;
   for (auto work = work_.lower_bound(prefix); work != work_.end() && work->first.starts_with(prefix);
@@ -396,6 +399,7 @@ std::vector<Reconciler::Leftover> Reconciler::leftovers_of(const WantedPart& par
     for (const RunsOn& one : components->second)
       if (!is_wanted(one.component->reference))
         leftovers.push_back({one.host, one.component->reference, one.component->count});
+  if (work_.empty() && belated_.empty()) return leftovers;
   const std::string prefix = fmt::format("component {} ", part.id);
   const auto add = [&](const std::string& object, uint32_t count) {
     const size_t on = object.rfind(" on ");

@@ -30,6 +30,17 @@ bool is_unanswered(ErrorCode code) {
   return code == ErrorCode::deadline_exceeded || code == ErrorCode::unavailable || code == ErrorCode::io;
 }
 
+// What the report says of the same revision, most likely at the same place.
+CallCounts counts_in(const HostReport& report, const HostReport::Component& component, size_t place) {
+  const auto is_same = [&](const HostReport::Component& one) {
+    return one.id == component.id && one.reference == component.reference;
+  };
+  if (place < report.components.size() && is_same(report.components[place]))
+    return report.components[place].counts;
+  const auto found = std::find_if(report.components.begin(), report.components.end(), is_same);
+  return found == report.components.end() ? CallCounts() : found->counts;
+}
+
 }  // namespace
 
 std::vector<Command> Reconciler::step(Event event, TimePoint now) {
@@ -50,7 +61,6 @@ void Reconciler::take(HostSeen& event, TimePoint now) {
   if (begun_anew) {
     follow_calls(host.report, {}, now);
     host = ObservedHost();
-    told_counts_.erase(event.report.id);
   }
   if (begun_anew || event.changed) {
     host.stale = true;
@@ -64,13 +74,12 @@ void Reconciler::take(HostSeen& event, TimePoint now) {
     for (const std::string& id : before.unhealthy_providers) touch_part(id);
     for (const std::string& id : event.report.unhealthy_providers) touch_part(id);
   }
-  count_calls(event.report);
+  count_calls(host.report, event.report);
   follow_calls(host.report, event.report, now);
   host.report = std::move(event.report);
 }
 
 void Reconciler::take(HostGone& event, TimePoint now) {
-  told_counts_.erase(event.host_id);
   const auto host = hosts_.find(event.host_id);
   if (host == hosts_.end()) return;
   follow_calls(host->second.report, {}, now);
@@ -197,22 +206,37 @@ void Reconciler::take_answer(const std::string& host_id, const CommandDone& even
   }
   host.ask_failures = 0;
   host.ask_at = now + (host.stale ? Duration{} : options_.ask_interval);
-  next_ask_ = std::min(next_ask_, host.ask_at);
   set_inventory(host, *event.inventory);
+  host.doubt_at = lease_agrees(host) ? TimePoint::max() : now + options_.doubt_time;
+  next_ask_ = std::min({next_ask_, host.ask_at, host.doubt_at});
 }
 
-// Hosts count from their start, so what matters is by how much each has gone on.
-void Reconciler::count_calls(const HostReport& report) {
-  auto& told = told_counts_[report.id];
-  for (const HostReport::Component& component : report.components) {
-    const auto key = std::pair(component.id, component.reference);
-    CallCounts& before = told[key];
-    if (before == component.counts) continue;
-    if (component.counts.calls < before.calls || component.counts.failures < before.failures) before = {};
-    CallCounts& all = counts_[key];
-    all.calls += component.counts.calls - before.calls;
-    all.failures += component.counts.failures - before.failures;
-    before = component.counts;
+// Of what runs and ends again between two leases, no lease tells.
+bool Reconciler::lease_agrees(const ObservedHost& host) {
+  const HostReport& report = host.report;
+  std::set<std::string_view> components;
+  for (const HostReport::Component& component : report.components) components.insert(component.id);
+  const auto run = [](const auto& inventory, const auto& told) {
+    return std::all_of(inventory.begin(), inventory.end(),
+                       [&](const auto& one) { return told.contains(one.first); });
+  };
+  return run(host.components, components) && run(host.providers, report.providers) &&
+         components.size() == host.components.size() &&
+         std::all_of(report.providers.begin(), report.providers.end(), [&](const std::string& id) {
+           return host.providers.contains(id) || report.unhealthy_providers.contains(id);
+         });
+}
+
+// Hosts count from a revision's start, so what matters is by how much each has gone on.
+void Reconciler::count_calls(const HostReport& before, const HostReport& now) {
+  for (size_t index = 0; index < now.components.size(); ++index) {
+    const HostReport::Component& component = now.components[index];
+    CallCounts told = counts_in(before, component, index);
+    if (told == component.counts) continue;
+    if (component.counts.calls < told.calls || component.counts.failures < told.failures) told = {};
+    CallCounts& all = counts_[{component.id, component.reference}];
+    all.calls += component.counts.calls - told.calls;
+    all.failures += component.counts.failures - told.failures;
     for (const std::string& name : table_.of_part(component.id))
       if (applications_.find(name)->second.rollout) touch(name);
   }
@@ -223,6 +247,10 @@ void Reconciler::ask_hosts(TimePoint now) {
   next_ask_ = TimePoint::max();
   for (auto& [id, host] : hosts_) {
     if (host.ask != 0) continue;
+    if (now >= host.doubt_at) {
+      host.doubt_at = TimePoint::max();
+      host.stale = host.stale || !lease_agrees(host);
+    }
     const bool due = now >= host.ask_at || (host.stale && host.ask_failures == 0);
     if (due && under_way_.size() < options_.commands_max) {
       host.ask = ++commands_;
@@ -231,7 +259,8 @@ void Reconciler::ask_hosts(TimePoint now) {
       under_way_.emplace(host.ask, object);
       issued_.push_back({host.ask, object, Ask{id}});
     } else {
-      next_ask_ = std::min(next_ask_, due ? now + options_.plan_interval : host.ask_at);
+      next_ask_ =
+          std::min(next_ask_, due ? now + options_.plan_interval : std::min(host.ask_at, host.doubt_at));
     }
   }
 }

@@ -54,6 +54,7 @@ struct HostReport {
   bool draining = false;
   StringMap labels{};
   std::vector<Component> components{};
+  std::set<std::string> providers{};  // those that are not healthy too
   std::set<std::string> unhealthy_providers{};
 };
 struct HostSeen {
@@ -193,6 +194,9 @@ struct ReconcilerOptions {
   Duration answer_time = std::chrono::seconds(10);  // for a host to do what it acknowledged
   // Every host's inventory and every application's plan, whatever was heard.
   Duration ask_interval = std::chrono::seconds(30);
+  // What lease and inventory say otherwise has changed between them, and is asked for again unless later
+  // leases say the same.
+  Duration doubt_time = std::chrono::seconds(2);
   Duration ask_patience = std::chrono::seconds(3);  // for all inventories, before it acts without some
   uint32_t failures_max = 3;  // of a host to start a new version, before that is rolled back
   size_t commands_max = 256;  // at once
@@ -248,7 +252,8 @@ class Reconciler {
     bool stale = true;   // and may be another by now
     uint64_t ask = 0;    // the command that asks for it; 0: none
     uint32_t ask_failures = 0;
-    TimePoint ask_at{};  // the next time
+    TimePoint ask_at{};                     // the next time
+    TimePoint doubt_at = TimePoint::max();  // when its leases have to say the same
     std::map<std::string, std::vector<RunningComponent>, std::less<>> components{};
     std::map<std::string, RunningProvider, std::less<>> providers{};
   };
@@ -334,8 +339,9 @@ class Reconciler {
   void take(Leading& event, TimePoint now);
   void take(TimePassed&, TimePoint) {}
   void take_answer(const std::string& host_id, const CommandDone& event, TimePoint now);
-  void count_calls(const HostReport& report);
+  void count_calls(const HostReport& before, const HostReport& now);
   void ask_hosts(TimePoint now);
+  static bool lease_agrees(const ObservedHost& host);
   // Begins the command unless the object has one, or has to wait. `count`: instances that it leads to.
   Work& want(const std::string& object, std::string signature, Action action, TimePoint now,
              uint32_t count = 0);
@@ -484,9 +490,8 @@ class Reconciler {
   // By component id: its calls now, and what they need of those that follow them.
   std::map<std::string, Load, std::less<>> loads_;
   std::map<std::string, LoadFollower, std::less<>> followers_;
-  // Calls by component id and reference: in all, and as each host told last.
+  // Calls by component id and reference, of all hosts.
   std::map<std::pair<std::string, std::string>, CallCounts> counts_;
-  std::map<std::string, std::map<std::pair<std::string, std::string>, CallCounts>, std::less<>> told_counts_;
 
   // Hosts that take work and whose inventory is known:
   bool hosts_stale_ = true;

@@ -208,6 +208,15 @@ TEST_F(Lattice, AHostThatDiesIsReplaced) {
   EXPECT_EQ(count("a:1"), 6u);
 }
 
+TEST_F(Lattice, WhatEndsBeforeAnyLeaseToldOfItRunsAgain) {
+  deploy("v1", component("a:1", 3));
+  settle(milliseconds(200));
+  ASSERT_EQ(count("a:1"), 3u);
+  components_.clear();
+  settle(seconds(3));
+  EXPECT_EQ(count("a:1"), 3u);
+}
+
 TEST_F(Lattice, FewerInstancesAreWhatIsDeclared) {
   deploy("v1", component("a:1", 9));
   settle();

@@ -8,7 +8,9 @@ namespace wattle::simulation {
 namespace {
 
 // Longer than any stage.
-constexpr Duration kCountedFor = seconds(60);
+constexpr Duration kCountedFor = seconds(15);
+// Leases tell what was counted at most so long before.
+constexpr Duration kCountInterval = milliseconds(500);
 
 }  // namespace
 
@@ -58,6 +60,7 @@ void Calls::count_changing(const Host& host) {
   for (const auto& [id, revisions] : host.components) {
     const auto stream = streams_.find(id);
     if (stream == streams_.end() || stream->second.rate == 0) continue;
+    if (world_.now() - stream->second.counted_to < kCountInterval) continue;
     if (world_.now() - stream->second.changed < kCountedFor ||
         stores_.state().weights.contains(std::string(id)))
       count(id);

@@ -82,8 +82,8 @@ void Hosts::leave(Host& host, Duration drain_time, std::optional<Duration> back_
   world_.after(drain_time, [this, &host, epoch, back_after] {
     if (host.epoch != epoch) return;
     refresh_lease(host);
-    auto farewell = std::make_shared<LeaseMessage>(*host.lease);
-    farewell->lease.gone = true;
+    auto farewell = std::make_shared<lattice::HostLease>(*host.lease);
+    farewell->gone = true;
     listeners_.on_lease(host, farewell, ++host.sequence);
     crash(host, back_after, false);
   });
@@ -110,7 +110,7 @@ void Hosts::beat(Host& host, uint64_t epoch) {
   if (host.epoch != epoch) return;
   world_.after(lattice::kLeaseInterval, [this, &host, epoch] { beat(host, epoch); });
   if (host.stopped_until > world_.now()) return;
-  if (++host.leases % 3 == 0) listeners_.before_lease(host);
+  listeners_.before_lease(host);
   if (host.in_flight_changes != listeners_.in_flight_changes()) changed(host);
   refresh_lease(host);
   listeners_.on_lease(host, host.lease, ++host.sequence);
@@ -120,8 +120,7 @@ void Hosts::refresh_lease(Host& host) {
   if (!host.lease_stale && host.lease) return;
   host.lease_stale = false;
   host.in_flight_changes = listeners_.in_flight_changes();
-  auto message = std::make_shared<LeaseMessage>();
-  lattice::HostLease& lease = message->lease;
+  lattice::HostLease lease;
   lease.host_id = host.id;
   lease.friendly_name = host.name;
   lease.incarnation = host.incarnation;
@@ -135,8 +134,9 @@ void Hosts::refresh_lease(Host& host) {
       component.digest = reference;
       component.capacity = running.count;
       component.in_flight = listeners_.in_flight(host, id, reference);
+      component.calls = running.counts.calls;
+      component.failures = running.counts.failures;
       lease.components->push_back(std::move(component));
-      message->counts[{id, reference}] = running.counts;
     }
   }
   lease.providers.emplace();
@@ -147,7 +147,7 @@ void Hosts::refresh_lease(Host& host) {
     one.healthy = provider.healthy;
     lease.providers->push_back(std::move(one));
   }
-  host.lease = std::move(message);
+  host.lease = std::make_shared<const lattice::HostLease>(std::move(lease));
 }
 
 // ---- Control

@@ -43,11 +43,8 @@ struct Asker {
   bool late = false;
 };
 
-// A lease, as it is published.
-struct LeaseMessage {
-  lattice::HostLease lease{};
-  std::map<std::pair<std::string, std::string>, manager::CallCounts> counts{};
-};
+// As it is published; the same object while nothing in it changes but its sequence.
+using Lease = std::shared_ptr<const lattice::HostLease>;
 
 struct Host {
   uint32_t slot = 0;
@@ -67,9 +64,8 @@ struct Host {
   std::map<std::string, std::map<std::string, RunningRevision>, std::less<>> components{};
   std::map<std::string, StartedProvider, std::less<>> providers{};
   std::set<std::string> readied{};  // references that were compiled here
-  std::shared_ptr<const LeaseMessage> lease{};
+  Lease lease{};
   bool lease_stale = true;
-  uint32_t leases = 0;
   uint64_t in_flight_changes = 0;  // that the last lease knows of
 
   struct ScaleJob {
@@ -94,8 +90,7 @@ struct Host {
 
 // What hosts tell, and what checks look at.
 struct HostListeners {
-  // The message stays the same while nothing in it changes but its sequence.
-  std::function<void(const Host&, const std::shared_ptr<const LeaseMessage>&, uint64_t sequence)> on_lease{};
+  std::function<void(const Host&, const Lease&, uint64_t sequence)> on_lease{};
   std::function<void(const Host&, const std::string& id, const std::string& error)> on_event{};  // "": done
   // Before a revision's count becomes another, or a provider starts or stops.
   std::function<void(const Host&, const Host::ScaleJob&, uint32_t before)> on_scale{};

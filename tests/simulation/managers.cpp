@@ -10,7 +10,7 @@ namespace {
 constexpr Duration kTick = milliseconds(100);
 constexpr uint64_t kTicksToRenew = kRenewInterval / kTick;
 
-manager::HostReport report_of(const lattice::HostLease& lease, const LeaseMessage* message) {
+manager::HostReport report_of(const lattice::HostLease& lease) {
   manager::HostReport report;
   report.id = lease.host_id;
   report.friendly_name = lease.friendly_name;
@@ -22,13 +22,13 @@ manager::HostReport report_of(const lattice::HostLease& lease, const LeaseMessag
     one.id = component.id;
     one.reference = component.digest;
     one.in_flight = component.in_flight;
-    if (message != nullptr)
-      if (const auto counts = message->counts.find({one.id, one.reference}); counts != message->counts.end())
-        one.counts = counts->second;
+    one.counts = {component.calls, component.failures};
     report.components.push_back(std::move(one));
   }
-  for (const lattice::ProviderLease& provider : *lease.providers)
+  for (const lattice::ProviderLease& provider : *lease.providers) {
+    report.providers.insert(provider.id);
     if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
+  }
   return report;
 }
 
@@ -87,7 +87,7 @@ void Manager::tick(uint64_t epoch) {
     return;
   }
   parts_.world.after(kTick, [this, epoch] { tick(epoch); });
-  apply(book_.step(own_now()), nullptr);
+  apply(book_.step(own_now()));
   if (ticks_++ % kTicksToRenew == 0) renew();
   update_leading();
   // Requests without an answer, and answers that came to nobody.
@@ -134,31 +134,28 @@ void Manager::update_leading() {
 
 // ---- What it hears
 
-void Manager::hear(const Host& host, const std::shared_ptr<const LeaseMessage>& message, uint64_t sequence) {
-  receive([this, id = host.id, message, sequence] {
-    Heard& heard = heard_[id];
-    const uint64_t incarnation = message->lease.incarnation;
-    const bool news =
-        incarnation > heard.incarnation || (incarnation == heard.incarnation && sequence > heard.sequence);
-    const bool same = heard.message == message.get();
-    const auto changes =
-        book_.step(std::shared_ptr<const lattice::HostLease>(message, &message->lease), sequence, own_now());
-    if (news) heard = {incarnation, sequence, message.get(), heard.alive};
-    apply(changes, message.get());
+void Manager::hear(const Lease& lease, uint64_t sequence) {
+  receive([this, lease, sequence] {
+    Heard& heard = heard_[lease->host_id];
+    const bool news = lease->incarnation > heard.incarnation ||
+                      (lease->incarnation == heard.incarnation && sequence > heard.sequence);
+    const bool same = heard.lease == lease;
+    const auto changes = book_.step(lease, sequence, own_now());
+    if (news) heard = {lease->incarnation, sequence, lease, heard.alive};
+    apply(changes);
     // Late leases of who has gone tell nothing.
-    if (changes.empty() && news && !same && heard.alive)
-      feed(manager::HostSeen{report_of(message->lease, message.get()), false});
+    if (changes.empty() && news && !same && heard.alive) feed(manager::HostSeen{report_of(*lease), false});
   });
 }
 
-void Manager::apply(const std::vector<lattice::LeaseChange>& changes, const LeaseMessage* message) {
+void Manager::apply(const std::vector<lattice::LeaseChange>& changes) {
   using Kind = lattice::LeaseChange::Kind;
   for (const lattice::LeaseChange& change : changes) {
     heard_[change.lease->host_id].alive = change.kind == Kind::joined || change.kind == Kind::changed;
     switch (change.kind) {
       case Kind::joined:
       case Kind::changed:
-        feed(manager::HostSeen{report_of(*change.lease, message), true});
+        feed(manager::HostSeen{report_of(*change.lease), true});
         break;
       case Kind::left:
       case Kind::died:
@@ -295,9 +292,15 @@ void Manager::begin(manager::Command command) {
 
 void Manager::complete(uint64_t command, Result<void> result,
                        std::optional<lattice::HostInventory> inventory) {
-  if (pending_.erase(command) == 0) return;
-  if (!result) parts_.world.trace("manager {} #{} failed: {}", endpoint_, command, result.error().message());
-  feed(manager::CommandDone{command, std::move(result), std::move(inventory)});
+  complete(std::make_shared<manager::CommandDone>(
+      manager::CommandDone{command, std::move(result), std::move(inventory)}));
+}
+
+void Manager::complete(const std::shared_ptr<manager::CommandDone>& done) {
+  if (pending_.erase(done->command) == 0) return;
+  if (!done->result)
+    parts_.world.trace("manager {} #{} failed: {}", endpoint_, done->command, done->result.error().message());
+  feed(std::move(*done));
 }
 
 void Manager::begin_on_host(uint64_t command, const std::string& host_id,
@@ -319,15 +322,14 @@ void Manager::begin_on_host(uint64_t command, const std::string& host_id,
     parts_.hosts.receive(*there, [this, there, command, asks, epoch, delivery, handle] {
       const bool late = delivery.repeated || parts_.world.now() - delivery.sent > kAnswerDeadline ||
                         parts_.stores.state().leader != endpoint_;
-      auto result = handle(*there, {endpoint_, late});
-      std::optional<lattice::HostInventory> inventory;
-      if (asks) inventory = parts_.hosts.inventory(*there);
-      parts_.bus.send(there->endpoint, endpoint_,
-                      [this, command, epoch, result = std::move(result),
-                       inventory = std::move(inventory)](const Delivery&) {
-                        if (epoch_ != epoch) return;
-                        receive([this, command, result, inventory] { complete(command, result, inventory); });
-                      });
+      // Of an answer that comes twice, only the first is looked at.
+      auto done = std::make_shared<manager::CommandDone>();
+      done->command = command;
+      done->result = handle(*there, {endpoint_, late});
+      if (asks) done->inventory = parts_.hosts.inventory(*there);
+      parts_.bus.send(there->endpoint, endpoint_, [this, epoch, done](const Delivery&) {
+        if (epoch_ == epoch) receive([this, done] { complete(done); });
+      });
     });
   };
   parts_.bus.send(endpoint_, host->endpoint, arrive);

@@ -49,7 +49,7 @@ class Manager {
   // Its process does nothing; `clock_stops`: nor does its clock, as when its machine is suspended.
   void stop_for(Duration pause, bool clock_stops);
 
-  void hear(const Host& host, const std::shared_ptr<const LeaseMessage>& message, uint64_t sequence);
+  void hear(const Lease& lease, uint64_t sequence);
   void hear_event(const std::string& host_id, const std::string& id, const std::string& error);
   // The store has changed; `view`: what it hears is this, and not what is there now.
   void hear_store(Topic topic);
@@ -67,7 +67,7 @@ class Manager {
   struct Heard {
     uint64_t incarnation = 0;
     uint64_t sequence = 0;
-    const LeaseMessage* message = nullptr;
+    Lease lease{};
     bool alive = false;  // as the book of leases has it
   };
   TimePoint own_now() const { return parts_.world.now() - lost_; }
@@ -83,7 +83,7 @@ class Manager {
   void tick(uint64_t epoch);
   void renew();
   void update_leading();
-  void apply(const std::vector<lattice::LeaseChange>& changes, const LeaseMessage* message);
+  void apply(const std::vector<lattice::LeaseChange>& changes);
   void feed(manager::Event event);
   void step(manager::Event event);
   void schedule_step();
@@ -91,6 +91,7 @@ class Manager {
 
   void begin(manager::Command command);
   void complete(uint64_t command, Result<void> result, std::optional<lattice::HostInventory> inventory = {});
+  void complete(const std::shared_ptr<manager::CommandDone>& done);
   void begin_on_host(uint64_t command, const std::string& host_id,
                      std::function<Result<void>(Host&, Asker)> handle, bool asks = false);
   void begin_write(uint64_t command, Topic topic, Stores::Change change);

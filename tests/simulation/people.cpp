@@ -21,6 +21,13 @@ uint64_t chance_of(std::string_view text, uint64_t sides) {
   return (hash >> 20) % sides;
 }
 
+// Whether calls are looked at before the version before has ended: not where it ends first.
+bool is_judged(const manager::UpdateStrategy& strategy, const manager::Scaling& scaling) {
+  const uint32_t least = scaling.load ? std::max(1u, scaling.load->least) : scaling.instances;
+  const auto stages = manager::schedule_of(strategy, least);
+  return std::any_of(stages.begin(), stages.end(), [](const manager::Stage& stage) { return stage.judged; });
+}
+
 std::vector<std::string> some(Random& random, const std::vector<std::string>& of) {
   std::vector<std::string> chosen;
   for (const std::string& one : of)
@@ -226,12 +233,12 @@ void People::note_bad_deploy(const manager::Application& application) {
   const auto stable = record.versions.find(record.note.stable);
   if (stable == record.versions.end() || !record.note.target.empty()) return;
   const auto strategy = manager::update_strategy(application).value_or(manager::UpdateStrategy{});
-  if (strategy.kind == manager::UpdateKind::recreate) return;
   // Without surge the only instance may be the new one, and all calls are its.
   const bool can_surge = strategy.max_surge.count + strategy.max_surge.percent > 0;
   calls_.count_all();
   for (const manager::Part& part : application.parts) {
     if (part.shared || part.kind != manager::PartKind::component || !part.scaling) continue;
+    if (!is_judged(strategy, *part.scaling)) continue;
     const manager::Part* before = manager::find_part(*stable->second, part.name);
     if (before == nullptr || before->shared || before->reference == part.reference) continue;
     if (manner_of(part.reference).kind != ImageKind::tenth || calls_.rate(part.id) < kFrequent) continue;

@@ -75,18 +75,15 @@ Simulation::Simulation(const SimulationOptions& options)
 // Who hears of what.
 void Simulation::wire() {
   HostListeners& listeners = hosts_.listeners();
-  listeners.on_lease = [this](const Host& host, const std::shared_ptr<const LeaseMessage>& message,
-                              uint64_t sequence) {
+  listeners.on_lease = [this](const Host& host, const Lease& lease, uint64_t sequence) {
     for (auto& manager : managers_) {
       if (!manager->up() || !bus_.passes(host.endpoint, manager->endpoint())) continue;
       if (bus_.weather().late == 0 && bus_.weather().repeated == 0) {
-        manager->hear(host, message, sequence);
+        manager->hear(lease, sequence);
         continue;
       }
       bus_.send(host.endpoint, manager->endpoint(),
-                [&host, &manager = *manager, message, sequence](const Delivery&) {
-                  manager.hear(host, message, sequence);
-                });
+                [&manager = *manager, lease, sequence](const Delivery&) { manager.hear(lease, sequence); });
     }
   };
   listeners.on_event = [this](const Host& host, const std::string& id, const std::string& error) {
