@@ -7,6 +7,8 @@ namespace {
 
 // What an inventory is asked for under; every other command is some object's work.
 constexpr std::string_view kHostObject = "host ";
+// Calls are told of by every lease of every host; an update that they are judged in is planned no more often.
+constexpr Duration kJudgeInterval = std::chrono::milliseconds(150);
 
 // True: it is another than before.
 template <class Map>
@@ -238,7 +240,7 @@ void Reconciler::count_calls(const HostReport& before, const HostReport& now) {
     all.calls += component.counts.calls - told.calls;
     all.failures += component.counts.failures - told.failures;
     for (const std::string& name : table_.of_part(component.id))
-      if (applications_.find(name)->second.rollout) touch(name);
+      if (applications_.find(name)->second.rollout) agenda_.add(name, last_plan_ + kJudgeInterval);
   }
 }
 
