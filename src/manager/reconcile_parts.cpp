@@ -20,6 +20,12 @@ StringMap annotations_of(const WantedPart& part, const WantedRevision& revision)
           {std::string(kScalerAnnotation), revision.scaler}};
 }
 
+uint64_t sum_of(const Instances& hosts) {
+  uint64_t sum = 0;
+  for (const auto& [host, count] : hosts) sum += count;
+  return sum;
+}
+
 // What may run beside the declared instances while they move from one host to another.
 uint32_t surge_of(uint32_t instances) {
   return std::max(1u, instances / 4 + (instances % 4 != 0 ? 1 : 0));
@@ -180,8 +186,7 @@ uint64_t Reconciler::surplus_of_former(const WantedPart& part) const {
   if (!part.former || part.scaling.kind == ScalingKind::daemon) return 0;
   Instances hosts = present_of(part.id, part.former->reference);
   add_commanded(part.id, part.former->reference, hosts);
-  uint64_t there = 0;
-  for (const auto& [host, count] : hosts) there += count;
+  const uint64_t there = sum_of(hosts);
   const uint64_t most = former_until_placed(part);
   return there - std::min(there, most + surge_of(static_cast<uint32_t>(most)));
 }
@@ -217,9 +222,20 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   bool weighed = weights.empty() || keep_weights(part, weights, now);
   const auto leftovers = leftovers_of(part);
   const uint64_t surplus = surplus_of_former(part);
-  const Kept fresh =
-      weighed ? keep_revision(part, part.revision, outcome, fresh_wanted, 0, leftovers, surplus, now)
-              : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
+  // A version that takes the place of one with the same images begins with more of them than its first stage
+  // has: they stay while too few of the former are there, and go before there are more of those.
+  uint64_t least_fresh = 0, surplus_of_fresh = 0;
+  if (stage && part.former && part.scaling.kind != ScalingKind::daemon) {
+    const uint64_t enough = std::min<uint64_t>(instances, uint64_t{stage->fresh} + stage->former);
+    least_fresh = enough - std::min(enough, sum_of(present_of(part.id, part.former->reference)));
+    Instances hosts = present_of(part.id, fresh_reference);
+    add_commanded(part.id, fresh_reference, hosts);
+    const uint64_t there = sum_of(hosts);
+    surplus_of_fresh = there - std::min<uint64_t>(there, uint64_t{fresh_wanted} + surge_of(fresh_wanted));
+  }
+  const Kept fresh = weighed ? keep_revision(part, part.revision, outcome, fresh_wanted, least_fresh,
+                                             leftovers, surplus, now)
+                             : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
   if (weighed && fresh.placed) {
     if (stage && part.former && others)
       weights = {{fresh_reference, stage->fresh_calls},
@@ -248,8 +264,8 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   status.revisions.push_back(fresh.status);
   if (part.former) {
     const uint64_t least = weighed && fresh.placed ? 0 : former_until_placed(part);
-    const Kept former =
-        keep_revision(part, *part.former, outcome, stage ? stage->former : 0, least, leftovers, 0, now);
+    const Kept former = keep_revision(part, *part.former, outcome, stage ? stage->former : 0, least,
+                                      leftovers, surplus_of_fresh, now);
     status.wanted = std::max(status.wanted, instances);
     status.ready += former.ready;
     status.revisions.push_back(former.status);
@@ -309,9 +325,8 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
   }
   if (!part.together.empty() && only == nullptr && !placement.instances.empty())
     for (const auto& [host, count] : placement.instances) together_[part.together].push_back(host);
-  uint64_t total = 0, ready = 0;
-  for (const auto& [host, count] : hosts) total += count;
-  for (const auto& [host, count] : present) ready += count;
+  uint64_t total = sum_of(hosts);
+  const uint64_t ready = sum_of(present);
   const uint64_t most = uint64_t{kept.wanted} + surge_of(kept.wanted);
   // However many others there are, one can begin.
   const bool may_begin = total == 0 && !beside.empty();
