@@ -55,6 +55,30 @@ constexpr std::array<Unit, 10> kByteUnits = {{{"", 1},
                                               {"MB", 1e6},
                                               {"GB", 1e9},
                                               {"TiB", 1024.0 * 1024 * 1024 * 1024}}};
+constexpr std::array<Unit, 9> kMemoryUnits = {{{"", 1},
+                                               {"Ki", 1024},
+                                               {"Mi", 1024.0 * 1024},
+                                               {"Gi", 1024.0 * 1024 * 1024},
+                                               {"Ti", 1024.0 * 1024 * 1024 * 1024},
+                                               {"k", 1e3},
+                                               {"M", 1e6},
+                                               {"G", 1e9},
+                                               {"T", 1e12}}};
+constexpr std::array<Unit, 2> kCpuUnits = {{{"", 1000}, {"m", 1}}};
+
+// "e6", "E6": what a number in front of it is multiplied by; 0: it is something else.
+double exponent_factor(std::string_view unit) {
+  if (unit.size() < 2 || unit.size() > 3 || (unit.front() != 'e' && unit.front() != 'E')) return 0;
+  unsigned exponent = 0;
+  const auto [end, problem] = std::from_chars(unit.data() + 1, unit.data() + unit.size(), exponent);
+  return problem == std::errc() && end == unit.data() + unit.size() ? std::pow(10.0, exponent) : 0;
+}
+
+// Begins with a digit, and has no spaces.
+bool split_strictly(std::string_view text, Quantity& quantity) {
+  return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
+         text.find(' ') == std::string_view::npos && split_quantity(text, quantity);
+}
 
 }  // namespace
 
@@ -101,6 +125,40 @@ std::string format_bytes(uint64_t bytes) {
   if (bytes < 1024 * 1024 * 1024)
     return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1024 * 1024));
   return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1024.0 * 1024 * 1024));
+}
+
+Result<uint64_t> parse_memory_quantity(std::string_view text) {
+  Quantity quantity;
+  if (split_strictly(text, quantity)) {
+    const Unit* const unit = find_unit(kMemoryUnits, quantity.unit);
+    const double factor = unit != nullptr ? unit->factor : exponent_factor(quantity.unit);
+    const double bytes = std::ceil(quantity.number * factor);
+    if (factor != 0 && bytes <= static_cast<double>(kMemoryQuantityMax)) return static_cast<uint64_t>(bytes);
+    if (factor != 0)
+      return failure(ErrorCode::invalid_argument, "\"{}\" of memory is more than 1024Ti", text);
+  }
+  return failure(
+      Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is no amount of memory", text))
+          .with_remedy("write bytes, or a number with a unit (Ki, Mi, Gi, Ti, k, M, G or T), as 64Mi or 1G"));
+}
+
+Result<uint32_t> parse_cpu_quantity(std::string_view text) {
+  Quantity quantity;
+  const Unit* unit = nullptr;
+  if (split_strictly(text, quantity)) unit = find_unit(kCpuUnits, quantity.unit);
+  if (unit != nullptr) {
+    const double thousandths = quantity.number * unit->factor;
+    if (thousandths > kMilliCpusMax)
+      return failure(ErrorCode::invalid_argument, "\"{}\" is more than {} CPUs", text, kMilliCpusMax / 1000);
+    const double whole = std::round(thousandths);
+    if (std::abs(thousandths - whole) < 1e-6) return static_cast<uint32_t>(whole);
+  }
+  return failure(Error(ErrorCode::invalid_argument, fmt::format("\"{}\" is no number of CPUs", text))
+                     .with_remedy("write CPUs or thousandths of one, and nothing finer, as 2, 0.5 or 500m"));
+}
+
+std::string format_cpu_quantity(uint64_t milli_cpus) {
+  return milli_cpus % 1000 == 0 ? fmt::format("{}", milli_cpus / 1000) : fmt::format("{}m", milli_cpus);
 }
 
 }  // namespace wattle

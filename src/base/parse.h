@@ -1,4 +1,4 @@
-// Durations and sizes as people write them, on the command line and in configuration.
+// Durations, sizes and quantities as people write them, on the command line and in configuration.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +21,15 @@ std::string format_duration(Duration duration);
 Result<uint64_t> parse_bytes(std::string_view text);
 // "64 MiB", "1.5 KiB", "17 B".
 std::string format_bytes(uint64_t bytes);
+
+// As Kubernetes writes quantities. Memory, in bytes: "64Mi", "1G", "1.5Gi", "129e6", "67108864", with powers
+// of 1024 (Ki, Mi, Gi, Ti) or of 1000 (k, M, G, T); at most kMemoryQuantityMax.
+Result<uint64_t> parse_memory_quantity(std::string_view text);
+inline constexpr uint64_t kMemoryQuantityMax = uint64_t{1} << 50;
+// CPUs, in thousandths: "2", "0.5", "500m", nothing finer; at most kMilliCpusMax.
+Result<uint32_t> parse_cpu_quantity(std::string_view text);
+inline constexpr uint32_t kMilliCpusMax = 1'000'000'000;
+// "2", "500m".
+std::string format_cpu_quantity(uint64_t milli_cpus);
 
 }  // namespace wattle

@@ -49,5 +49,31 @@ TEST(FormatBytes, ChoosesTheUnit) {
   EXPECT_EQ(format_bytes(12u << 20), "12.0 MiB");
 }
 
+TEST(ParseMemoryQuantity, TakesWhatKubernetesTakes) {
+  EXPECT_EQ(parse_memory_quantity("64Mi").value(), 64u << 20);
+  EXPECT_EQ(parse_memory_quantity("1G").value(), 1'000'000'000u);
+  EXPECT_EQ(parse_memory_quantity("1.5Ki").value(), 1536u);
+  EXPECT_EQ(parse_memory_quantity("129e6").value(), 129'000'000u);
+  EXPECT_EQ(parse_memory_quantity("0").value(), 0u);
+  EXPECT_EQ(parse_memory_quantity("1024Ti").value(), kMemoryQuantityMax);
+}
+
+TEST(ParseMemoryQuantity, RefusesWithARemedy) {
+  for (const char* text :
+       {"", "Mi", "-1", "+1", "64 Mi", "64MiB", "64mi", "400m", "nan", "1e", "1e999", "0x10", "1025Ti"})
+    EXPECT_FALSE(parse_memory_quantity(text)) << text;
+  EXPECT_NE(parse_memory_quantity("64MB").error().remedy().find("64Mi"), std::string::npos);
+}
+
+TEST(ParseCpuQuantity, IsInThousandths) {
+  EXPECT_EQ(parse_cpu_quantity("2").value(), 2000u);
+  EXPECT_EQ(parse_cpu_quantity("0.1").value(), 100u);
+  EXPECT_EQ(parse_cpu_quantity("500m").value(), 500u);
+  for (const char* text : {"", "m", "-1", "0.0001", "0.5m", "1 m", "2k", "two", "1000001"})
+    EXPECT_FALSE(parse_cpu_quantity(text)) << text;
+  EXPECT_EQ(format_cpu_quantity(500), "500m");
+  EXPECT_EQ(format_cpu_quantity(2000), "2");
+}
+
 }  // namespace
 }  // namespace wattle
