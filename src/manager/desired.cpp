@@ -25,6 +25,7 @@ WantedRevision revision_of(const Part& part) {
   std::string all = fmt::format("{}\n{}\n{}", revision.reference, fmt::join(revision.configs, "\n"), part.id);
   if (revision.idle_after > Duration::zero()) all += "\n" + format_duration(revision.idle_after);
   revision.scaler = fingerprint(all);
+  revision.requests = part.requests;
   return revision;
 }
 

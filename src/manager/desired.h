@@ -31,6 +31,7 @@ struct WantedRevision {
   StringMap limits{};
   Duration idle_after{};  // without a call until its hosts park it; zero: never
   std::string scaler{};   // a fingerprint of all of these: hosts that tell another have something else
+  Requests requests{};    // of each instance; hosts are not told
   bool operator==(const WantedRevision&) const = default;
 };
 

@@ -87,6 +87,11 @@ const Form kAllowedHost{R"(^(\*|([A-Za-z0-9]+://)?(\*\.)?[-A-Za-z0-9]+(\.[-A-Za-
 const Form kPercent{"^([1-9][0-9]?|100)%$", "a share from 1% to 100%", is_percent};
 const Form kDuration{"^[0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h)$", "a time, as 90s, 5m or 1h",
                      [](std::string_view text) { return parse_duration(text).has_value(); }};
+const Form kMemory{"^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T|[eE][0-9]{1,2})?$",
+                   "memory of 1024Ti at most, as 64Mi, 1G or bytes",
+                   [](std::string_view text) { return parse_memory_quantity(text).has_value(); }};
+const Form kCpus{"^[0-9]+(\\.[0-9]{1,3}|m)?$", "CPUs or thousandths of one, as 2, 0.5 or 500m",
+                 [](std::string_view text) { return parse_cpu_quantity(text).has_value(); }};
 
 std::vector<std::string_view> words_of(std::string_view one_of) {
   std::vector<std::string_view> words;
@@ -190,6 +195,14 @@ void FieldReader::read(const YamlNode& node, const Field&, const Place& place, F
   value.place = place;
   if (node.kind != YamlKind::boolean) return problems_.mismatch(place, "true or false", describe(node));
   value.value = node.text.front() == 't' || node.text.front() == 'T';
+}
+
+void FieldReader::read(const YamlNode& node, const Field& field, const Place& place, Quantity& value) {
+  value.place = place;
+  const bool is_word = node.kind == YamlKind::text || node.kind == YamlKind::number;
+  if (!is_word || !field.form->fits(node.text))
+    return problems_.mismatch(place, expected_text(field), describe(node));
+  value.value = node.text;
 }
 
 void FieldReader::read(const YamlNode& node, const Field& field, const Place& place, TextMap& value) {

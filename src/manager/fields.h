@@ -41,6 +41,11 @@ struct Flag {
   bool value = false;
   Place place{};
 };
+// A text or a number that stands for one: "500m", 2.
+struct Quantity {
+  std::string value{};
+  Place place{};
+};
 using Texts = std::vector<Text>;
 using TextMap = std::map<std::string, Text>;
 
@@ -57,6 +62,8 @@ extern const Form kDnsLabel;
 extern const Form kAllowedHost;
 extern const Form kPercent;   // "70%"
 extern const Form kDuration;  // "90s", "5m"
+extern const Form kMemory;    // "64Mi"
+extern const Form kCpus;      // "500m"
 
 struct Field {
   std::string_view name;
@@ -139,6 +146,7 @@ class FieldReader {
   void read(const YamlNode& node, const Field& field, const Place& place, Text& value);
   void read(const YamlNode& node, const Field& field, const Place& place, Number& value);
   void read(const YamlNode& node, const Field& field, const Place& place, Flag& value);
+  void read(const YamlNode& node, const Field& field, const Place& place, Quantity& value);
   void read(const YamlNode& node, const Field& field, const Place& place, TextMap& value);
   template <class T>
   void read(const YamlNode& node, const Field& field, const Place& place, std::optional<T>& value) {
@@ -184,7 +192,7 @@ std::string expected_number(const Field& field);
 
 template <class T>
 std::string FieldReader::expectation(const Field& field) {
-  if constexpr (std::is_same_v<T, Text>)
+  if constexpr (std::is_same_v<T, Text> || std::is_same_v<T, Quantity>)
     return expected_text(field);
   else if constexpr (std::is_same_v<T, Number>)
     return expected_number(field);

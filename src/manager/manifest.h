@@ -92,6 +92,14 @@ struct Scaling {
   bool operator==(const Scaling&) const = default;
 };
 
+// What each instance needs of its host, which gets no more of them than it has room for.
+struct Requests {
+  uint64_t memory = 0;      // bytes; 0: whatever it takes
+  uint32_t milli_cpus = 0;  // thousandths of a CPU; 0: likewise
+  bool any() const { return memory != 0 || milli_cpus != 0; }
+  bool operator==(const Requests&) const = default;
+};
+
 // A part that another application declares.
 struct SharedPart {
   std::string application{};
@@ -115,6 +123,7 @@ struct Part {
   std::vector<Config> configs{};
   std::vector<Secret> secrets{};
   std::optional<Scaling> scaling{};  // none: a provider runs once, a component not at all
+  Requests requests{};
   Place place{};
   Place id_place{};
   Place image_place{};

@@ -92,6 +92,14 @@ class Converter {
     return out;
   }
 
+  // Those that cannot be read have been told.
+  static Requests requests(const oam::ResourceRequests& declared) {
+    Requests requests;
+    if (declared.memory) requests.memory = parse_memory_quantity(declared.memory->value).value_or(0);
+    if (declared.cpu) requests.milli_cpus = parse_cpu_quantity(declared.cpu->value).value_or(0);
+    return requests;
+  }
+
   void add(const oam::Component& component) {
     const oam::ComponentProperties& properties = component.properties;
     Part part;
@@ -112,6 +120,12 @@ class Converter {
     part.id_place = part.id_given ? properties.id.place : component.name.place;
     part.configs = configs(properties.config);
     part.secrets = secrets(properties.secrets);
+    if (properties.resources) part.requests = requests(properties.resources->requests);
+    if (properties.resources && part.shared)
+      problems_.error(properties.resources->place,
+                      fmt::format("what {} needs is said where it is declared, by the application {}",
+                                  in_quotes(part.name), in_quotes(part.shared->application)),
+                      "delete \"resources\"");
     for (const oam::Trait& trait : component.traits) {
       if (trait.link) add(*trait.link, part.name);
       if (trait.scaler) add(trait, *trait.scaler, part);

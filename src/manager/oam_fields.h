@@ -58,12 +58,35 @@ void list_fields(Visitor& fields, SharedReference& self) {
   fields.required({.name = "component", .text = "Its name in that application's manifest"}, self.component);
 }
 
+struct ResourceRequests {
+  std::optional<Quantity> memory{};
+  std::optional<Quantity> cpu{};
+  Place place{};
+};
+template <class Visitor>
+void list_fields(Visitor& fields, ResourceRequests& self) {
+  fields.optional({.name = "memory", .text = "Of an instance, as 64Mi", .form = &kMemory}, self.memory);
+  fields.optional({.name = "cpu", .text = "CPUs of an instance, as 100m or 0.1", .form = &kCpus}, self.cpu);
+}
+
+struct Resources {
+  ResourceRequests requests{};
+  Place place{};
+};
+template <class Visitor>
+void list_fields(Visitor& fields, Resources& self) {
+  fields.optional(
+      {.name = "requests", .text = "What an instance needs: it goes only where a host has so much left"},
+      self.requests);
+}
+
 struct ComponentProperties {
   Text image{};
   std::optional<SharedReference> application{};
   Text id{};
   std::vector<ConfigItem> config{};
   std::vector<SecretItem> secrets{};
+  std::optional<Resources> resources{};
   Place place{};
 };
 template <class Visitor>
@@ -81,6 +104,7 @@ void list_fields(Visitor& fields, ComponentProperties& self) {
   fields.optional({.name = "config", .text = "Configs that it gets; later ones go before earlier ones"},
                   self.config);
   fields.optional({.name = "secrets", .text = "Secrets that it gets"}, self.secrets);
+  fields.optional({.name = "resources", .text = "What each instance needs of its host"}, self.resources);
 }
 
 struct LinkEnd {

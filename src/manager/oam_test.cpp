@@ -102,6 +102,51 @@ spec:
                      type, trait, scaling);
 }
 
+std::string asking(std::string_view type, std::string_view resources) {
+  return fmt::format(R"(apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: shop}}
+spec:
+  components:
+    - name: api
+      type: {}
+      properties:
+        image: "ghcr.io/example/api:1"
+        resources: {}
+      traits:
+        - {{type: spreadscaler, properties: {{instances: 5}}}}
+)",
+                     type, resources);
+}
+
+TEST(Oam, InstancesAskForMemoryAndCpus) {
+  for (const char* type : {"component", "capability"}) {
+    Read result = checked(asking(type, "{requests: {memory: 64Mi, cpu: 100m}}"));
+    ASSERT_EQ(result.told(), "");
+    EXPECT_EQ(result.only().parts[0].requests, (Requests{.memory = 64u << 20, .milli_cpus = 100}));
+  }
+  Read numbers = checked(asking("component", "{requests: {memory: 65536, cpu: 1.5}}"));
+  ASSERT_EQ(numbers.told(), "");
+  EXPECT_EQ(numbers.only().parts[0].requests, (Requests{.memory = 65536, .milli_cpus = 1500}));
+}
+
+TEST(Oam, QuantitiesThatAreNoneAreRefused) {
+  EXPECT_THAT(
+      checked(asking("component", "{requests: {memory: 64MB}}")).told(),
+      HasSubstr("m:10:40: error: spec.components[0].properties.resources.requests.memory: expected memory "
+                "of 1024Ti at most, as 64Mi, 1G or bytes, found the text \"64MB\""));
+  EXPECT_THAT(checked(asking("component", "{requests: {cpu: 0.0001}}")).told(), HasSubstr("m:10:37"));
+  EXPECT_THAT(checked(asking("component", "{requests: {memory: true}}")).told(), HasSubstr("m:10:40"));
+  EXPECT_THAT(checked(asking("component", "{limits: {memory: 1Gi}}")).told(),
+              HasSubstr("there is no field \"limits\" here"));
+}
+
+TEST(Oam, WhatIsAnothersIsAskedForThere) {
+  std::string text = asking("component", "{requests: {cpu: 1}}");
+  text.replace(text.find("image: \"ghcr.io/example/api:1\""), 30, "application: {name: a, component: b}");
+  EXPECT_THAT(read(text).told(), HasSubstr("what \"api\" needs is said where it is declared"));
+}
+
 TEST(Oam, ScalingFollowsCalls) {
   Read result = checked(
       scaled("component", "spreadscaler", "min: 3, max: 40, target: 50%, idle-after: 90s, down-after: 2m"));

@@ -28,6 +28,10 @@ std::string misfit(const HostView& host, const Spread& spread) {
   return "fits";
 }
 
+const std::string& name_of(const HostView& host) {
+  return host.friendly_name.empty() ? host.id : host.friendly_name;
+}
+
 std::string shortage(const HostSet& hosts, const Spread& spread, size_t wanted, size_t fitting) {
   std::string text = fmt::format("spread {}: ", spread.name);
   text += fitting == 0 ? "no host fits" : fmt::format("{} hosts are wanted, {} fit", wanted, fitting);
@@ -35,9 +39,8 @@ std::string shortage(const HostSet& hosts, const Spread& spread, size_t wanted, 
   size_t told = 0;
   for (size_t index = 0; index < hosts.size() && told < kHostsTold; ++index) {
     if (fits(hosts[index], spread)) continue;
-    const std::string& name =
-        hosts[index].friendly_name.empty() ? hosts[index].id : hosts[index].friendly_name;
-    text += fmt::format("{} {} {}", told++ == 0 ? ":" : ",", name, misfit(hosts[index], spread));
+    text +=
+        fmt::format("{} {} {}", told++ == 0 ? ":" : ",", name_of(hosts[index]), misfit(hosts[index], spread));
   }
   const size_t more = hosts.size() - fitting - told;
   if (more != 0 && told == kHostsTold) text += fmt::format(", and {} more", more);
@@ -49,6 +52,20 @@ class Chooser {
   Chooser(HostSet& hosts, const PlacementRequest& request)
       : hosts_(hosts), request_(request), present_(hosts.size(), 0) {
     for (const auto& [host, count] : request.present) present_[host] = count;
+    if (!request.requests.any()) return;
+    for (uint32_t host = 0; host < hosts.size(); ++host)
+      room_.push_back(hosts.capacity(host).room_for(request.requests));
+    if (request.kept == nullptr) return;
+    for (const auto& [host, count] : *request.kept) room_[host] = std::max(room_[host], count);
+  }
+
+  // For so many instances in all.
+  uint32_t room(uint32_t host) const { return room_.empty() ? UINT32_MAX : room_[host]; }
+
+  void give(uint32_t host, uint32_t count, Instances& out) {
+    if (count == 0) return;
+    out[host] += count;
+    if (!room_.empty()) room_[host] -= count;
   }
 
   // The best `count` of `among`.
@@ -68,13 +85,26 @@ class Chooser {
     return chosen;
   }
 
-  // Divides `instances` evenly over `chosen`.
-  void divide(const std::vector<uint32_t>& chosen, uint32_t instances, Instances& out) const {
-    if (chosen.empty()) return;
+  // Divides `instances` evenly over `chosen`, and what one has no room for over the others. Returns how many
+  // are left over.
+  uint32_t divide(std::vector<uint32_t> chosen, uint32_t instances, Instances& out) {
+    for (size_t before = 0; before != chosen.size();) {
+      before = chosen.size();
+      const uint32_t share = before == 0 ? 0 : instances / static_cast<uint32_t>(before);
+      std::erase_if(chosen, [&](uint32_t host) {
+        const uint32_t here = room(host);
+        if (here > share) return false;
+        give(host, here, out);
+        instances -= here;
+        return true;
+      });
+    }
+    if (chosen.empty()) return instances;
     const auto count = static_cast<uint32_t>(chosen.size());
-    for (const uint32_t host : chosen)
-      if (instances >= count) out[host] += instances / count;
-    for (const uint32_t host : best(chosen, instances % count)) ++out[host];
+    const uint32_t share = instances / count;
+    for (const uint32_t host : best(chosen, instances % count)) give(host, 1, out);
+    for (const uint32_t host : chosen) give(host, share, out);
+    return 0;
   }
 
  private:
@@ -122,13 +152,17 @@ class Chooser {
   HostSet& hosts_;
   const PlacementRequest& request_;
   std::vector<uint32_t> present_;  // by host
+  std::vector<uint32_t> room_;     // by host; empty: nothing limits it
 };
 
 }  // namespace
 
 // ---- hosts
 
-HostSet::HostSet(std::vector<HostView> hosts) : hosts_(std::move(hosts)), parts_(hosts_.size(), 0) {}
+HostSet::HostSet(std::vector<HostView> hosts) : hosts_(std::move(hosts)), parts_(hosts_.size(), 0) {
+  capacities_.reserve(hosts_.size());
+  for (const HostView& host : hosts_) capacities_.emplace_back(*host.labels);
+}
 
 std::string HostSet::requirements_of(const Spread& spread) {
   std::string key = spread.host_id;
@@ -185,40 +219,111 @@ std::vector<uint32_t> shares_of(std::span<const Spread> spreads, uint32_t total)
   return shares;
 }
 
+namespace {
+
+// One spread after the other; all of them share what room there is.
+class Placer {
+ public:
+  Placer(HostSet& hosts, const PlacementRequest& request)
+      : hosts_(hosts), request_(request), chooser_(hosts, request) {}
+
+  void place(const Spread& spread, uint32_t wanted) {
+    std::vector<uint32_t> fitting = fitting_of(spread);
+    const size_t hosts_wanted = !is_daemon() && is_provider() ? wanted : 1;
+    if (fitting.size() < hosts_wanted)
+      placement_.shortages.push_back(shortage(hosts_, spread, hosts_wanted, fitting.size()));
+    if (!request_.requests.any()) {
+      give(std::move(fitting), wanted);
+      return;
+    }
+    const Instances before = placement_.instances;
+    const uint32_t lacking = give(fitting, wanted);
+    const auto without_room = [&](uint32_t host) { return chooser_.room(host) == 0; };
+    placement_.limited = placement_.limited || std::any_of(fitting.begin(), fitting.end(), without_room);
+    if (lacking == 0) return;
+    placement_.lacking += lacking;
+    tell_room(spread, fitting, before, wanted, lacking);
+  }
+
+  Placement take() { return std::move(placement_); }
+
+ private:
+  bool is_daemon() const { return request_.scaling.kind == ScalingKind::daemon; }
+  bool is_provider() const { return request_.kind == PartKind::provider; }
+  // On one host at most.
+  uint32_t here_of(uint32_t wanted) const { return is_provider() ? 1 : is_daemon() ? wanted : UINT32_MAX; }
+
+  std::vector<uint32_t> fitting_of(const Spread& spread) {
+    const std::vector<uint32_t>& all = hosts_.eligible(spread);
+    if (request_.only == nullptr) return all;
+    std::vector<uint32_t> both;
+    std::set_intersection(all.begin(), all.end(), request_.only->begin(), request_.only->end(),
+                          std::back_inserter(both));
+    return both;
+  }
+
+  // Returns how many instances have no room on hosts that fit.
+  uint32_t give(std::vector<uint32_t> fitting, uint32_t wanted) {
+    const size_t all = fitting.size();
+    if (all == 0) return 0;
+    if (is_daemon()) {
+      uint32_t lacking = 0;
+      for (const uint32_t host : fitting) {
+        const uint32_t count = std::min(here_of(wanted), chooser_.room(host));
+        chooser_.give(host, count, placement_.instances);
+        lacking += here_of(wanted) - count;
+      }
+      return lacking;
+    }
+    std::erase_if(fitting, [&](uint32_t host) { return chooser_.room(host) == 0; });
+    const size_t count =
+        std::min<size_t>({wanted, fitting.size(), request_.scaling.replicas.value_or(UINT32_MAX)});
+    auto chosen = chooser_.choose(std::move(fitting), count);
+    if (!is_provider()) return chooser_.divide(std::move(chosen), wanted, placement_.instances);
+    for (const uint32_t host : chosen)
+      if (!placement_.instances.contains(host)) chooser_.give(host, 1, placement_.instances);
+    return static_cast<uint32_t>(std::min<size_t>(wanted, all) - chosen.size());
+  }
+
+  void tell_room(const Spread& spread, const std::vector<uint32_t>& fitting, const Instances& before,
+                 uint32_t wanted, uint32_t lacking) {
+    const uint64_t all = is_daemon() ? uint64_t{here_of(wanted)} * fitting.size() : wanted;
+    std::string text = fmt::format("spread {}: {} of {} instances {} no host", spread.name, lacking, all,
+                                   lacking == 1 ? "has" : "have");
+    const auto count_on = [](const Instances& instances, uint32_t host) {
+      const auto found = instances.find(host);
+      return found == instances.end() ? 0 : found->second;
+    };
+    size_t told = 0, full = 0;
+    for (const uint32_t host : fitting) {
+      const uint32_t given = count_on(placement_.instances, host);
+      if (chooser_.room(host) != 0 || given - count_on(before, host) >= here_of(wanted)) continue;
+      if (++full > kHostsTold) continue;
+      text += fmt::format("{} {}: {}", told++ == 0 ? ":" : ";", name_of(hosts_[host]),
+                          hosts_.capacity(host).lack_of(request_.requests, given));
+    }
+    if (full > told) text += fmt::format("; and {} more", full - told);
+    placement_.shortages.push_back(std::move(text));
+  }
+
+  HostSet& hosts_;
+  const PlacementRequest& request_;
+  Chooser chooser_;
+  Placement placement_;
+};
+
+}  // namespace
+
 Placement place(HostSet& hosts, const PlacementRequest& request) {
   static const std::vector<Spread> kAnywhere{Spread{}};
   const auto& spreads = request.scaling.spreads.empty() ? kAnywhere : request.scaling.spreads;
-  const Chooser chooser(hosts, request);
-  Placement placement;
   const bool daemon = request.scaling.kind == ScalingKind::daemon;
   const auto shares = daemon ? std::vector<uint32_t>() : shares_of(spreads, request.instances);
-  for (size_t index = 0; index < spreads.size(); ++index) {
-    std::vector<uint32_t> fitting = hosts.eligible(spreads[index]);
-    if (request.only != nullptr) {
-      std::vector<uint32_t> both;
-      std::set_intersection(fitting.begin(), fitting.end(), request.only->begin(), request.only->end(),
-                            std::back_inserter(both));
-      fitting = std::move(both);
-    }
-    const uint32_t wanted = daemon ? request.instances : shares[index];
-    if (wanted == 0) continue;
-    const size_t hosts_wanted = daemon ? 1 : request.kind == PartKind::provider ? wanted : 1;
-    if (fitting.size() < hosts_wanted)
-      placement.shortages.push_back(shortage(hosts, spreads[index], hosts_wanted, fitting.size()));
-    if (daemon) {
-      for (const uint32_t host : fitting)
-        placement.instances[host] += request.kind == PartKind::provider ? 1 : wanted;
-      continue;
-    }
-    const size_t count =
-        std::min<size_t>({wanted, fitting.size(), request.scaling.replicas.value_or(UINT32_MAX)});
-    const auto chosen = chooser.choose(std::move(fitting), count);
-    if (request.kind == PartKind::provider)
-      for (const uint32_t host : chosen) placement.instances[host] = 1;
-    else
-      chooser.divide(chosen, wanted, placement.instances);
-  }
-  return placement;
+  Placer placer(hosts, request);
+  for (size_t index = 0; index < spreads.size(); ++index)
+    if (const uint32_t wanted = daemon ? request.instances : shares[index]; wanted != 0)
+      placer.place(spreads[index], wanted);
+  return placer.take();
 }
 
 }  // namespace wattle::manager

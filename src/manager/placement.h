@@ -7,6 +7,9 @@
 // Evenly: a component's instances over all hosts that fit, a provider's over as many as it asks for. Between
 // failure domains first, then to where it runs already, then to where the fewest parts are. So nothing moves
 // without need, and everything moves back when what was lost is there again.
+//
+// Where instances ask for memory and CPUs (requests), a host gets as many as it has room for beside what
+// others have been given there, and the rest goes where there is room. What a host has already it keeps.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "manager/capacity.h"
 #include "manager/manifest.h"
 
 namespace wattle::manager {
@@ -28,7 +32,7 @@ struct HostView {
   const StringMap* labels = nullptr;
 };
 
-// The hosts there are, and how many parts each of them has been given.
+// The hosts there are, how many parts each of them has been given, and what these ask for.
 class HostSet {
  public:
   explicit HostSet(std::vector<HostView> hosts);
@@ -45,9 +49,12 @@ class HostSet {
   uint32_t parts(size_t index) const { return parts_[index]; }
   void add_part(size_t index) { ++parts_[index]; }
   void remove_part(size_t index) { --parts_[index]; }
+  Capacity& capacity(size_t index) { return capacities_[index]; }
+  const Capacity& capacity(size_t index) const { return capacities_[index]; }
 
  private:
   std::vector<HostView> hosts_;
+  std::vector<Capacity> capacities_;
   std::vector<uint32_t> parts_;
   std::map<std::string, std::vector<uint32_t>, std::less<>> eligible_;
   std::map<std::string, std::vector<uint32_t>, std::less<>> domains_;
@@ -63,13 +70,17 @@ struct PlacementRequest {
   const std::string& failure_domain;
   const Instances& present;
   const std::vector<uint32_t>* only = nullptr;  // among these hosts; null: among all
+  Requests requests{};                          // of each instance
+  const Instances* kept = nullptr;  // so many have their room already, and hosts' books are without them
 };
 
 struct Placement {
   Instances instances{};
   // Which spreads have fewer hosts than they need, and why each host is none: "spread east: no host fits:
-  // ...".
+  // ...", "spread east: 3 of 5 instances have no host: alpha: 64 MiB asked, 12 MiB left of 8 GiB".
   std::vector<std::string> shortages{};
+  uint32_t lacking = 0;  // instances for which hosts that fit have no room
+  bool limited = false;  // with more room somewhere it might be another
 };
 
 Placement place(HostSet& hosts, const PlacementRequest& request);

@@ -1,5 +1,6 @@
 #include "manager/placement.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace wattle::manager {
@@ -100,6 +101,110 @@ TEST(Placement, SaysWhichRequirementFailsWhere) {
 
 TEST(Placement, WithoutHostsItSaysSo) {
   EXPECT_NE(Hosts({}).place(spread(1)).shortages.at(0).find("there is no host"), std::string::npos);
+}
+
+// ---- Requests
+
+constexpr Requests k64Mi{.memory = 64u << 20};
+
+StringMap has(std::string_view memory, std::string_view cpus = "8") {
+  return {{"hostcore.memory", std::string(memory)}, {"hostcore.cpus", std::string(cpus)}};
+}
+
+class Limited : public Hosts {
+ public:
+  using Hosts::Hosts;
+  Placement place(const Scaling& scaling, const Requests& requests, const Instances& kept = {},
+                  PartKind kind = PartKind::component) {
+    return manager::place(*set, {.scaling = scaling,
+                                 .kind = kind,
+                                 .instances = scaling.instances,
+                                 .failure_domain = kZone,
+                                 .present = kept,
+                                 .requests = requests,
+                                 .kept = &kept});
+  }
+};
+
+TEST(Requests, FillAHostAndNoMore) {
+  const auto placed = Limited({has("256Mi"), has("8Gi")}).place(spread(20), k64Mi);
+  EXPECT_EQ(placed.instances, (Instances{{0, 4}, {1, 16}}));
+  EXPECT_EQ(placed.lacking, 0u);
+}
+
+TEST(Requests, AreDividedEvenlyWhereThereIsRoom) {
+  EXPECT_EQ(Limited({has("64Mi"), has("8Gi"), has("8Gi")}).place(spread(10), k64Mi).instances,
+            (Instances{{0, 1}, {1, 5}, {2, 4}}));
+}
+
+TEST(Requests, AHostThatDoesNotSayHasRoom) {
+  EXPECT_EQ(Limited({{}, has("64Mi")}).place(spread(9), k64Mi).instances, (Instances{{0, 8}, {1, 1}}));
+}
+
+TEST(Requests, TheScarcerOneCounts) {
+  EXPECT_EQ(Limited({has("8Gi", "0.5")}).place(spread(9), {.memory = 1, .milli_cpus = 200}).instances,
+            (Instances{{0, 2}}));
+}
+
+TEST(Requests, WhatOthersHaveBeenGivenIsGone) {
+  Limited hosts({has("256Mi"), has("256Mi")});
+  hosts.set->capacity(0).take(usage_of(k64Mi, 3));
+  EXPECT_EQ(hosts.place(spread(4), k64Mi).instances, (Instances{{0, 1}, {1, 3}}));
+}
+
+TEST(Requests, AHostKeepsWhatItHasAndGetsNoMore) {
+  Limited hosts({has("64Mi"), has("256Mi")});
+  EXPECT_EQ(hosts.place(spread(8), k64Mi, {{0, 3}}).instances, (Instances{{0, 3}, {1, 4}}));
+}
+
+TEST(Requests, SayWhatIsMissingWhere) {
+  Limited hosts({has("8Gi", "2"), has("140Mi", "8")});
+  hosts.set->capacity(0).take({.memory = 0, .milli_cpus = 1900});
+  const auto placed = hosts.place(spread(5), {.memory = 64u << 20, .milli_cpus = 500});
+  EXPECT_EQ(placed.instances, (Instances{{1, 2}}));
+  EXPECT_EQ(placed.lacking, 3u);
+  ASSERT_EQ(placed.shortages.size(), 1u);
+  EXPECT_EQ(placed.shortages[0],
+            "spread default: 3 of 5 instances have no host: host-0: 500m CPU asked, 100m left of 2; "
+            "host-1: 64 MiB asked, 12 MiB left of 140 MiB");
+}
+
+TEST(Requests, OfHostsThatDoNotFitNothingIsSaid) {
+  Limited hosts({{{kZone, "a"}, {"hostcore.memory", "1Mi"}}, {{kZone, "b"}}});
+  const auto placed = hosts.place(spread(1, {in_zone("a")}), k64Mi);
+  EXPECT_THAT(placed.shortages, testing::ElementsAre("spread a: 1 of 1 instances has no host: host-0: 64 MiB "
+                                                     "asked, 1 MiB left of 1 MiB"));
+}
+
+TEST(Requests, OfAProviderChooseHostsWithRoom) {
+  const auto placed =
+      Limited({has("1Mi"), has("1Gi"), has("1Mi")}).place(spread(2), k64Mi, {{2, 1}}, PartKind::provider);
+  EXPECT_EQ(placed.instances, (Instances{{1, 1}, {2, 1}}));
+  EXPECT_TRUE(placed.shortages.empty());
+}
+
+TEST(Requests, ADaemonLacksWhatOneHostHasNoRoomFor) {
+  Scaling daemon = spread(2);
+  daemon.kind = ScalingKind::daemon;
+  const auto placed = Limited({has("1Gi"), has("64Mi")}).place(daemon, k64Mi);
+  EXPECT_EQ(placed.instances, (Instances{{0, 2}, {1, 1}}));
+  EXPECT_THAT(placed.shortages, testing::ElementsAre("spread default: 1 of 4 instances has no host: host-1: "
+                                                     "64 MiB asked, 0 B left of 64 MiB"));
+}
+
+TEST(Requests, SpreadsShareTheRoomOfAHost) {
+  Limited hosts({{{kZone, "a"}, {"gpu", "yes"}, {"hostcore.memory", "192Mi"}}});
+  Spread gpu;
+  gpu.name = "gpu", gpu.requirements["gpu"] = "yes";
+  const auto placed = hosts.place(spread(4, {in_zone("a"), gpu}), k64Mi);
+  EXPECT_EQ(placed.instances, (Instances{{0, 3}}));
+  EXPECT_EQ(placed.lacking, 1u);
+}
+
+TEST(Requests, TheOverlyLargeStayExact) {
+  const Usage all = usage_of({.memory = kUsageMax, .milli_cpus = UINT32_MAX}, UINT32_MAX);
+  EXPECT_EQ(all, (Usage{kUsageMax, kUsageMax}));
+  EXPECT_EQ(all + all - all, all);
 }
 
 }  // namespace

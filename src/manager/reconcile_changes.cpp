@@ -136,6 +136,7 @@ void Reconciler::set_desired(const DeployedApplication& application) {
     touch_part(id);
     if (desired().parts.contains(id)) continue;
     followers_.erase(id);
+    free_if_gone(id);
     if (const auto outcome = parts_done_.find(id); outcome != parts_done_.end()) {
       displace(outcome->second);
       parts_done_.erase(outcome);
@@ -216,6 +217,7 @@ void Reconciler::set_inventory(ObservedHost& host, const lattice::HostInventory&
   const auto changed = [&](const std::string& id) {
     if (index) index_part(id, *index);
     touch_part(id);
+    free_if_gone(id);
   };
   take_over(host.components, std::move(components), changed);
   take_over(host.providers, std::move(providers), changed);
@@ -256,7 +258,7 @@ void Reconciler::index_hosts() {
       for (const RunningComponent& revision : revisions) running_[component_id].push_back({index, &revision});
     for (const auto& [provider_id, provider] : host.providers) providers_on_[provider_id][index] = &provider;
   }
-  host_set_.emplace(std::move(views));
+  renumber_given(std::exchange(host_set_, HostSet(std::move(views))));
   for (auto& [id, outcome] : parts_done_) outcome.hosts.clear();
   strays_.clear();
   for (const auto& [id, runs] : running_)

@@ -78,6 +78,19 @@ Instances Reconciler::present_of(std::string_view id, std::string_view reference
   return present;
 }
 
+Instances Reconciler::present_of(const WantedPart& provider) const {
+  Instances present;
+  if (const auto found = providers_on_.find(provider.id); found != providers_on_.end())
+    for (const auto& [host, running] : found->second) present[host] = 1;
+  return present;
+}
+
+Instances Reconciler::present_or_commanded(std::string_view id, std::string_view reference) const {
+  Instances hosts = present_of(id, reference);
+  add_commanded(id, reference, hosts);
+  return hosts;
+}
+
 // How many instances run of all that is to be on the same hosts, in whichever revision: whoever chooses the
 // hosts chooses those that have the most, so that what moves there makes them the better choice. Otherwise
 // all would follow a part that runs nowhere yet, or a revision that others have more instances of elsewhere.
@@ -149,10 +162,14 @@ void Reconciler::keep_part(const std::string& id, TimePoint now) {
   Outcome& outcome = parts_done_[id];
   if (outcome.plan == plans_) return;
   const Outcome before = std::exchange(outcome, Outcome{.plan = plans_});
+  const Given given = take_given(id);
+  limited_.erase(id);
+  give_running(part);
   if (part.kind == PartKind::component)
     keep_component(part, outcome, now);
   else
     keep_provider(part, outcome, now);
+  if (!given.empty()) wake_limited(given, given_[id]);
   if (before.status == outcome.status && before.stage_reached == outcome.stage_reached) return;
   for (const std::string& name : table_.of_part(id))
     if (name != planned_) touch(name);
@@ -184,9 +201,7 @@ uint64_t Reconciler::former_until_placed(const WantedPart& part) const {
 // from: it ends before there is more of the fresh one.
 uint64_t Reconciler::surplus_of_former(const WantedPart& part) const {
   if (!part.former || part.scaling.kind == ScalingKind::daemon) return 0;
-  Instances hosts = present_of(part.id, part.former->reference);
-  add_commanded(part.id, part.former->reference, hosts);
-  const uint64_t there = sum_of(hosts);
+  const uint64_t there = sum_of(present_or_commanded(part.id, part.former->reference));
   const uint64_t most = former_until_placed(part);
   return there - std::min(there, most + surge_of(static_cast<uint32_t>(most)));
 }
@@ -228,14 +243,14 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   if (stage && part.former && part.scaling.kind != ScalingKind::daemon) {
     const uint64_t enough = std::min<uint64_t>(instances, uint64_t{stage->fresh} + stage->former);
     least_fresh = enough - std::min(enough, sum_of(present_of(part.id, part.former->reference)));
-    Instances hosts = present_of(part.id, fresh_reference);
-    add_commanded(part.id, fresh_reference, hosts);
-    const uint64_t there = sum_of(hosts);
+    const uint64_t there = sum_of(present_or_commanded(part.id, fresh_reference));
     surplus_of_fresh = there - std::min<uint64_t>(there, uint64_t{fresh_wanted} + surge_of(fresh_wanted));
   }
-  const Kept fresh = weighed ? keep_revision(part, part.revision, outcome, fresh_wanted, least_fresh,
-                                             leftovers, surplus, now)
-                             : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
+  Kept fresh = weighed ? keep_revision(part, part.revision, outcome, fresh_wanted, least_fresh, leftovers,
+                                       surplus, now)
+                       : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
+  // The former revision ends only for what takes over from it.
+  fresh.placed = fresh.placed && fresh.lacking == 0;
   if (weighed && fresh.placed) {
     if (stage && part.former && others)
       weights = {{fresh_reference, stage->fresh_calls},
@@ -259,7 +274,7 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   outcome.fresh_ready = fresh.ready;
   outcome.fresh_failures = fresh.failures;
   outcome.fresh_error = fresh.error;
-  status.wanted = fresh.wanted;
+  status.wanted = fresh.wanted + fresh.lacking;
   status.ready = fresh.ready;
   status.revisions.push_back(fresh.status);
   if (part.former) {
@@ -307,15 +322,20 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
   if (!part.together.empty() && together != together_.end()) only = &together->second;
   Instances near = hosts;
   add_companions(part, near);
+  remove_given(part.id, revision.requests, hosts);
   const Placement placement = place(*host_set_, {.scaling = part.scaling,
                                                  .kind = PartKind::component,
                                                  .instances = instances,
                                                  .failure_domain = part.failure_domain,
                                                  .present = near,
-                                                 .only = only});
+                                                 .only = only,
+                                                 .requests = revision.requests,
+                                                 .kept = &hosts});
+  add_given(part.id, revision.requests, placement, hosts);
   const bool daemon = part.scaling.kind == ScalingKind::daemon;
   Kept kept;
   kept.placed = true;
+  kept.lacking = placement.lacking;
   kept.status.image = revision.reference;
   if (!placement.shortages.empty()) kept.shortage = fmt::format("{}", fmt::join(placement.shortages, "; "));
   for (const auto& [host, count] : placement.instances) {
@@ -488,17 +508,21 @@ void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoi
     return;
   }
   std::map<uint32_t, const RunningProvider*> there;
-  Instances present;
-  if (const auto found = providers_on_.find(part.id); found != providers_on_.end())
-    for (const auto& [host, provider] : found->second) there[host] = provider, present[host] = 1;
+  if (const auto found = providers_on_.find(part.id); found != providers_on_.end()) there = found->second;
+  const Instances present = present_of(part);
+  const Requests& requests = part.revision.requests;
+  remove_given(part.id, requests, present);
   const Placement placement = place(*host_set_, {.scaling = part.scaling,
                                                  .kind = PartKind::provider,
                                                  .instances = part.scaling.instances,
                                                  .failure_domain = part.failure_domain,
-                                                 .present = present});
+                                                 .present = present,
+                                                 .requests = requests,
+                                                 .kept = &present});
+  add_given(part.id, requests, placement, present);
   RevisionStatus revision{part.revision.reference, 0, kAllCalls, {}};
   std::string unhealthy, error;
-  status.wanted = 0;
+  status.wanted = placement.lacking;
   for (const auto& [host, count] : placement.instances) {
     place_on(outcome, host);
     ++status.wanted;

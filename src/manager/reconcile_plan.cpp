@@ -31,7 +31,9 @@ void Reconciler::plan(TimePoint now) {
        room > 0 && !held_up_.empty(); --room)
     touch(held_up_.extract(held_up_.begin()).value());
   std::erase_if(belated_, [&](const auto& work) { return now >= work.second.until; });
-  for (const std::string& name : agenda_.take(now)) plan_application(name, now);
+  const std::set<std::string> names = agenda_.take(now);
+  for (const std::string& name : names) hold_running(name);
+  for (const std::string& name : names) plan_application(name, now);
 }
 
 void Reconciler::plan_application(const std::string& name, TimePoint now) {

@@ -146,8 +146,10 @@ std::vector<Reconciler::Difference> Reconciler::differences(const Application& n
     const bool runs = !hosts_of(id).empty();
     if (!runs && (before == desired().parts.end() || part.application == next.name)) {
       if (part.application == kPlatform && before != desired().parts.end()) continue;
-      lines.push_back(
-          {Kind::add, id, fmt::format("{}, {} instances", part.revision.reference, part.scaling.instances)});
+      std::string detail = fmt::format("{}, {} instances", part.revision.reference, part.scaling.instances);
+      if (part.revision.requests.any())
+        detail += fmt::format(", each asks for {}", describe(part.revision.requests));
+      lines.push_back({Kind::add, id, std::move(detail)});
       continue;
     }
     if (before == desired().parts.end()) continue;
@@ -162,6 +164,9 @@ std::vector<Reconciler::Difference> Reconciler::differences(const Application& n
     if (before->second.scaling.instances != part.scaling.instances)
       add(fmt::format("{} instances instead of {}", part.scaling.instances,
                       before->second.scaling.instances));
+    if (before->second.revision.requests != part.revision.requests)
+      add(fmt::format("each asks for {} instead of {}", describe(part.revision.requests),
+                      describe(before->second.revision.requests)));
     if (before->second.revision.configs != part.revision.configs)
       add(fmt::format("configs {}", fmt::join(part.revision.configs, ", ")));
     if (detail.empty()) continue;

@@ -157,6 +157,8 @@ void Reconciler::take(Leading& event, TimePoint now) {
   held_up_.clear();
   agenda_.clear();
   followers_.clear();
+  given_.clear();
+  limited_.clear();
   wait_until_ = {};
   for (auto& [id, host] : hosts_) {
     host.stale = true, host.known = false;

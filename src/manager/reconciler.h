@@ -322,7 +322,8 @@ class Reconciler {
     uint32_t ready = 0;
     uint64_t running = 0;  // those too that are not where they should be
     uint32_t failures = 0;
-    bool placed = false;  // exactly as it should be
+    bool placed = false;   // exactly as it should be
+    uint32_t lacking = 0;  // instances for which there is no room
     std::string error{};
     std::string shortage{};
     RevisionStatus status{};
@@ -404,9 +405,26 @@ class Reconciler {
   bool is_foreign(std::string_view id) const;
   std::vector<std::string> references_of(std::string_view id) const;
   Instances present_of(std::string_view id, std::string_view reference) const;
+  Instances present_of(const WantedPart& provider) const;
+  // With what will be there when what was commanded is done.
+  Instances present_or_commanded(std::string_view id, std::string_view reference) const;
   void add_companions(const WantedPart& part, Instances& present) const;
   std::optional<uint32_t> find_usable(std::string_view host_id) const;
   bool add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const;
+
+  // reconcile_requests.cpp
+  using Given = std::map<uint32_t, Usage>;  // by host
+  void add_given(const std::string& id, const Requests& requests, const Instances& instances);
+  // Of what is there and what was placed the more.
+  void add_given(const std::string& id, const Requests& requests, const Placement& placement,
+                 const Instances& there);
+  void remove_given(const std::string& id, const Requests& requests, const Instances& instances);
+  Given take_given(const std::string& id);  // all of it
+  void give_running(const WantedPart& part);
+  void hold_running(const std::string& application);
+  void wake_limited(const Given& before, const Given& now);
+  void free_if_gone(const std::string& id);
+  void renumber_given(const std::optional<HostSet>& before);
 
   // reconcile_load.cpp
   void follow_calls(const HostReport& before, const HostReport& now, TimePoint at);
@@ -503,7 +521,9 @@ class Reconciler {
   };
   std::map<std::string, std::vector<RunsOn>, std::less<>> running_;
   std::map<std::string, std::map<uint32_t, const RunningProvider*>, std::less<>> providers_on_;
-  std::set<std::string, std::less<>> strays_;  // parts that run and are not wanted
+  std::set<std::string, std::less<>> strays_;        // parts that run and are not wanted
+  std::map<std::string, Given, std::less<>> given_;  // by part, in the books of host_set_
+  std::set<std::string, std::less<>> limited_;       // parts that more room might place otherwise
   std::map<std::string, std::vector<uint32_t>, std::less<>> together_;
   std::map<std::string, Outcome, std::less<>> parts_done_;  // by id
   std::map<LinkGroup, Put> links_done_;

@@ -88,6 +88,8 @@ class SchemaWriter {
   static json::object schema_of(const Field& field) {
     if constexpr (std::is_same_v<T, Text>)
       return text_schema(field);
+    else if constexpr (std::is_same_v<T, Quantity>)
+      return {{"type", json::array{"string", "number"}}, {"pattern", field.form->pattern}, {"minimum", 0}};
     else if constexpr (std::is_same_v<T, Number>)
       return {
           {"type", "integer"}, {"minimum", field.least}, {"maximum", std::numeric_limits<uint32_t>::max()}};

@@ -27,6 +27,9 @@ TEST(Schema, SaysWhatTheReaderReads) {
       at(traits, "/oneOf/1/properties/properties/properties/spread/items/properties/weight");
   EXPECT_EQ(weight.at("type"), "integer");
   EXPECT_FALSE(weight.at("description").as_string().empty());
+  const json::value& memory =
+      at(component, "/properties/properties/properties/resources/properties/requests");
+  EXPECT_EQ(json::serialize(at(memory, "/properties/memory/type")), R"(["string","number"])");
   EXPECT_EQ(at(schema, "/oneOf/1/properties/kind/enum/0"), "WorkloadDeployment");
 }
 
