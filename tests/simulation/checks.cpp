@@ -222,7 +222,39 @@ std::string Checks::what_is_not_as_declared() {
   for (const auto& [id, part] : wanted.parts)
     if (std::string wrong = part_is_as_declared(part, hosts); !wrong.empty()) return wrong;
   if (std::string wrong = nothing_is_left(wanted); !wrong.empty()) return wrong;
+  if (std::string wrong = links_stay_within_borders(wanted); !wrong.empty()) return wrong;
   return lattice_is_as_declared(wanted);
+}
+
+// Whoever has put them: hosts leave out what the borders refuse.
+std::string Checks::links_stay_within_borders(const manager::Desired& wanted) const {
+  const StoreState& state = parts_.stores.state();
+  std::vector<lattice::Border> borders;
+  for (const auto& [name, border] : state.borders) borders.push_back(border);
+  const lattice::BorderTable table(std::move(borders));
+  const auto owner_of = [&](const std::string& id) -> const manager::Application* {
+    const auto part = wanted.parts.find(id);
+    if (part == wanted.parts.end() || part->second.application == manager::kPlatform) return nullptr;
+    const Record& record = state.applications.find(part->second.application)->second;
+    return record.versions.find(record.deployed)->second.get();
+  };
+  const auto lets = [](const manager::Application& owner, const std::string& user,
+                       const lattice::Link& link) {
+    return std::all_of(link.interfaces.begin(), link.interfaces.end(), [&](const std::string& interface) {
+      return manager::may_use(owner, user, link.wit_namespace, link.wit_package, interface);
+    });
+  };
+  for (const auto& [group, links] : state.links) {
+    for (const lattice::StoredLink& stored : links) {
+      const manager::Application* source = owner_of(stored.link.source_id);
+      const manager::Application* target = owner_of(stored.link.target);
+      if (source == nullptr || target == nullptr || source == target || !table.check(stored.link)) continue;
+      if (lets(*target, source->name, stored.link) || lets(*source, target->name, stored.link)) continue;
+      return fmt::format("hosts follow the link {}, and neither application shares with the other",
+                         lattice::to_json(stored.link));
+    }
+  }
+  return {};
 }
 
 std::string Checks::part_is_as_declared(const manager::WantedPart& part,

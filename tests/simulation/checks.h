@@ -68,6 +68,7 @@ class Checks {
   std::string provider_is_as_declared(const manager::WantedPart& part, const std::vector<const Host*>& hosts);
   std::string nothing_is_left(const manager::Desired& wanted);
   std::string lattice_is_as_declared(const manager::Desired& wanted);
+  std::string links_stay_within_borders(const manager::Desired& wanted) const;
 
   Parts parts_;
   std::map<std::string, Recent> recent_;

@@ -13,6 +13,8 @@ namespace {
 const std::vector<std::string> kPackages{"keyvalue", "blobstore", "messaging"};
 const std::vector<std::string> kInterfaces{"store", "atomics", "batch"};
 constexpr double kFrequent = 1000;
+// The name of links by which somebody tries to reach into an application.
+constexpr std::string_view kForged = "forged";
 
 // What others draw does not depend on it.
 uint64_t chance_of(std::string_view text, uint64_t sides) {
@@ -413,6 +415,11 @@ void People::by_hand() {
       link.wit_namespace = "wasi";
       link.wit_package = "keyvalue";
       link.interfaces = {"store"};
+      if (number == 5 && models_.size() > 1) {
+        link.name = kForged;
+        link.source_id = models_.begin()->first + "-part0";
+        link.target = models_.rbegin()->first + "-part0";
+      }
       const LinkGroup group = manager::group_of(link);
       if (stores_.state().links.contains(group)) return;
       if (stores_.write_now(Topic::lattice, [&](StoreState& state) -> Result<void> {
@@ -448,7 +455,7 @@ void People::meddle() {
   if (stores_.state().links.empty()) return;
   const auto links = std::next(stores_.state().links.begin(),
                                static_cast<ptrdiff_t>(random.below(stores_.state().links.size())));
-  if (links->first.source_id.starts_with("hand-")) return;
+  if (links->first.source_id.starts_with("hand-") || links->first.name == kForged) return;
   world_.trace("somebody deletes the links of {}", links->first.source_id);
   (void)stores_.write_now(Topic::lattice, [group = links->first](StoreState& state) -> Result<void> {
     state.links.erase(group);
