@@ -250,7 +250,7 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
                                        surplus, now)
                        : Kept{.wanted = fresh_wanted, .status = {.image = fresh_reference}};
   // The former revision ends only for what takes over from it.
-  fresh.placed = fresh.placed && fresh.lacking == 0;
+  fresh.placed = fresh.placed && (fresh.lacking == 0 || !part.former);
   if (weighed && fresh.placed) {
     if (stage && part.former && others)
       weights = {{fresh_reference, stage->fresh_calls},

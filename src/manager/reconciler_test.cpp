@@ -655,6 +655,17 @@ TEST_F(Limited, AVersionThatNeverFitWhollyIsReplaced) {
   EXPECT_EQ(status().kind, StatusKind::deployed);
 }
 
+TEST_F(Limited, WhatWaitsHasNoWeightsWhenNothingElseRuns) {
+  deploy("v1", asking("a:1", 8));
+  settle();
+  deploy("v2", asking("a:2", 8));
+  settle(seconds(5));
+  EXPECT_EQ(count("a:2"), 6u);
+  EXPECT_EQ(count("a:1"), 0u);
+  EXPECT_EQ(status().kind, StatusKind::waiting);
+  EXPECT_TRUE(weights_.empty());
+}
+
 TEST_F(Limited, ProvidersAskOnceOnAHost) {
   const std::string store =
       "    - name: store\n      type: capability\n      properties: {image: \"s:1\", resources: "
