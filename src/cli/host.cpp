@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "cli/builtin_providers.h"
+#include "cli/capacity_options.h"
 #include "cli/lattice_connection.h"
 #include "cli/lattice_session.h"
 #include "cli/sandbox.h"
@@ -22,6 +23,7 @@ namespace {
 struct HostFlags : LatticeOptions {
   std::string connection_file;
   std::vector<std::string> labels;
+  CapacityOptions has;
   uint32_t workers = 0;
   bool allow_file_load = false;
   std::string admin_address;
@@ -102,6 +104,7 @@ Result<void> run(const Session& session, const HostFlags& flags, const Output& o
   host::HostSetup setup;
   setup.control.lattice = flags.lattice;
   setup.control.labels = std::move(labels);
+  WATTLE_TRY(setup.control.capacity, flags.has.capacity());
   setup.control.version = WATTLE_VERSION;
   setup.control.drain_time = *drain_time;
   setup.client.urls = {connection.url};
@@ -140,6 +143,7 @@ void add_host(CLI::App& app, Session& session) {
   verb->add_option("--label", flags->labels, "A label of this host; give several times for more")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  flags->has.add_to(*verb);
   verb->add_option("--workers", flags->workers, "Threads that run components; 0 is one a core")
       ->capture_default_str();
   verb->add_flag("--allow-file-load", flags->allow_file_load, "Load file:// images from this machine");

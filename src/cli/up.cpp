@@ -14,6 +14,7 @@
 
 #include "base/parse.h"
 #include "cli/app_manifest.h"
+#include "cli/capacity_options.h"
 #include "cli/lattice_session.h"
 #include "cli/sandbox.h"
 #include "cli/secret_backends.h"
@@ -33,6 +34,7 @@ struct UpOptions : LatticeOptions {
   std::vector<std::string> allowed_origins;
   std::string state_folder;
   std::vector<std::string> labels;
+  CapacityOptions each_has;
   bool allow_file_load = false;
   uint32_t workers = 0;
   std::string images;  // empty: wattle's own table
@@ -153,6 +155,8 @@ std::vector<std::string> host_arguments(const Session& session, const UpOptions&
                                         const std::string& connection_file) {
   auto words = child_arguments("host", session, options, connection_file);
   for (const auto& label : options.labels) words.insert(words.end(), {"--label", label});
+  const auto capacity = options.each_has.words();
+  words.insert(words.end(), capacity.begin(), capacity.end());
   if (options.allow_file_load) words.emplace_back("--allow-file-load");
   if (options.workers != 0) words.insert(words.end(), {"--workers", std::to_string(options.workers)});
   if (!session.cache_directory.empty()) words.insert(words.end(), {"--cache-dir", session.cache_directory});
@@ -258,6 +262,7 @@ Result<Connection> bus_of(const UpOptions& options, const std::string& state_fol
 Result<void> up(const Session& session, const UpOptions& options, Detached& detached, const Output& output) {
   const auto drain_time = parse_duration(options.drain_timeout);
   if (!drain_time) return failure(about_option("--drain-timeout", drain_time.error()));
+  WATTLE_CHECK(options.each_has.capacity());
   WATTLE_CHECK(make_private_folder(runtime_folder()));
   WATTLE_TRY(const auto lock, LatticeLock::take(options.lattice));
   WATTLE_TRY(const auto state_folder, make_state_folder(options));
@@ -371,6 +376,7 @@ void add_up(CLI::App& app, Session& session) {
   verb->add_option("--label", options->labels, "A label of every host; give several times for more")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  options->each_has.add_to(*verb);
   verb->add_flag("--allow-file-load", options->allow_file_load, "Hosts may load file:// images");
   verb->add_option("--workers", options->workers, "Threads of each host; 0 is its own choice")
       ->capture_default_str();

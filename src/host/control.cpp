@@ -41,6 +41,7 @@ Result<std::unique_ptr<HostControl>> HostControl::start(HostParts parts, HostOpt
 Result<void> HostControl::begin() {
   lattice::Bus& bus = parts_.bus;
   labels_ = core_labels();
+  labels_.merge(capacity_labels(options_.capacity));
   labels_.insert(options_.labels.begin(), options_.labels.end());
   friendly_name_ = friendly_name(options_.host_id);
   WATTLE_TRY(directory_,

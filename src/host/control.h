@@ -23,6 +23,7 @@
 #include "host/images.h"
 #include "host/job_queues.h"
 #include "host/link_changes.h"
+#include "host/machine.h"
 #include "host/provider_processes.h"
 #include "host/secrets.h"
 #include "lattice/control_server.h"
@@ -37,6 +38,7 @@ struct HostOptions {
   std::string lattice = std::string("default");
   std::string host_id{};  // "N..."; empty: a new one
   lattice::StringMap labels{};
+  MachineCapacity capacity{};  // told in labels too
   std::string version{};
   Duration heartbeat_interval = std::chrono::seconds(30);
   Duration drain_time = std::chrono::seconds(10);    // when host.stop does not say

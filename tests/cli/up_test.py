@@ -110,10 +110,21 @@ class Refused(ProgramTest):
         self.assertIn("hostcore.", lattice.log_path.read_text())
         self.assertFalse(lattice.connection_path.exists())
 
+    def test_hosts_tell_what_they_have(self):
+        lattice = Lattice(self, words=("--memory", "256Mi", "--cpus", "500m"))
+        labels = lattice.json("get", "hosts")[0]["labels"]
+        self.assertEqual((labels["hostcore.memory"], labels["hostcore.cpus"]), (str(256 << 20), "0.5"))
+        labels = Lattice(self, name="other").json("get", "hosts")[0]["labels"]
+        self.assertGreater(int(labels["hostcore.memory"]), 1 << 20)
+        self.assertGreater(float(labels["hostcore.cpus"]), 0)
+
     def test_arguments(self):
         done = self.wattle("up", "--lattice", "a.b")
         self.assertEqual((done.code, done.err), (2, 'error: the lattice\'s name "a.b" may hold only letters, digits and -_\n'))
         self.refused("up", "--drain-timeout", "x", says=["--drain-timeout"])
+        self.refused("up", "--memory", "64MB", says=["--memory", '"64MB"'], remedy=["64Mi"])
+        self.refused("up", "--cpus", "0.5m", says=["--cpus", '"0.5m"'], remedy=["500m"])
+        self.refused("host", "--memory", "much", "--nats-url", "nats://127.0.0.1:1", says=["--memory"], remedy=["64Mi"])
         names = {"XDG_RUNTIME_DIR": str(self.folder), "XDG_STATE_HOME": str(self.folder / "state")}
         self.refused("up", "--nats-port", 24222, "--websocket-port", 24222, env=names,
                      says=["port 24222"], remedy=["--websocket-port"])  # fmt: skip

@@ -116,7 +116,7 @@ for (const host of hosts) {
   has(host, { lattice });
   for (const key of ["friendly_name", "version", "uptime_human"]) assert.equal(typeof host[key], "string", key);
   assert.equal(typeof host.uptime_seconds, "number");
-  assert.deepEqual(Object.keys(host.labels).filter((key) => key.startsWith("hostcore.")).sort(), ["hostcore.arch", "hostcore.os", "hostcore.osfamily"]);
+  assert.deepEqual(Object.keys(host.labels).filter((key) => key.startsWith("hostcore.")).sort(), ["hostcore.arch", "hostcore.cpus", "hostcore.memory", "hostcore.os", "hostcore.osfamily"]);
 }
 const [first, second] = hosts.map((host) => host.id);
 const inventory = async (id) => succeeds(`host.get.${id}`);
