@@ -288,7 +288,8 @@ lattice::HostInventory HostControl::inventory_now() const {
                                       .limits = component.limits,
                                       .digest = component.spec.digest,
                                       .idle_after_ms = idle_after_ms(component),
-                                      .parked = component.spec.parked});
+                                      .parked = component.spec.parked,
+                                      .interfaces = component.interfaces});
   for (const auto& [id, provider] : providers_)
     if (provider.running && (!provider.builtin.empty() || parts_.processes->running(id)))
       inventory.providers.push_back(

@@ -120,6 +120,7 @@ class HostControl final : public lattice::ControlHandler {
     ComponentSpec spec;  // as the data side has it
     lattice::StringMap annotations;
     std::optional<lattice::StringMap> limits;
+    lattice::ComponentInterfaces interfaces;
     std::optional<lattice::ComponentClaims> claims;
     std::string token;      // of its claims
     int32_t revision = 0;   // counts the binaries that the component has had here

@@ -5,7 +5,9 @@
 #include "base/parse.h"
 #include "host/claims.h"
 #include "host/control.h"
+#include "host/linked_interfaces.h"
 #include "lattice/names.h"
+#include "runtime/runtime.h"
 
 namespace wattle::host {
 namespace {
@@ -180,6 +182,8 @@ Result<void> HostControl::load(Component& next, const std::string& image_ref) {
   } else {
     WATTLE_TRY(next.spec.component, parts_.compile(image, next.spec.limits));
   }
+  if (next.spec.component != nullptr)
+    next.interfaces = linked_interfaces(next.spec.component->definition().type);
   if (same != nullptr) {
     next.claims = same->claims;
     next.token = same->token;

@@ -21,6 +21,12 @@ void list_fields(Fields& fields, Self& self, const Host&) {
 }
 
 template <class Fields, class Self>
+void list_fields(Fields& fields, Self& self, const ComponentInterfaces&) {
+  fields.unless_default("imports", self.imports);
+  fields.unless_default("exports", self.exports);
+}
+
+template <class Fields, class Self>
 void list_fields(Fields& fields, Self& self, const ComponentDescription&) {
   fields.required("id", self.id);
   fields.optional("image_ref", self.image_ref);
@@ -32,6 +38,7 @@ void list_fields(Fields& fields, Self& self, const ComponentDescription&) {
   fields.optional("digest", self.digest);
   fields.optional("idle_after_ms", self.idle_after_ms);
   fields.unless_default("parked", self.parked);
+  fields.unless_default("interfaces", self.interfaces);
 }
 
 template <class Fields, class Self>

@@ -59,6 +59,14 @@ struct Host {
   bool operator==(const Host&) const = default;
 };
 
+// wattle's own: what a component imports and exports of what no host and no provider serves, as its binary
+// has it ("shop:pricing/prices@1.0.0"), in order: what links between components can lead to.
+struct ComponentInterfaces {
+  std::vector<std::string> imports{};
+  std::vector<std::string> exports{};
+  bool operator==(const ComponentInterfaces&) const = default;
+};
+
 struct ComponentDescription {
   std::string id{};
   std::string image_ref{};
@@ -68,10 +76,11 @@ struct ComponentDescription {
   uint32_t max_instances = 0;
   std::optional<StringMap> limits{};
   // wattle's own: of the revision, one entry for each; after how long without a call it is parked; whether
-  // it is.
+  // it is; what it imports and exports.
   std::optional<std::string> digest{};
   std::optional<uint64_t> idle_after_ms{};
   bool parked = false;
+  ComponentInterfaces interfaces{};
   bool operator==(const ComponentDescription&) const = default;
 };
 

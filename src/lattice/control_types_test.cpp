@@ -61,6 +61,13 @@ TEST(ControlTypes, TellsOfParkingOnlyWhereItIsMeant) {
   EXPECT_EQ(parse_json<HostInventory>(to_json(inventory)).value(), inventory);
 }
 
+TEST(ControlTypes, TellsInterfacesWhereThereAreAny) {
+  HostInventory inventory{.components = {{.id = "a"}}, .host_id = "N"};
+  EXPECT_EQ(to_json(inventory).find("interfaces"), std::string::npos);
+  inventory.components[0].interfaces.exports = {"shop:pricing/prices@1.0.0"};
+  EXPECT_EQ(parse_json<HostInventory>(to_json(inventory)).value(), inventory);
+}
+
 TEST(ControlTypes, IsStrictAboutTypes) {
   EXPECT_FALSE(parse_json<ScaleComponent>(R"({"component_id":"a","count":-1})"));
   EXPECT_FALSE(parse_json<ScaleComponent>(R"({"component_id":"a","count":4294967296})"));
