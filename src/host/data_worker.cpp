@@ -363,6 +363,7 @@ void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refuse
 std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings) {
   const auto before = std::exchange(surroundings_, surroundings);
   gates_.follow(surroundings_.links);
+  if (before.links != surroundings_.links) links_changed_.notify();
   std::vector<Error> refused;
   for (auto& [id, running] : providers_) {
     const auto config = lattice::merge_configs(*surroundings_.configs, running.spec.config);
@@ -428,6 +429,30 @@ bool DataWorker::wait_for_it(const std::string& target, TimePoint since) {
   return runs && Clock::now() < until;
 }
 
+bool DataWorker::wait_for_link(const std::string& source, TimePoint since) {
+  const TimePoint until = std::min(since + kWaitForItMax, async::Fiber::current().deadline());
+  if (!surroundings_.links->is_forming(source) || waiting_calls_ >= kWaitingCallsMax || Clock::now() >= until)
+    return false;
+  async::Signal* const changed[] = {&links_changed_};
+  ++waiting_calls_;
+  const bool goes_on = async::Signal::wait_any(changed, until).has_value();
+  --waiting_calls_;
+  return goes_on;
+}
+
+Result<const lattice::LinkTable::Entry*> DataWorker::link_of(const Caller& caller,
+                                                             const runtime::LinkedImport& import) {
+  const auto find = [&] {
+    return lattice::authorize(*surroundings_.links, caller.component_id, "default", import.interface,
+                              lattice::wire_function(import.name));
+  };
+  auto link = find();
+  if (link) return link;
+  const TimePoint since = Clock::now();
+  while (!link && wait_for_link(caller.component_id, since)) link = find();
+  return link;
+}
+
 std::shared_ptr<capability::Provider> DataWorker::find_provider(std::string_view id) const {
   const auto found = providers_.find(id);
   return found == providers_.end() ? nullptr : found->second.provider;
@@ -454,11 +479,7 @@ Result<std::shared_ptr<Revision>> DataWorker::revision_here(std::string_view tar
 }
 
 Result<void> DataWorker::call(const Caller& caller, runtime::ImportCall& call) {
-  const runtime::LinkedImport& import = call.import();
-  const std::string_view interface(import.interface.data(),
-                                   std::min(import.interface.find('@'), import.interface.size()));
-  WATTLE_TRY(const auto* entry, lattice::authorize(*surroundings_.links, caller.component_id, "default",
-                                                   import.interface, lattice::wire_function(import.name)));
+  WATTLE_TRY(const auto* entry, link_of(caller, call.import()));
   const async::DeadlineScope deadline(deadline_of(*entry));
   const auto choice = components_.choose(entry->link.target);
   if (goes_here(entry->link.target, choice)) {

@@ -120,6 +120,10 @@ class DataWorker {
   // Until it is worth another try to call `target`, which nobody has answered; `since` the first one. False:
   // it is time to fail.
   bool wait_for_it(const std::string& target, TimePoint since);
+  // The same of a link of `source` that its application's manager may still make.
+  bool wait_for_link(const std::string& source, TimePoint since);
+  // As lattice::authorize, of a call of a component's import; waits while wait_for_link says so.
+  Result<const lattice::LinkTable::Entry*> link_of(const Caller& caller, const runtime::LinkedImport& import);
   // Whether a call goes to the revision here that was chosen, not to another host's.
   bool goes_here(std::string_view target, const RunningComponents::Choice& choice) const;
   void fail_http(const std::string& provider_id, http::Exchange& exchange, const Error& error);
@@ -137,7 +141,7 @@ class DataWorker {
   Surroundings surroundings_;
   LinkGates gates_;
   std::shared_ptr<const lattice::DirectorySnapshot> hosts_;
-  async::Signal places_changed_;
+  async::Signal places_changed_, links_changed_;
   size_t waiting_calls_ = 0;
   RunningComponents components_;
   std::map<std::string, RunningProvider, std::less<>> providers_;

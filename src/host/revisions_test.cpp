@@ -230,6 +230,36 @@ TEST_F(RevisionsOfLibrary, ThatAnApplicationDeclaresAreWaitedFor) {
   });
 }
 
+// Its manager learns what a component imports when it runs.
+TEST_F(RevisionsOfLibrary, ALinkThatIsStillToComeIsWaitedFor) {
+  with_one_host([&](TestHost& host, Outside& outside) {
+    put(host, "one");
+    const auto set_links = [&](bool there, bool forming) {
+      lattice::StoredLinks links{
+          {link("outside", "caller", "linking", "relay"), lattice::LinkPhase::in_force, {}, {}}};
+      if (there)
+        links.push_back({link("caller", "library", "linked", "work"), lattice::LinkPhase::in_force, {}, {}});
+      const lattice::BorderTable borders(
+          {{.application = "shop", .parts = {"caller", "library"}, .forming = forming}});
+      host.plane->set_links(lattice::LinkTable::build_stored(links, {}, borders));
+    };
+    set_links(false, false);
+    outside.instance = "wattle:linking/relay@1.0.0";
+    EXPECT_FALSE(outside.call<uint32_t>("add-often", uint32_t{1}));
+    set_links(false, true);
+    bool called = false;
+    async::Fiber::current().worker().spawn([&] {
+      const async::DeadlineScope deadline(Clock::now() + std::chrono::seconds(20));
+      call(outside, 3);
+      called = true;
+    });
+    ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(30)));
+    EXPECT_FALSE(called);
+    set_links(true, false);
+    EXPECT_TRUE(nats::eventually([&] { return called; }));
+  });
+}
+
 TEST_F(RevisionsOfLibrary, ThatNobodyDeclaresAreNotWaitedFor) {
   with_two_hosts([&](TestHost&, TestHost&, Outside& outside) {
     outside.instance = "wattle:linking/relay@1.0.0";

@@ -29,6 +29,7 @@ void list_fields(Visitor& fields, Self& self, const StoredBorder&) {
   fields.required("application", self.border.application);
   fields.optional("parts", self.border.parts);
   fields.optional("passes", self.border.passes);
+  fields.unless_default("forming", self.border.forming);
 }
 
 bool lets(const BorderPass& pass, std::string_view application, const Link& link,

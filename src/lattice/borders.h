@@ -35,6 +35,9 @@ struct Border {
   std::string application{};
   std::vector<std::string> parts{};  // ids
   std::vector<BorderPass> passes{};  // none: nobody comes in
+  // Links between its parts are still to come, which its manager makes of what they import and export: a call
+  // that finds none waits for it.
+  bool forming = false;
 
   bool operator==(const Border&) const = default;
 };

@@ -44,8 +44,10 @@ TEST(Borders, WhatBelongsToNoApplicationIsAnOperators) {
 }
 
 TEST(Borders, AreKeptAsJson) {
-  const Border border{
-      .application = "shop", .parts = {"shop-api"}, .passes = {{"blog", "wasi", "keyvalue", ""}}};
+  const Border border{.application = "shop",
+                      .parts = {"shop-api"},
+                      .passes = {{"blog", "wasi", "keyvalue", ""}},
+                      .forming = true};
   const auto read = parse_border(to_json(border));
   ASSERT_TRUE(read) << read.error().full_message();
   EXPECT_EQ(*read, border);

@@ -109,8 +109,10 @@ std::shared_ptr<const LinkTable> LinkTable::build(const std::vector<Link>& links
 std::shared_ptr<const LinkTable> LinkTable::build_stored(StoredLinks links, const ConfigTable& configs,
                                                          const BorderTable& borders) {
   auto table = std::make_shared<LinkTable>();
-  for (const Border& border : borders.borders())
+  for (const Border& border : borders.borders()) {
     table->declared_.insert(border.parts.begin(), border.parts.end());
+    if (border.forming) table->forming_.insert(border.parts.begin(), border.parts.end());
+  }
   // The same table whatever order they come in.
   const auto order = [](const StoredLink& each) {
     const Link& link = each.link;

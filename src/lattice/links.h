@@ -80,6 +80,8 @@ class LinkTable {
   const std::vector<Error>& problems() const { return problems_; }
   // Whether the component or provider belongs to an application: where it runs nowhere, it will soon.
   bool is_declared(std::string_view id) const { return declared_.contains(id); }
+  // Whether it belongs to an application whose links are still to come (Border::forming).
+  bool is_forming(std::string_view id) const { return forming_.contains(id); }
 
   // The rule of link.put: refused (already_exists, naming the other link) when a link of the same source and
   // name already leads one of the interfaces to another target.
@@ -105,7 +107,7 @@ class LinkTable {
 
   std::vector<Entry> entries_;
   std::vector<Error> problems_;
-  std::set<std::string, std::less<>> declared_;
+  std::set<std::string, std::less<>> declared_, forming_;
   std::vector<const Entry*> changing_;  // not in force; few
   Index by_name_;                       // source, link name, interface
   Index by_target_;                     // source, target, interface

@@ -82,9 +82,10 @@ class Collector {
         continue;
       add_configs(application, link.source_configs, link.source_secrets);
       add_configs(application, link.target_configs, link.target_secrets);
-      add(application, lattice_link(application, link));
+      add(application.name, lattice_link(application, link));
     }
   }
+  void add(const std::string& application, const SiblingLink& one) { add(application, one.link, one.remark); }
 
  private:
   void add(const Application& application, const Part& part) {
@@ -100,8 +101,9 @@ class Collector {
     desired_.parts.try_emplace(part.id, std::move(wanted));
   }
 
-  void add(const Application& application, const lattice::Link& link) {
-    add_link(desired_.links[group_of(link)], {application.name, link, fingerprint(lattice::to_json(link))});
+  void add(const std::string& application, const lattice::Link& link, const std::string& remark = {}) {
+    add_link(desired_.links[group_of(link)],
+             {application, link, fingerprint(lattice::to_json(link)), remark});
   }
 
   void add_configs(const Application& application, const std::vector<Config>& configs,
@@ -177,8 +179,16 @@ Keys merge_all(const Keys& before, const Keys& now, Merge merge) {
 DesiredTable::Entry DesiredTable::entry_of(const DeployedApplication& application) {
   Entry entry;
   if (!application.version) return entry;
-  Collector(entry.fresh).add(*application.version);
-  if (application.former) Collector(entry.former).add(*application.former);
+  std::vector<const Application*> versions{application.version.get()};
+  Collector fresh(entry.fresh);
+  fresh.add(*application.version);
+  if (application.former) {
+    versions.push_back(application.former.get());
+    Collector(entry.former).add(*application.former);
+  }
+  // Of both versions at once: theirs for one package to one component are one link.
+  for (const SiblingLink& one : sibling_links(versions, application.interfaces))
+    fresh.add(application.name, one);
   for (const Desired* desired : {&entry.fresh, &entry.former}) {
     for (const auto& [id, part] : desired->parts) {
       entry.belongings.parts.insert(id);

@@ -12,6 +12,7 @@
 #include "lattice/links.h"
 #include "manager/manifest.h"
 #include "manager/rollout.h"
+#include "manager/siblings.h"
 
 namespace wattle::manager {
 
@@ -53,6 +54,7 @@ struct WantedLink {
   std::string application{};
   lattice::Link link{};
   std::string fingerprint{};  // of the link
+  std::string remark{};       // what people are told of it
   bool operator==(const WantedLink&) const = default;
 };
 
@@ -77,6 +79,7 @@ struct DeployedApplication {
   std::string name{};
   std::shared_ptr<const Application> version{};  // null: it is to be taken down
   std::shared_ptr<const Application> former{};
+  KnownInterfaces interfaces{};  // of its components, where it is a Workload
 };
 
 struct Desired {

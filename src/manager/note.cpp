@@ -59,6 +59,41 @@ Result<uint32_t> number_of(const json::object& object, std::string_view key) {
   return number;
 }
 
+Result<std::vector<std::string>> names_of(const json::object& object, std::string_view key) {
+  WATTLE_TRY(const auto names, texts_of(object, key));
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+json::array array_of(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
+
+json::array array_of(const KnownInterfaces& known) {
+  json::array out;
+  for (const auto& [id, revisions] : known)
+    for (const auto& [image, interfaces] : revisions)
+      out.push_back({{"id", id},
+                     {"image", image},
+                     {"imports", array_of(interfaces.imports)},
+                     {"exports", array_of(interfaces.exports)}});
+  return out;
+}
+
+Result<KnownInterfaces> interfaces_of(const json::object& object) {
+  WATTLE_TRY(const auto* list, list_of(object, "interfaces"));
+  KnownInterfaces known;
+  for (const json::value& value : *list) {
+    if (!value.is_object()) return failure(ErrorCode::malformed, "a note's interfaces are no objects");
+    const json::object& one = value.get_object();
+    WATTLE_TRY(const std::string id, text_of(one, "id"));
+    WATTLE_TRY(const std::string image, text_of(one, "image"));
+    lattice::ComponentInterfaces& interfaces = known[id][image];
+    WATTLE_TRY(interfaces.imports, names_of(one, "imports"));
+    WATTLE_TRY(interfaces.exports, names_of(one, "exports"));
+  }
+  return known;
+}
+
 }  // namespace
 
 std::string to_json(const Note& note) {
@@ -75,7 +110,8 @@ std::string to_json(const Note& note) {
                                       {"outcome", note.outcome},
                                       {"parts", array_of(note.parts)},
                                       {"links", std::move(links)},
-                                      {"configs", array_of(note.configs)}});
+                                      {"configs", array_of(note.configs)},
+                                      {"interfaces", array_of(note.interfaces)}});
 }
 
 Result<Note> parse_note(std::string_view text) {
@@ -100,6 +136,7 @@ Result<Note> parse_note(std::string_view text) {
     WATTLE_TRY(LinkGroup group, group_of(link));
     note.links.insert(std::move(group));
   }
+  WATTLE_TRY(note.interfaces, interfaces_of(object));
   return note;
 }
 

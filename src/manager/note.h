@@ -24,6 +24,8 @@ struct Note {
   std::set<std::string> parts{};  // ids
   std::set<LinkGroup> links{};
   std::set<std::string> configs{};
+  // Of a Workload's components, as hosts have told: it is linked by them where nothing of it runs, too.
+  KnownInterfaces interfaces{};
 
   bool holds_nothing() const { return parts.empty() && links.empty() && configs.empty(); }
   bool operator==(const Note&) const = default;

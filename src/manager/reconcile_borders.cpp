@@ -44,6 +44,7 @@ void Reconciler::keep_border(const std::string& name, const Known* known, TimePo
     return;
   }
   lattice::Border border{.application = name, .parts = {}, .passes = passes_of(*known->input.version)};
+  border.forming = is_forming(*known);
   for (const std::string& id : table_.of(name).parts)
     if (desired().parts.find(id)->second.application == name) border.parts.push_back(id);
   add_own_passes(*known->input.version, border);

@@ -163,8 +163,10 @@ void Reconciler::refresh_desired(TimePoint now) {
       // Whatever comes next takes over from nothing; of what cannot be read nobody knows.
       known.note.stable.clear();
       known.note.outcome.clear();
+      known.note.interfaces.clear();
     }
-    set_desired({name, known.input.version, known.rollout ? known.input.stable : nullptr});
+    set_desired(
+        {name, known.input.version, known.rollout ? known.input.stable : nullptr, known.note.interfaces});
     touch(name);
   }
 }
@@ -203,7 +205,8 @@ void Reconciler::set_inventory(ObservedHost& host, const lattice::HostInventory&
   for (const auto& component : inventory.components)
     components[component.id].push_back({component.image_ref, component.max_instances,
                                         text_or_empty(component.annotations, kScalerAnnotation),
-                                        text_or_empty(component.annotations, kApplicationAnnotation)});
+                                        text_or_empty(component.annotations, kApplicationAnnotation),
+                                        component.interfaces});
   decltype(host.providers) providers;
   for (const auto& provider : inventory.providers)
     providers[provider.id] = {provider.image_ref.value_or(""),

@@ -82,6 +82,12 @@ bool Reconciler::is_foreign(const LinkGroup& group) const {
   });
 }
 
+bool Reconciler::is_in_force(const LinkGroup& group, const lattice::Link& link) const {
+  const auto there = links_.find(group);
+  return there != links_.end() &&
+         std::find(there->second.begin(), there->second.end(), link) != there->second.end();
+}
+
 void Reconciler::keep_links(const LinkGroup& group, TimePoint now) {
   const std::vector<WantedLink>& wanted = desired().links.find(group)->second;
   Put& put = links_done_[group];
@@ -93,6 +99,7 @@ void Reconciler::keep_links(const LinkGroup& group, TimePoint now) {
     status.kind = "LinkScaler";
     status.name = lattice::describe(one.link);
     status.status = keep_link(group, wanted, one, now);
+    if (status.status.message.empty()) status.status.message = one.remark;
     put.objects.emplace_back(one.application, std::move(status));
   }
   tell_changed(before, put);
@@ -104,8 +111,7 @@ Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLin
   static const std::vector<lattice::Link> kNone;
   const auto found = links_.find(group);
   const auto& there = found == links_.end() ? kNone : found->second;
-  const bool in_force =
-      std::any_of(there.begin(), there.end(), [&](const lattice::Link& one) { return one == link; });
+  const bool in_force = is_in_force(group, link);
   // What leads elsewhere goes, unless putting this link takes its interfaces anyway.
   const bool stranger = std::any_of(there.begin(), there.end(), [&](const lattice::Link& one) {
     return std::none_of(all.begin(), all.end(),

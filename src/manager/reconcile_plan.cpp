@@ -44,6 +44,10 @@ void Reconciler::plan_application(const std::string& name, TimePoint now) {
   }
   const auto found = applications_.find(name);
   Known* const known = found == applications_.end() ? nullptr : &found->second;
+  if (known != nullptr && learn_interfaces(*known)) {
+    stale_.insert(name);  // what is wanted of links follows in the next plan
+    touch(name);
+  }
   keep_border(name, known, now);
   if (known != nullptr && known->input.unreadable.empty()) {
     const Belongings& own = table_.of(name);

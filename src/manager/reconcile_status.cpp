@@ -126,6 +126,8 @@ std::vector<Reconciler::Difference> Reconciler::differences(const Application& n
   for (const auto& [name, known] : applications_)
     if (name != next.name && known.input.version) deployed.push_back({name, known.input.version, nullptr});
   deployed.push_back({next.name, std::make_shared<const Application>(next), nullptr});
+  if (const auto known = applications_.find(next.name); known != applications_.end())
+    deployed.back().interfaces = known->second.note.interfaces;
   const Desired after = desired_of(deployed);
   using Kind = Difference::Kind;
   std::vector<Difference> lines;

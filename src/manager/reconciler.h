@@ -238,6 +238,7 @@ class Reconciler {
     uint32_t count = 0;
     std::string scaler{};
     std::string application{};  // that its annotations name; empty: nobody manages it
+    lattice::ComponentInterfaces interfaces{};
     bool operator==(const RunningComponent&) const = default;
   };
   struct RunningProvider {
@@ -440,8 +441,16 @@ class Reconciler {
   Status keep_link(const LinkGroup& group, const std::vector<WantedLink>& all, const WantedLink& wanted,
                    TimePoint now);
   bool is_foreign(const LinkGroup& group) const;
+  bool is_in_force(const LinkGroup& group, const lattice::Link& link) const;
   void end_links(const LinkGroup& group, TimePoint now);
   void end_config(const std::string& name, TimePoint now);
+
+  // reconcile_siblings.cpp
+  std::vector<const WantedPart*> siblings_of(std::string_view application) const;
+  // From what runs of the application. True: something is known otherwise than before.
+  bool learn_interfaces(Known& known) const;
+  // Whether links between its components are still to come.
+  bool is_forming(const Known& known) const;
 
   // reconcile_borders.cpp
   void keep_border(const std::string& name, const Known* known, TimePoint now);

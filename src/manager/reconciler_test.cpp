@@ -47,6 +47,7 @@ class Lattice : public testing::Test {
     for (const lattice::Link& link : links_) all.links[group_of(link)].push_back(link);
     all.configs.insert(configs_.begin(), configs_.end());
     all.weights = weights_;
+    all.borders.insert(borders_.begin(), borders_.end());
     tell(std::move(all));
   }
   void tell_applications() {
@@ -64,7 +65,11 @@ class Lattice : public testing::Test {
   }
   void deploy(const std::string& version, const std::string& components,
               const std::string& annotations = "{}", const std::string& name = "shop") {
-    auto read = manager::read(application(name, components, annotations));
+    deploy_text(version, application(name, components, annotations), name);
+  }
+  void deploy_text(const std::string& version, const std::string& manifest,
+                   const std::string& name = "shop") {
+    auto read = manager::read(manifest);
     ASSERT_EQ(read.told(), "");
     versions_[name + version] = std::make_shared<const Application>(read.only());
     deployed_[name] = version;
@@ -102,6 +107,7 @@ class Lattice : public testing::Test {
       if (running.host != ask.host_id) continue;
       lattice::ComponentDescription one;
       one.id = running.id, one.image_ref = running.reference, one.max_instances = count;
+      one.interfaces = interfaces_[running.reference];
       if (!by_hand_.contains(running.id))
         one.annotations = {{std::string(kApplicationAnnotation), running.id.substr(0, running.id.find('-'))},
                            {std::string(kScalerAnnotation), scalers_[running]}};
@@ -157,6 +163,12 @@ class Lattice : public testing::Test {
       weights_[put.id] = put.weights;
     tell_lattice();
   }
+  void act(const PutBorder& put, CommandDone&) {
+    forming_.push_back(put.border.forming);
+    borders_[put.border.application] = put.border;
+    tell_lattice();
+  }
+  void act(const DeleteBorder& border, CommandDone&) { borders_.erase(border.application), tell_lattice(); }
   void act(const SaveNote& save, CommandDone&) { notes_[save.application] = save.note, tell_applications(); }
   void act(const RemoveNote& remove, CommandDone&) { notes_.erase(remove.application), tell_applications(); }
   void act(const RollBack& back, CommandDone&) { deployed_[back.application] = back.to, tell_applications(); }
@@ -195,6 +207,9 @@ class Lattice : public testing::Test {
   std::vector<lattice::Link> links_;
   lattice::ConfigTable configs_;
   lattice::WeightTable weights_;
+  std::map<std::string, lattice::Border> borders_;
+  std::vector<bool> forming_;                                       // of the borders that were put
+  std::map<std::string, lattice::ComponentInterfaces> interfaces_;  // that hosts tell, by reference
   std::vector<std::map<std::string, uint32_t>> told_weights_;
   std::map<std::string, std::string> deployed_;
   std::map<std::string, std::shared_ptr<const Application>> versions_;
@@ -695,7 +710,87 @@ TEST_F(Limited, ADiffTellsRequests) {
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_THAT(lines[0].detail,
               testing::HasSubstr("each asks for 32 MiB of memory instead of 64 MiB of memory"));
-}
+
+  // A Workload of two components.
+  class Siblings : public Lattice {
+   protected:
+    Siblings() {
+      interfaces_["web:1"] = {.imports = {"shop:pricing/prices@1.0.0"}, .exports = {}};
+      interfaces_["web:2"] = {.imports = {"shop:pricing/prices@1.0.0", "shop:stock/counts"}, .exports = {}};
+      interfaces_["back:1"] = {.imports = {}, .exports = {"shop:pricing/prices@1.2.0", "shop:stock/counts"}};
+    }
+    void deploy_workload(const std::string& version, std::string_view web = "web:1",
+                         std::string_view back = "back:1") {
+      deploy_text(version,
+                  fmt::format("apiVersion: runtime.wasmcloud.dev/v1alpha1\nkind: Workload\nmetadata: "
+                              "{{name: shop}}\nspec:\n  components: [{{name: web, image: \"{}\"}}, "
+                              "{{name: back, image: \"{}\"}}]\n",
+                              web, back));
+    }
+    std::vector<std::string> links() const {
+      std::vector<std::string> told;
+      for (const lattice::Link& link : links_) told.push_back(lattice::describe(link));
+      return told;
+    }
+    static constexpr const char* kPricing = "shop-web --default--> shop-back (shop:pricing/prices)";
+    static constexpr const char* kStock = "shop-web --default--> shop-back (shop:stock/counts)";
+  };
+
+  TEST_F(Siblings, AreLinkedByWhatHostsTell) {
+    deploy_workload("v1");
+    settle();
+    EXPECT_THAT(links(), testing::ElementsAre(kPricing));
+    EXPECT_EQ(reconciler_->status("shop")->status.kind, StatusKind::deployed);
+    EXPECT_THAT(forming_, testing::ElementsAre(true, false));
+    undeploy();
+    settle();
+    EXPECT_THAT(links(), testing::IsEmpty());
+    EXPECT_THAT(notes_["shop"].interfaces, testing::IsEmpty());
+  }
+
+  TEST_F(Siblings, AreNotDeployedWithoutTheirLinks) {
+    refused_ = "link ";
+    deploy_workload("v1");
+    settle();
+    EXPECT_EQ(reconciler_->status("shop")->status.kind, StatusKind::failed);
+    EXPECT_TRUE(borders_["shop"].forming);
+  }
+
+  TEST_F(Siblings, StayLinkedUnderAnotherManagerWhileNothingRuns) {
+    deploy_workload("v1");
+    settle();
+    hosts_.clear();
+    components_.clear();
+    begin();
+    settle(std::chrono::minutes(1));
+    EXPECT_THAT(links(), testing::ElementsAre(kPricing));
+    EXPECT_FALSE(borders_["shop"].forming);
+  }
+
+  TEST_F(Siblings, HaveTheLinksOfBothRevisionsInAnUpdate) {
+    deploy_workload("v1", "web:2");
+    settle();
+    EXPECT_THAT(links(), testing::UnorderedElementsAre(kPricing, kStock));
+    deploy_workload("v2", "web:1");
+    while (notes_["shop"].stable != "v2") {
+      ASSERT_THAT(links(), testing::UnorderedElementsAre(kPricing, kStock));
+      settle(milliseconds(5));
+      ASSERT_LT(now_, TimePoint(std::chrono::hours(2)));
+    }
+    settle();
+    EXPECT_THAT(links(), testing::ElementsAre(kPricing));
+  }
+
+  TEST_F(Siblings, KeepTheirLinksUntilTheNewOnesAreKnown) {
+    deploy_workload("v1");
+    settle();
+    refused_ = "web:2";              // never starts
+    deploy_workload("v1", "web:2");  // as by another table of images
+    begin();
+    settle();
+    EXPECT_EQ(count("web:2"), 0u);
+    EXPECT_THAT(links(), testing::ElementsAre(kPricing));
+  }
 
 }  // namespace
 }  // namespace wattle::manager
