@@ -154,6 +154,50 @@ void Checks::surge_is_bounded(const Host& host, const Host::ScaleJob& job, uint3
                   where));
 }
 
+manager::Requests Checks::requests_of(const std::string& id) const {
+  for (const auto& [name, record] : parts_.stores.state().applications) {
+    const auto version = record.versions.find(record.deployed);
+    if (version == record.versions.end()) continue;
+    for (const manager::Part& part : version->second->parts)
+      if (part.id == id && !part.shared) return part.requests;
+  }
+  return {};
+}
+
+manager::Capacity Checks::capacity_of(const Host& host) const {
+  manager::Capacity capacity(host.labels);
+  for (const auto& [id, revisions] : host.components)
+    for (const auto& [reference, running] : revisions)
+      capacity.take(manager::usage_of(requests_of(id), running.count));
+  return capacity;
+}
+
+// A manager gives a host no more than it has, whatever runs there already.
+void Checks::hosts_have_room(const Host& host, const Host::ScaleJob& job, uint32_t before) {
+  if (job.by_hand || job.asker.late || job.request.count <= before) return;
+  const TimePoint now = parts_.world.now();
+  if (now < parts_.faults.bus_unclear_until() || now < parts_.faults.leader_unclear_until() ||
+      host.unclear_until > now || now < parts_.people.last_meddling() + kVersionCounts)
+    return;
+  const manager::Requests requests = requests_of(job.request.id);
+  const uint32_t room = capacity_of(host).room_for(requests);
+  if (job.request.count - before <= room) return;
+  parts_.world.violate(
+      "hosts_have_room",
+      fmt::format("manager {} scales {} on host {} from {} to {}, and there is room for {}",
+                  job.asker.endpoint, job.request.id, host.slot, before, job.request.count, room));
+}
+
+// What never starts has its room too, which nobody sees.
+bool Checks::lacks_room(const manager::WantedPart& part, const Host& host) const {
+  if (!part.revision.requests.any()) return false;
+  for (const auto& [name, record] : parts_.stores.state().applications)
+    if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
+      for (const manager::Part& one : version->second->parts)
+        if (one.requests.any() && never_starts(one.reference)) return true;
+  return capacity_of(host).room_for(part.revision.requests) == 0;
+}
+
 void Checks::few_calls_reach_bad_versions(const manager::RollBack& back) {
   parts_.calls.count_all();
   for (const BadDeploy& bad : parts_.people.bad_deploys()) {
@@ -181,7 +225,7 @@ void Checks::rollback_has_a_reason(const manager::RollBack& back, bool calm) {
         kind != ImageKind::fine && kind != ImageKind::thousandth)
       return;
   const bool in_time = back.why.find("not ready in time") == std::string::npos;
-  if (!in_time && (!calm || back.why.find("no host fits") != std::string::npos)) return;
+  if (!in_time && (!calm || back.why.find(" no host") != std::string::npos)) return;
   parts_.world.violate("good_versions_stay", fmt::format("{} {} is rolled back without need: {}",
                                                          back.application, back.from, back.why));
 }
@@ -296,25 +340,31 @@ std::string Checks::component_is_as_declared(const manager::WantedPart& part,
   const auto shares = manager::shares_of(spreads, instances);
   for (size_t index = 0; index < spreads.size(); ++index) {
     uint32_t there = 0, fitting = 0, least = UINT32_MAX, most = 0;
+    bool any_room = false;
     for (const Host* host : hosts) {
       if (!fits(*host, spreads[index])) continue;
       ++fitting;
+      const bool full = lacks_room(part, *host);
+      any_room = any_room || !full;
       const auto count = counts.find(host);
       const uint32_t here = count == counts.end() ? 0 : count->second;
       there += here;
       least = std::min(least, here);
       most = std::max(most, here);
-      if (daemon && here != part.scaling.instances && !never_starts(part.revision.reference))
+      if (daemon && here != part.scaling.instances && !never_starts(part.revision.reference) &&
+          !(full && here < part.scaling.instances))
         return fmt::format("host {} runs {} of {}, not {}", host->slot, here, part.id,
                            part.scaling.instances);
     }
     std::erase_if(counts, [&](const auto& count) { return fits(*count.first, spreads[index]); });
     if (daemon) continue;
     const uint32_t declared = fitting == 0 ? 0 : shares[index];
-    if (there != declared && !(never_starts(part.revision.reference) && there < declared))
+    const bool may_lack = never_starts(part.revision.reference) || !any_room;
+    if (there != declared && !(may_lack && there < declared))
       return fmt::format("{} has {} instances in the spread {}, not {}", part.id, there, spreads[index].name,
                          declared);
-    if (!part.scaling.replicas && there >= fitting && fitting > 0 && most - least > 1)
+    if (!part.scaling.replicas && !part.revision.requests.any() && there >= fitting && fitting > 0 &&
+        most - least > 1)
       return fmt::format("{} has from {} to {} instances on hosts of the spread {}", part.id, least, most,
                          spreads[index].name);
   }
@@ -450,6 +500,7 @@ std::string Checks::statuses_are_true() {
     for (const manager::Part& part : version->second->parts) {
       if (part.shared) continue;
       fails = fails || never_starts(part.reference);
+      waits = waits || (part.requests.any() && status->status.kind == manager::StatusKind::waiting);
       const manager::Scaling scaling = part.scaling.value_or(manager::Scaling{});
       const auto spreads = spreads_of(scaling);
       const auto shares = manager::shares_of(spreads, scaling.instances);
@@ -510,6 +561,9 @@ Duration Checks::allowance() {
             return std::any_of(hosts.begin(), hosts.end(),
                                [&](const Host* host) { return fits(*host, spread); });
           }))
+        schedule += strategy.progress_timeout + seconds(15);
+      // Without room beside the version before likewise.
+      if (record.note.stable != record.deployed && part.requests.any())
         schedule += strategy.progress_timeout + seconds(15);
       const ImageManner manner = manner_of(part.reference);
       if (manner.kind == ImageKind::never || manner.kind == ImageKind::tenth) schedule += seconds(15);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "faults.h"
+#include "manager/capacity.h"
 #include "people.h"
 
 namespace wattle::simulation {
@@ -29,6 +30,7 @@ class Checks {
   void nothing_unmanaged_is_scaled(const Host& host, const Host::ScaleJob& job);
   void nothing_unmanaged_is_stopped(const Host& host, const Host::StopJob& job);
   void surge_is_bounded(const Host& host, const Host::ScaleJob& job, uint32_t before);
+  void hosts_have_room(const Host& host, const Host::ScaleJob& job, uint32_t before);
   // Under weights that begin with 1 %.
   void few_calls_reach_bad_versions(const manager::RollBack& back);
   void rollback_has_a_reason(const manager::RollBack& back, bool calm);
@@ -58,6 +60,11 @@ class Checks {
     uint32_t surge = 0;
   };
   Bound bound_of(const std::string& id);
+  // What each of its instances asks for, where it is deployed.
+  manager::Requests requests_of(const std::string& id) const;
+  // Of this host, without what runs there.
+  manager::Capacity capacity_of(const Host& host) const;
+  bool lacks_room(const manager::WantedPart& part, const Host& host) const;
   manager::Desired desired() const;
   std::vector<const Host*> usable_hosts() const;
   Manager* leader() const;

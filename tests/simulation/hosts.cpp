@@ -1,6 +1,7 @@
 #include "hosts.h"
 
 #include "images.h"
+#include "lattice/capacity_labels.h"
 
 namespace wattle::simulation {
 namespace {
@@ -17,6 +18,8 @@ Host& Hosts::add(manager::StringMap labels) {
   host->slot = static_cast<uint32_t>(hosts_.size());
   host->endpoint = first_endpoint_ + host->slot;
   host->labels = std::move(labels);
+  if (scarce_ && host->slot % 4 != 3)
+    host->labels.emplace(lattice::kMemoryLabel, fmt::format("{}Mi", 256u << host->slot % 4));
   hosts_.push_back(std::move(host));
   start(*hosts_.back(), true);
   return *hosts_.back();

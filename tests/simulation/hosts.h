@@ -110,6 +110,8 @@ class Hosts {
 
   HostListeners& listeners() { return listeners_; }
   Host& add(manager::StringMap labels);
+  // Most hosts that are added from now on tell that they have little memory.
+  void make_scarce() { scarce_ = true; }
   // A process ends at once, and comes back after `pause`; negative: never.
   void crash(Host& host, std::optional<Duration> back_after, bool keeps_id);
   void stop_for(Host& host, Duration pause);  // SIGSTOP
@@ -160,6 +162,7 @@ class Hosts {
   HostListeners listeners_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::map<std::string, Host*, std::less<>> by_id_;
+  bool scarce_ = false;
   uint64_t ids_ = 0;
   uint64_t jobs_done_ = 0;
 };

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::string_view kUsage =
     "usage: wattle-sim [--seed N] [--seeds COUNT] [--hosts H] [--hours T] [--managers M] [--applications A]\n"
-    "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--trace FILE] [--quiet]\n";
+    "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--scarce] [--trace FILE] "
+    "[--quiet]\n";
 
 struct Arguments {
   SimulationOptions options{};
@@ -37,6 +38,10 @@ bool read_arguments(int count, char** texts, Arguments& arguments) {
     const std::string_view name = texts[index];
     if (name == "--no-faults") {
       options.faults = false;
+      continue;
+    }
+    if (name == "--scarce") {
+      options.scarce = true;
       continue;
     }
     if (name == "--quiet") {

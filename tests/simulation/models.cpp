@@ -71,6 +71,8 @@ std::string to_yaml(const ApplicationModel& model) {
                           part.name);
     } else {
       text += fmt::format("      properties:\n        image: \"{}\"\n", part.image);
+      if (part.memory_mib != 0)
+        text += fmt::format("        resources: {{requests: {{memory: {}Mi}}}}\n", part.memory_mib);
       if (!part.config.empty())
         text += fmt::format("        config: [{{name: {}-settings, properties: {{{}}}}}]\n", part.name,
                             properties_of(part.config));

@@ -76,6 +76,8 @@ PartModel People::new_component(const std::string& application, const std::strin
   part.image = new_image(application, name, version, version == 1);
   part.instances = options_.plain ? options_.replicas : random.between(1, options_.replicas);
   if (options_.plain) return part;
+  if (options_.scarce && chance_of(name + application, 2) == 0)
+    part.memory_mib = 32 << chance_of("memory " + name + application, 3);
   part.follows_calls = chance_of(application + name, 4) == 0;
   part.spreads = new_spreads();
   part.daemon = random.chance(0.15);
@@ -441,7 +443,7 @@ void People::meddle() {
     if (component->first.starts_with("hand-")) continue;
     const auto& [reference, running] = *component->second.begin();
     world_.trace("somebody scales {} on host {} behind the manager's back", component->first, host->slot);
-    last_change_ = world_.now();
+    last_change_ = last_meddling_ = world_.now();
     (void)hosts_.scale(*host,
                        {host->id,
                         component->first,

@@ -25,6 +25,7 @@ struct PartModel {
   bool provider = false;
   std::string image{};
   uint32_t instances = 1;
+  uint32_t memory_mib = 0;  // that each asks for
   bool daemon = false;
   bool follows_calls = false;
   std::vector<SpreadModel> spreads{};
@@ -53,6 +54,7 @@ std::string to_yaml(const ApplicationModel& model);
 struct PeopleOptions {
   uint32_t applications = 6;
   uint32_t replicas = 8;  // at most, of a component
+  bool scarce = false;    // half of the components ask for memory
   bool plain = false;     // components without links, providers and configs of their own, for large lattices
 };
 
@@ -92,6 +94,8 @@ class People {
   uint64_t changes() const { return changes_; }
   uint64_t refused() const { return refused_; }
   TimePoint last_change() const { return last_change_; }
+  // Somebody scaled behind the manager's back.
+  TimePoint last_meddling() const { return last_meddling_; }
 
  private:
   ApplicationModel new_application();
@@ -126,6 +130,7 @@ class People {
   uint64_t changes_ = 0;
   uint64_t refused_ = 0;
   TimePoint last_change_{};
+  TimePoint last_meddling_{};
 };
 
 }  // namespace wattle::simulation

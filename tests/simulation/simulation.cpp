@@ -53,6 +53,7 @@ PeopleOptions people_options(const SimulationOptions& options) {
   PeopleOptions people;
   people.applications = options.applications;
   people.replicas = options.replicas;
+  people.scarce = options.scarce;
   people.plain = options.hosts >= kLargeHosts;
   return people;
 }
@@ -102,6 +103,7 @@ void Simulation::wire() {
   listeners.on_scale = [this](const Host& host, const Host::ScaleJob& job, uint32_t before) {
     checks_.nothing_unmanaged_is_scaled(host, job);
     checks_.surge_is_bounded(host, job, before);
+    checks_.hosts_have_room(host, job, before);
   };
   listeners.on_stop = [this](const Host& host, const Host::StopJob& job) {
     checks_.nothing_unmanaged_is_stopped(host, job);
@@ -126,6 +128,7 @@ void Simulation::wire() {
 }
 
 void Simulation::begin() {
+  if (options_.scarce) hosts_.make_scarce();
   for (uint32_t index = 0; index < options_.hosts; ++index) {
     manager::StringMap labels{{"zone", fmt::format("z{}", index % 3)},
                               {"rack", fmt::format("r{}", index % 4)}};

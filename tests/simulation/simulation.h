@@ -25,6 +25,7 @@ struct SimulationOptions {
   uint32_t replicas = 8;
   Duration quiet_after = seconds(60);  // of changes and faults
   bool faults = true;
+  bool scarce = false;  // most hosts have little memory, and half of the components ask for some
   std::FILE* trace = nullptr;
 };
 
