@@ -102,7 +102,7 @@ class Child:
                  "--data-dir", str(self.lattice.folder / f"{self.verb}-{self.number}")]
         if self.verb == "host":
             words += ["--allow-file-load", "--workers", "1", "--cache-dir", str(self.lattice.folder / "cache")]
-            words += ["--label", f"tier={'front' if self.number == 0 else 'back'}"]
+            words += ["--label", f"tier={'front' if self.number == 0 else 'back'}", *self.lattice.host_words]
         self.began = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log)
@@ -129,7 +129,8 @@ class Child:
 class Lattice:
     """Hosts and managers of `wattle host` and `wattle manager`; what is killed stays so until it is started again."""
 
-    def __init__(self, hosts, managers=1):
+    def __init__(self, hosts, managers=1, host_words=()):
+        self.host_words = host_words
         self.counts = {"host": hosts, "manager": managers}
         self.processes, self.children = [], []  # the first: what a scenario has started itself
         self.alive = True
