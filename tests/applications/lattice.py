@@ -89,6 +89,22 @@ spec:
 {components}"""
 
 
+def workload(name, version, address, images):
+    """A WorkloadDeployment of these components, the first of which handles requests, on every host."""
+    components = "".join(f'        - {{name: {part}, image: "{image}"}}\n' for part, image in images.items())
+    return f"""apiVersion: runtime.wasmcloud.dev/v1alpha1
+kind: WorkloadDeployment
+metadata: {{name: {name}, annotations: {{version: "{version}", wattle/handler: {next(iter(images))}, wattle/observe: "1s"}}}}
+spec:
+  replicas: 2
+  template:
+    spec:
+      components:
+{components}      hostInterfaces:
+        - {{namespace: wasi, package: http, interfaces: [incoming-handler], config: {{address: "{address}"}}}}
+"""
+
+
 class Child:
     """A host or a manager, and what it said when it was ready."""
 
