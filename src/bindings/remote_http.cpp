@@ -33,15 +33,16 @@ Error http_failure(const Error& error) {
   return http::http_error(case_for(error), "the request failed", error);
 }
 
-// Until the body has ended, much of it has come, or a moment has passed: a small answer goes out whole or not
-// at all, so that a client whose callee is lost within it is told so instead of seeing it cut. What streams
-// slowly (server-sent events) loses that moment, once.
+// Until the body has ended, much of it has come, or a moment has passed. Callee and caller both hold a
+// response's head so long: a small answer goes out whole or not at all, and a client whose callee is stopped
+// or lost within it is told so instead of seeing it cut. What streams slowly (server-sent events) loses that
+// moment, once.
 Result<void> wait_for_beginning(http::Body& body) {
   constexpr Duration kHeldAtMost = std::chrono::milliseconds(20);
   constexpr size_t kHeldBytes = 16 * 1024;
   const TimePoint until = Clock::now() + kHeldAtMost;
   async::Signal* const readable = &body.pipe.readable();
-  while (!body.pipe.closed() && body.pipe.buffered() < kHeldBytes && Clock::now() < until)
+  while (body.pipe.room() > 0 && body.pipe.buffered() < kHeldBytes && Clock::now() < until)
     WATTLE_CHECK(async::Signal::wait_any({&readable, 1}, until));
   if (body.pipe.error()) return failure(*body.pipe.error());
   return {};
@@ -111,7 +112,7 @@ class CalledExchange final : public http::Exchange {
   void cancel() { is_cancelled_ = true; }
   Result<void> wait_for_response() {
     while (!responded() && !is_over_) WATTLE_CHECK(changed_.wait());
-    return {};
+    return response_body_ == nullptr ? Result<void>() : wait_for_beginning(*response_body_);
   }
   Answer take_answer() {
     if (!responded()) return tl::make_unexpected(wasi::error_code_of(ErrorCase::http_response_incomplete));
