@@ -4,6 +4,7 @@
 namespace wattle::manager {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // Three hosts, each with room for two instances of 64 MiB.

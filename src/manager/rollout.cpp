@@ -120,6 +120,8 @@ void add_rolling(std::vector<Stage>& stages, uint32_t instances, uint32_t surge,
     add(share(), false);
   }
   add(kAllCalls, true);
+  former = 0;  // before the last of the fresh, which may need their room
+  add(kAllCalls, false);
 }
 
 }  // namespace

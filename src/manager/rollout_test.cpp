@@ -33,8 +33,7 @@ TEST(Rollout, AllCallsAreJudgedBeforeTheFormerEnds) {
     for (const uint32_t instances : {1u, 2u, 3u, 10u, 97u}) {
       const auto stages = schedule_of(strategy(kind), instances);
       const Stage& before_last = stages[stages.size() - 2];
-      EXPECT_TRUE(before_last.judged);
-      EXPECT_EQ(before_last.fresh_calls, kAllCalls);
+      EXPECT_EQ(before_last, (Stage{instances, before_last.former, kAllCalls, true}));
       EXPECT_GT(before_last.former, 0u);
     }
   }
@@ -54,6 +53,15 @@ TEST(Rollout, InstancesStayWithinSurgeAndUnavailable) {
       }
     }
   }
+}
+
+TEST(Rollout, WithoutSurgeTheFormerEndsBeforeTheLastBegin) {
+  UpdateStrategy rolling = strategy(UpdateKind::rolling);
+  rolling.max_surge = {};
+  rolling.max_unavailable = {.count = 1};
+  const auto stages = schedule_of(rolling, 4);
+  EXPECT_EQ(stages[stages.size() - 2], (Stage{3, 0, kAllCalls, false}));
+  EXPECT_EQ(stages.back(), (Stage{4, 0, kAllCalls, false}));
 }
 
 TEST(Rollout, CallsOnlyEverMoveToTheFreshRevision) {
