@@ -206,6 +206,26 @@ uint64_t Reconciler::surplus_of_former(const WantedPart& part) const {
   return there - std::min(there, most + surge_of(static_cast<uint32_t>(most)));
 }
 
+// Of so many instances, those whose spread some host fits.
+uint64_t Reconciler::placeable(const WantedPart& part, uint32_t instances) {
+  const auto& spreads = part.scaling.spreads;
+  if (spreads.empty()) return instances;
+  const auto shares = shares_of(spreads, instances);
+  uint64_t sum = 0;
+  for (size_t index = 0; index < spreads.size(); ++index)
+    if (!host_set_->eligible(spreads[index]).empty()) sum += shares[index];
+  return sum;
+}
+
+// A version that takes the place of one with the same images begins with more of them than its first stage
+// has: so many of them stay while too few of the former are there; those beyond go before there are more of
+// the former.
+uint64_t Reconciler::fresh_until_former(const WantedPart& part, const Stage& stage) {
+  const uint64_t enough = std::min(placeable(part, instances_of(part)),
+                                   placeable(part, stage.fresh) + placeable(part, stage.former));
+  return enough - std::min(enough, sum_of(present_of(part.id, part.former->reference)));
+}
+
 // First that calls do not reach what is not ready, then the fresh revision, then the calls, then the end of
 // the former one.
 void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePoint now) {
@@ -237,12 +257,9 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   bool weighed = weights.empty() || keep_weights(part, weights, now);
   const auto leftovers = leftovers_of(part);
   const uint64_t surplus = surplus_of_former(part);
-  // A version that takes the place of one with the same images begins with more of them than its first stage
-  // has: they stay while too few of the former are there, and go before there are more of those.
   uint64_t least_fresh = 0, surplus_of_fresh = 0;
   if (stage && part.former && part.scaling.kind != ScalingKind::daemon) {
-    const uint64_t enough = std::min<uint64_t>(instances, uint64_t{stage->fresh} + stage->former);
-    least_fresh = enough - std::min(enough, sum_of(present_of(part.id, part.former->reference)));
+    least_fresh = fresh_until_former(part, *stage);
     const uint64_t there = sum_of(present_or_commanded(part.id, fresh_reference));
     surplus_of_fresh = there - std::min<uint64_t>(there, uint64_t{fresh_wanted} + surge_of(fresh_wanted));
   }

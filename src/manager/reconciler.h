@@ -387,6 +387,8 @@ class Reconciler {
                      uint32_t instances, uint64_t least, const std::vector<Leftover>& beside,
                      uint64_t surplus, TimePoint now);
   uint64_t former_until_placed(const WantedPart& part) const;
+  uint64_t placeable(const WantedPart& part, uint32_t instances);
+  uint64_t fresh_until_former(const WantedPart& part, const Stage& stage);
   uint64_t surplus_of_former(const WantedPart& part) const;
   bool keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights, TimePoint now);
   std::vector<Leftover> leftovers_of(const WantedPart& part) const;
