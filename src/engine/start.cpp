@@ -29,9 +29,11 @@ std::string flags_for(const EngineOptions& options) {
   // Dynamic tiering finds hot functions by counting, which leaves long calls in baseline code; instead each
   // function is compiled by Liftoff when it is first called and by TurboFan right after, in the background.
   // Function bodies are validated once, before compiling, by Module::compile: never again.
-  // Protection keys are a thread's own: one that was there before V8 took its key may not even read the
-  // tables in its code. The snapshot that isolates start from is part of the library: to checksum it is a
-  // fifth of an isolate's making.
+  // Protection keys are a register of each thread, and not every thread that runs compiled code has the one
+  // that V8 took: it may not even read the tables in that code.
+  //
+  // The snapshot that isolates start from is part of the library: to checksum it is a fifth of an isolate's
+  // making.
   std::string flags = fmt::format(
       "--no-wasm-dynamic-tiering --wasm-lazy-compilation --wasm-lazy-validation --wasm-max-table-size={} "
       "--wasm-max-mem-pages={} --stack-size=256 --single-threaded-gc "

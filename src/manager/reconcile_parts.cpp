@@ -31,6 +31,11 @@ uint32_t surge_of(uint32_t instances) {
   return std::max(1u, instances / 4 + (instances % 4 != 0 ? 1 : 0));
 }
 
+// Of those that there are, how many even that leaves no place for.
+uint64_t beyond_surge(uint64_t there, uint64_t instances) {
+  return there - std::min(there, instances + surge_of(static_cast<uint32_t>(instances)));
+}
+
 }  // namespace
 
 // ---- What is there
@@ -201,9 +206,8 @@ uint64_t Reconciler::former_until_placed(const WantedPart& part) const {
 // from: it ends before there is more of the fresh one.
 uint64_t Reconciler::surplus_of_former(const WantedPart& part) const {
   if (!part.former || part.scaling.kind == ScalingKind::daemon) return 0;
-  const uint64_t there = sum_of(present_or_commanded(part.id, part.former->reference));
-  const uint64_t most = former_until_placed(part);
-  return there - std::min(there, most + surge_of(static_cast<uint32_t>(most)));
+  return beyond_surge(sum_of(present_or_commanded(part.id, part.former->reference)),
+                      former_until_placed(part));
 }
 
 // Of so many instances, those whose spread some host fits.
@@ -260,8 +264,7 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   uint64_t least_fresh = 0, surplus_of_fresh = 0;
   if (stage && part.former && part.scaling.kind != ScalingKind::daemon) {
     least_fresh = fresh_until_former(part, *stage);
-    const uint64_t there = sum_of(present_or_commanded(part.id, fresh_reference));
-    surplus_of_fresh = there - std::min<uint64_t>(there, uint64_t{fresh_wanted} + surge_of(fresh_wanted));
+    surplus_of_fresh = beyond_surge(sum_of(present_or_commanded(part.id, fresh_reference)), fresh_wanted);
   }
   Kept fresh = weighed ? keep_revision(part, part.revision, outcome, fresh_wanted, least_fresh, leftovers,
                                        surplus, now)

@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from bus import Bus, BusGone  # noqa: E402
+from process import wait_or_kill  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATTLE = pathlib.Path(os.environ.get("WATTLE", ROOT / "build/release/bin/wattle"))
@@ -218,11 +219,7 @@ class Lattice:
             process.terminate()
         for process in processes:
             process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            wait_or_kill(process)
         if kind is not None:
             for log in sorted(self.folder.glob("*.log")):
                 print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-30:]))

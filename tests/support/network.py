@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 
+from process import wait_or_kill
+
 INSIDE = "WATTLE_TEST_NETWORK"
 GATE = "10.77.0.1"  # of the test's own machine, where there is another
 # Leads what comes to one port of this machine to the same port of the test's own.
@@ -83,9 +85,5 @@ class Machine:
     def end(self):
         for process in [*reversed(self.processes), self.holder]:
             process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            wait_or_kill(process)
             process.stdout.close()

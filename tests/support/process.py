@@ -61,6 +61,15 @@ def stat_fields(pid):
     return read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
+def wait_or_kill(process, seconds_max=20):
+    """For a child that was told to end."""
+    try:
+        process.wait(seconds_max)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def process_tree(root_pid):
     """The process and all that descend from it, in no order."""
     children = {}

@@ -25,7 +25,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from process import GUESTS, WATTLE, free_port  # noqa: E402
+from process import GUESTS, WATTLE, free_port, wait_or_kill  # noqa: E402
 
 SECONDS_MAX = 60
 ANSWER_SECONDS_MAX = 10
@@ -89,11 +89,7 @@ class Lattice:
         process = self.processes.pop(name)
         # PostgreSQL would wait for its clients.
         process.send_signal(signal.SIGINT if name == "postgres" else number)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process)
 
     def start_redis(self):
         server = shutil.which("redis-server", path=f"{os.environ['PATH']}:/usr/bin") or "valkey-server"

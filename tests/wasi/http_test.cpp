@@ -186,13 +186,13 @@ TEST_F(HttpGuest, JavaScriptFetches) {
 TEST_F(HttpGuest, FailuresAreStatusesWithoutDetails) {
   serve("hostile-c", [&] {
     for (const std::string path :
-         {"/unreachable",     "/forged-handle",    "/negative-handle", "/double-drop",
-          "/use-after-drop",  "/wrong-type",       "/use-after-move",  "/answer-twice",
-          "/poll-nothing",    "/poll-forged",      "/huge-string",     "/string-past-end",
-          "/string-wraps",    "/huge-list",        "/misaligned-list", "/misaligned-result",
-          "/result-past-end", "/bad-discriminant", "/bad-error-code",  "/out-of-bounds",
-          "/divide-by-zero",  "/call-null",        "/no-answer",       "/eat-handles",
-          "/eat-fields",      "/eat-pollables",    "/recurse"}) {
+         {"/unreachable",      "/forged-handle",   "/negative-handle",   "/double-drop",
+          "/use-after-drop",   "/wrong-type",      "/use-after-move",    "/poll-nothing",
+          "/poll-forged",      "/huge-string",     "/string-past-end",   "/string-wraps",
+          "/huge-list",        "/misaligned-list", "/misaligned-result", "/result-past-end",
+          "/bad-discriminant", "/bad-error-code",  "/out-of-bounds",     "/divide-by-zero",
+          "/call-null",        "/no-answer",       "/eat-handles",       "/eat-fields",
+          "/eat-pollables",    "/recurse"}) {
       SCOPED_TRACE(path);
       const size_t before = failures_.size();
       auto answer = get(path);
@@ -217,6 +217,17 @@ TEST_F(HttpGuest, AFailureAfterTheHeadIsAStatusOrACutBody) {
       EXPECT_TRUE(answer.status == 500 || answer.error) << answer.status << " " << answer.body;
       EXPECT_EQ(get("/").body, "well-behaved\n");
     }
+  });
+}
+
+// Its first answer has no body: what has gone out by the time it fails is whole.
+TEST_F(HttpGuest, ASecondAnswerIsAFailure) {
+  serve("hostile-c", [&] {
+    const auto answer = get("/answer-twice");
+    EXPECT_TRUE(answer.status == 500 || answer.error || (answer.status == 200 && answer.body.empty()))
+        << answer.status;
+    EXPECT_EQ(get("/").body, "well-behaved\n");
+    EXPECT_EQ(failures_.size(), 1u);
   });
 }
 
