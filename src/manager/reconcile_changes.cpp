@@ -74,7 +74,7 @@ void Reconciler::touch_config(std::string_view config) {
 
 // ---- Applications
 
-void Reconciler::take_application(ApplicationInput input) {
+void Reconciler::take_application(ApplicationInput input, TimePoint now) {
   const std::string name = input.name;
   const auto [found, is_new] = applications_.try_emplace(name);
   Known& known = found->second;
@@ -87,6 +87,7 @@ void Reconciler::take_application(ApplicationInput input) {
   set_noted(name, before.unreadable.empty() ? before.note : kNone,
             input.unreadable.empty() ? input.note : kNone);
   if (is_new || !leading_) known.note = input.note;
+  if (before.note != input.note) stop_awaiting("note " + name, now);
   if (!is_same_version) {
     stale_.insert(name);
     for (const std::string& user : table_.users_of(name)) touch(user);
@@ -173,7 +174,7 @@ void Reconciler::refresh_desired(TimePoint now) {
 
 // ---- The lattice
 
-void Reconciler::set_links(const LinkGroup& group, std::vector<lattice::Link> links) {
+void Reconciler::set_links(const LinkGroup& group, std::vector<lattice::Link> links, TimePoint now) {
   const auto found = links_.find(group);
   std::vector<lattice::Link> before;
   if (found != links_.end()) before = std::move(found->second);
@@ -190,6 +191,7 @@ void Reconciler::set_links(const LinkGroup& group, std::vector<lattice::Link> li
   if (!same) {
     count(links, 1);
     count(before, -1);
+    stop_awaiting(group, now);
     touch_link(group);
   }
   if (links.empty())

@@ -156,4 +156,10 @@ void Reconciler::end_links(const LinkGroup& group, TimePoint now) {
     want(group_object(group), "delete", DeleteLinks{group}, now);
 }
 
+void Reconciler::stop_awaiting(const LinkGroup& group, TimePoint now) {
+  const std::string all = link_object(group, "");
+  for (auto work = work_.lower_bound(all); work != work_.end() && work->first.starts_with(all); ++work)
+    stop_awaiting(work->second, now);
+}
+
 }  // namespace wattle::manager

@@ -113,12 +113,12 @@ void Reconciler::take(HostFailed& event, TimePoint now) {
   take(acted, now);
 }
 
-void Reconciler::take(ApplicationsChanged& event, TimePoint) {
+void Reconciler::take(ApplicationsChanged& event, TimePoint now) {
   have_applications_ = true;
   std::set<std::string, std::less<>> named;
   for (ApplicationInput& input : event.applications) {
     if (event.all) named.insert(input.name);
-    take_application(std::move(input));
+    take_application(std::move(input), now);
   }
   if (event.all)
     for (const auto& [name, known] : applications_)
@@ -126,7 +126,7 @@ void Reconciler::take(ApplicationsChanged& event, TimePoint) {
   for (const std::string& name : event.gone) remove_application(name);
 }
 
-void Reconciler::take(LatticeChanged& event, TimePoint) {
+void Reconciler::take(LatticeChanged& event, TimePoint now) {
   have_lattice_ = true;
   if (event.all) {
     for (const auto& [group, links] : links_) event.links.try_emplace(group);
@@ -134,16 +134,25 @@ void Reconciler::take(LatticeChanged& event, TimePoint) {
     for (const auto& [id, weights] : weights_) event.weights.try_emplace(id);
     for (const auto& [application, border] : borders_) event.borders.try_emplace(application);
   }
-  for (auto& [group, links] : event.links) set_links(group, std::move(links));
+  for (auto& [group, links] : event.links) set_links(group, std::move(links), now);
   for (auto& [name, values] : event.configs)
-    if (set_in_force(configs_, name, std::move(values))) touch_config(name);
+    if (set_in_force(configs_, name, std::move(values))) {
+      stop_awaiting("config " + name, now);
+      touch_config(name);
+    }
   for (auto& [id, weights] : event.weights) {
     std::optional<lattice::RevisionWeights> some;
     if (!weights.empty()) some = std::move(weights);
-    if (set_in_force(weights_, id, std::move(some))) touch_part(id);
+    if (set_in_force(weights_, id, std::move(some))) {
+      stop_awaiting("weights " + id, now);
+      touch_part(id);
+    }
   }
   for (auto& [application, border] : event.borders)
-    if (set_in_force(borders_, application, std::move(border))) touch(application);
+    if (set_in_force(borders_, application, std::move(border))) {
+      stop_awaiting("border " + application, now);
+      touch(application);
+    }
 }
 
 void Reconciler::take(Leading& event, TimePoint now) {
@@ -194,6 +203,7 @@ void Reconciler::take(CommandDone& event, TimePoint now) {
   work.awaited = true;
   work.unanswered = 0;
   work.until = now + options_.answer_time;
+  if (work.overtaken) stop_awaiting(work, now);
 }
 
 void Reconciler::take_answer(const std::string& host_id, const CommandDone& event, TimePoint now) {
@@ -304,6 +314,7 @@ Reconciler::Work& Reconciler::want(const std::string& object, std::string signat
     return work;
   }
   belated_.erase(object);
+  work.overtaken = false;
   work.command = ++commands_;
   work.count = count;
   under_way_.emplace(work.command, object);
@@ -325,6 +336,16 @@ void Reconciler::fail(Work& work, const std::string& object, std::string error, 
 void Reconciler::fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now) {
   work.not_before = now + std::min(pause_after(work.unanswered++, object), options_.longest_pause_unanswered);
   work.error = std::move(error);
+}
+
+void Reconciler::stop_awaiting(std::string_view object, TimePoint now) {
+  if (const auto work = work_.find(object); work != work_.end()) stop_awaiting(work->second, now);
+}
+
+void Reconciler::stop_awaiting(Work& work, TimePoint now) const {
+  work.overtaken = work.command != 0;
+  if (!std::exchange(work.awaited, false)) return;
+  work.not_before = now + options_.first_pause;
 }
 
 const Reconciler::Work* Reconciler::find_work(const std::string& object) const {

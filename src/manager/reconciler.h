@@ -266,6 +266,7 @@ class Reconciler {
     uint32_t count = 0;         // instances that it leads to, where it does
     bool awaited = false;       // acknowledged, and not seen yet
     TimePoint until{};          // seen by then, else it failed
+    bool overtaken = false;     // the store's object was another while the command was under way
     uint32_t failures = 0;
     uint32_t unanswered = 0;  // in a row
     TimePoint not_before{};
@@ -349,6 +350,10 @@ class Reconciler {
              uint32_t count = 0);
   void fail(Work& work, const std::string& object, std::string error, TimePoint now);
   void fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now);
+  // What a store has of the object is another than before: what was acknowledged has come, or was undone by
+  // somebody else, who may be a manager that thinks it leads.
+  void stop_awaiting(std::string_view object, TimePoint now);
+  void stop_awaiting(Work& work, TimePoint now) const;
   Duration pause_after(uint32_t failures, std::string_view object) const;
   void forget_works(const std::string& application);
   const Work* find_work(const std::string& object) const;
@@ -359,10 +364,10 @@ class Reconciler {
   void touch_part(std::string_view id);
   void touch_link(const LinkGroup& group);
   void touch_config(std::string_view name);
-  void take_application(ApplicationInput input);
+  void take_application(ApplicationInput input, TimePoint now);
   void remove_application(const std::string& name);
   void set_noted(const std::string& application, const Note& before, const Note& now);
-  void set_links(const LinkGroup& group, std::vector<lattice::Link> links);
+  void set_links(const LinkGroup& group, std::vector<lattice::Link> links, TimePoint now);
   void set_desired(const DeployedApplication& application);
   void set_inventory(ObservedHost& host, const lattice::HostInventory& inventory);
   void index_hosts();
@@ -445,6 +450,7 @@ class Reconciler {
   bool is_foreign(const LinkGroup& group) const;
   bool is_in_force(const LinkGroup& group, const lattice::Link& link) const;
   void end_links(const LinkGroup& group, TimePoint now);
+  void stop_awaiting(const LinkGroup& group, TimePoint now);
   void end_config(const std::string& name, TimePoint now);
 
   // reconcile_siblings.cpp

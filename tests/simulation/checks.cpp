@@ -239,12 +239,20 @@ Manager* Checks::leader() const {
   return leader;
 }
 
-manager::Desired Checks::desired() const {
+const manager::Desired& Checks::desired() {
   std::vector<manager::DeployedApplication> deployed;
   for (const auto& [name, record] : parts_.stores.state().applications)
     if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
       deployed.push_back({name, version->second, nullptr});
-  return manager::desired_of(deployed);
+  const auto is_same = [](const manager::DeployedApplication& left,
+                          const manager::DeployedApplication& right) {
+    return left.name == right.name && left.version == right.version;
+  };
+  if (!std::equal(deployed.begin(), deployed.end(), deployed_.begin(), deployed_.end(), is_same)) {
+    desired_ = manager::desired_of(deployed);
+    deployed_ = std::move(deployed);
+  }
+  return desired_;
 }
 
 std::vector<const Host*> Checks::usable_hosts() const {
@@ -257,7 +265,7 @@ std::vector<const Host*> Checks::usable_hosts() const {
 std::string Checks::what_is_not_as_declared() {
   Manager* const leads = leader();
   if (leads == nullptr) return "nobody leads";
-  const manager::Desired wanted = desired();
+  const manager::Desired& wanted = desired();
   const auto hosts = usable_hosts();
   for (const auto& [name, record] : parts_.stores.state().applications) {
     if (!record.note.target.empty())

@@ -65,7 +65,7 @@ class Checks {
   // Of this host, without what runs there.
   manager::Capacity capacity_of(const Host& host) const;
   bool lacks_room(const manager::WantedPart& part, const Host& host) const;
-  manager::Desired desired() const;
+  const manager::Desired& desired();
   std::vector<const Host*> usable_hosts() const;
   Manager* leader() const;
   std::string part_is_as_declared(const manager::WantedPart& part, const std::vector<const Host*>& hosts);
@@ -79,6 +79,9 @@ class Checks {
 
   Parts parts_;
   std::map<std::string, Recent> recent_;
+  // What these want.
+  std::vector<manager::DeployedApplication> deployed_;
+  manager::Desired desired_;
 };
 
 }  // namespace wattle::simulation

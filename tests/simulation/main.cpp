@@ -4,6 +4,8 @@
 //   wattle-sim --seed 1 --seeds 500                    seeds 1 to 500
 //   wattle-sim --seed 7 --trace 7.txt                  everything that happens, in lines
 //   wattle-sim --hosts 1000 --applications 100 --replicas 100 --hours 0.1
+#include <malloc.h>
+
 #include <charconv>
 #include <cstring>
 #include <string_view>
@@ -17,6 +19,8 @@ constexpr std::string_view kUsage =
     "usage: wattle-sim [--seed N] [--seeds COUNT] [--hosts H] [--hours T] [--managers M] [--applications A]\n"
     "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--scarce] [--trace FILE] "
     "[--quiet]\n";
+
+constexpr int kMemoryKept = 1 << 30;
 
 struct Arguments {
   SimulationOptions options{};
@@ -133,5 +137,6 @@ int main(int count, char** texts) {
     fmt::print(stderr, "{}", wattle::simulation::kUsage);
     return 2;
   }
+  mallopt(M_TRIM_THRESHOLD, wattle::simulation::kMemoryKept);  // giving it back after each seed takes time
   return wattle::simulation::run(arguments);
 }
