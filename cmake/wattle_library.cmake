@@ -1,6 +1,6 @@
 # What nearly every file includes is read once for tests and for the sanitizers' builds, where reading it anew is a good
-# part of the time. The libraries of the release build go without: g++ 12 takes what it inlines from a precompiled header
-# for the project's own code, and warns; and a file that forgets an include does not pass.
+# part of the time. The libraries of the release build go without: there optimising is what takes long, g++ 12 takes what it
+# inlines from a precompiled header for the project's own code, and warns; and a file that forgets an include does not pass.
 function(precompiled NAME)
   file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/${NAME}.cpp" CONTENT "")
   add_library(${NAME} OBJECT "${CMAKE_BINARY_DIR}/${NAME}.cpp")
@@ -24,13 +24,26 @@ if(WATTLE_SANITIZE)
   precompiled(wattle_precompiled ${FUZZER_COVERAGE} -O0)
 endif()
 
-# wattle_library(NAME DEPENDS folder... LIBRARIES target...)
+# Unit tests are in `all` of the sanitizers' builds; the release build has them as a target of their own.
+add_custom_target(unit_tests)
+
+# wattle_test_sources(TARGET): for programs that test: half the time to compile, and what is measured lies in libraries.
+function(wattle_test_sources TARGET)
+  target_compile_options(${TARGET} PRIVATE -O0)
+  if(WATTLE_SANITIZE STREQUAL "address")
+    target_compile_options(${TARGET} PRIVATE -fno-sanitize=undefined)
+  endif()
+  target_link_libraries(${TARGET} PRIVATE ${TEST_LIBRARIES})
+  target_precompile_headers(${TARGET} REUSE_FROM wattle_precompiled_for_tests)
+endfunction()
+
+# wattle_library(NAME DEPENDS folder... LIBRARIES target... [PRECOMPILED header...])
 #
 # One folder is one static library: every x.cpp beside this list belongs to it, every x_test.cpp goes into the
 # folder's test program NAME_test. DEPENDS names other folders, exactly as the table in docs/architecture.md
-# allows; tests/style checks the includes against the same table.
+# allows; tests/style checks the includes against the same table. PRECOMPILED: in every build, beside precompiled.h.
 function(wattle_library NAME)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES;PRECOMPILED" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS *.cpp)
   set(TESTS ${SOURCES})
   list(FILTER SOURCES EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")  # main.cpp is a program's, which links the library
@@ -47,7 +60,9 @@ function(wattle_library NAME)
   target_include_directories(wattle_${NAME} ${SCOPE} "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(wattle_${NAME} ${SCOPE} ${DEPENDS} ${ARG_LIBRARIES})
 
-  if(SOURCES AND WATTLE_SANITIZE)
+  if(SOURCES AND ARG_PRECOMPILED)
+    target_precompile_headers(wattle_${NAME} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.h" ${ARG_PRECOMPILED})
+  elseif(SOURCES AND WATTLE_SANITIZE)
     target_compile_options(wattle_${NAME} PRIVATE ${FUZZER_COVERAGE})
     if(NAME IN_LIST OPTIMISED_FOLDERS)
       target_precompile_headers(wattle_${NAME} REUSE_FROM wattle_precompiled_optimised)
@@ -59,11 +74,14 @@ function(wattle_library NAME)
 
   if(TESTS)
     add_executable(${NAME}_test ${TESTS})
-    target_compile_options(${NAME}_test PRIVATE -O0) # half the time to compile; what is measured lies in the library
-    target_link_libraries(${NAME}_test PRIVATE wattle_${NAME} ${ARG_TEST_LIBRARIES} ${TEST_LIBRARIES} GTest::gtest_main)
-    target_precompile_headers(${NAME}_test REUSE_FROM wattle_precompiled_for_tests)
+    target_link_libraries(${NAME}_test PRIVATE wattle_${NAME} ${ARG_TEST_LIBRARIES} GTest::gtest_main)
+    wattle_test_sources(${NAME}_test)
     add_test(NAME ${NAME} COMMAND ${NAME}_test WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-    set_tests_properties(${NAME} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${NAME} PROPERTIES TIMEOUT 300 LABELS unit)
+    add_dependencies(unit_tests ${NAME}_test)
+    if(NOT WATTLE_SANITIZE)
+      set_target_properties(${NAME}_test PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
     if(WATTLE_SANITIZE STREQUAL "address")
       set_tests_properties(${NAME} PROPERTIES ENVIRONMENT
         "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/sanitizers/leaks.txt:print_suppressions=0")
