@@ -20,7 +20,9 @@ if(MOLD_PROGRAM AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -g1)
+# Line numbers in profiles, which cost the sanitizers' builds a fifth of their time: without them, reports name functions.
+set(WATTLE_DEBUG_INFO "$<IF:$<BOOL:${WATTLE_SANITIZE}>,-g0,-g1>" CACHE STRING "-g1 for line numbers in the sanitizers' reports")
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual ${WATTLE_DEBUG_INFO})
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 set(CMAKE_C_FLAGS_RELEASE "-O2")

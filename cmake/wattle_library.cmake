@@ -37,13 +37,13 @@ function(wattle_test_sources TARGET)
   target_precompile_headers(${TARGET} REUSE_FROM wattle_precompiled_for_tests)
 endfunction()
 
-# wattle_library(NAME DEPENDS folder... LIBRARIES target... [PRECOMPILED header...])
+# wattle_library(NAME DEPENDS folder... LIBRARIES target...)
 #
 # One folder is one static library: every x.cpp beside this list belongs to it, every x_test.cpp goes into the
 # folder's test program NAME_test. DEPENDS names other folders, exactly as the table in docs/architecture.md
-# allows; tests/style checks the includes against the same table. PRECOMPILED: in every build, beside precompiled.h.
+# allows; tests/style checks the includes against the same table.
 function(wattle_library NAME)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES;PRECOMPILED" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS *.cpp)
   set(TESTS ${SOURCES})
   list(FILTER SOURCES EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")  # main.cpp is a program's, which links the library
@@ -60,9 +60,7 @@ function(wattle_library NAME)
   target_include_directories(wattle_${NAME} ${SCOPE} "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(wattle_${NAME} ${SCOPE} ${DEPENDS} ${ARG_LIBRARIES})
 
-  if(SOURCES AND ARG_PRECOMPILED)
-    target_precompile_headers(wattle_${NAME} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.h" ${ARG_PRECOMPILED})
-  elseif(SOURCES AND WATTLE_SANITIZE)
+  if(SOURCES AND WATTLE_SANITIZE)
     target_compile_options(wattle_${NAME} PRIVATE ${FUZZER_COVERAGE})
     if(NAME IN_LIST OPTIMISED_FOLDERS)
       target_precompile_headers(wattle_${NAME} REUSE_FROM wattle_precompiled_optimised)

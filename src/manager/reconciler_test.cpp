@@ -105,6 +105,26 @@ TEST_F(Lattice, WhatFailsIsTriedMoreAndMoreSeldomAndHoldsUpNothing) {
   EXPECT_THAT(reconciler_->status("shop")->status.message, testing::HasSubstr("there is no such image"));
 }
 
+// By another manager that thinks it leads, the moment it was acknowledged.
+TEST_F(Lattice, WhatSomebodyElseUndoesIsDoneAgainSoon) {
+  deploy("v1", component("a:1", 2));
+  bool undone = false;
+  for (int step = 0; step < 100 && !undone; ++step, now_ += milliseconds(5)) {
+    tell(TimePassed{});
+    for (auto commands = std::exchange(waiting_, {}); Command & command : commands) {
+      obey(command);
+      if (command.object != "note shop") continue;
+      undone = true;
+      notes_.erase("shop");
+      tell_applications();
+    }
+  }
+  ASSERT_TRUE(undone);
+  settle();
+  EXPECT_THAT(notes_["shop"].parts, testing::Contains("shop-api"));
+  EXPECT_EQ(count("a:1"), 2u);
+}
+
 TEST_F(Lattice, ACanaryHasItsStagesInOrder) {
   deploy("v1", component("a:1", 8));
   settle();
