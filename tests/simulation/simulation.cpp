@@ -7,7 +7,7 @@ constexpr Endpoint kFirstHost = 100;
 constexpr Duration kSettling = seconds(10);
 constexpr Duration kIdle = minutes(5);
 // Of one change or fault: every object of every application, several times over.
-constexpr uint64_t kCommandsPerChange = 60;
+constexpr uint64_t kCommandsPerChange = 150;
 constexpr uint32_t kLargeHosts = 100;
 // What was undeployed is forgotten after a while, at any next plan: each kind of thing once.
 constexpr uint32_t kIdleNotes = 5;
