@@ -311,6 +311,25 @@ class Reconciler {
     std::string reference{};
     uint32_t count = 0;
   };
+  // What else there is of a component beside the revision that is kept.
+  struct Beside {
+    const std::vector<Leftover>& leftovers;  // of revisions that no version wants any more
+    // Instances of the other revision that make room first, and how many of this one stay however few are
+    // wanted. Of a daemon, by host.
+    uint64_t surplus = 0, least = 0;
+    Instances surplus_on{}, least_on{};
+  };
+  // Of one revision, how many instances may begin and end in this plan.
+  struct Allowance {
+    uint64_t begin = 0, end = 0;
+  };
+  // Of one revision on one host.
+  struct OnHost {
+    uint32_t host = 0;
+    uint32_t wanted = 0;
+    uint32_t have = 0;
+    uint32_t expected = 0;  // when what was commanded is done
+  };
   // Of one component, on all hosts.
   struct Load {
     uint64_t in_flight = 0;
@@ -385,23 +404,9 @@ class Reconciler {
 
   // reconcile_parts.cpp
   void keep_part(const std::string& id, TimePoint now);
-  void keep_component(const WantedPart& part, Outcome& outcome, TimePoint now);
-  // `least`: as many stay in all. `beside`: instances of revisions that no version wants any more. `surplus`:
-  // instances of the other revision that make room first.
-  Kept keep_revision(const WantedPart& part, const WantedRevision& revision, Outcome& outcome,
-                     uint32_t instances, uint64_t least, const std::vector<Leftover>& beside,
-                     uint64_t surplus, TimePoint now);
-  uint64_t former_until_placed(const WantedPart& part) const;
-  uint64_t placeable(const WantedPart& part, uint32_t instances);
-  uint64_t fresh_until_former(const WantedPart& part, const Stage& stage);
-  uint64_t surplus_of_former(const WantedPart& part) const;
-  bool keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights, TimePoint now);
-  std::vector<Leftover> leftovers_of(const WantedPart& part) const;
-  void end_leftovers(const WantedPart& part, const Kept& fresh, const std::vector<Leftover>& leftovers,
-                     TimePoint now);
-  void keep_provider(const WantedPart& part, Outcome& outcome, TimePoint now);
   void place_on(Outcome& outcome, uint32_t host);
   void displace(Outcome& outcome);
+  void keep_provider(const WantedPart& part, Outcome& outcome, TimePoint now);
   void end_part(const std::string& id, TimePoint now);
   void end_strays(TimePoint now);
   void end_running(const std::string& id, TimePoint now,
@@ -419,6 +424,36 @@ class Reconciler {
   void add_companions(const WantedPart& part, Instances& present) const;
   std::optional<uint32_t> find_usable(std::string_view host_id) const;
   bool add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const;
+
+  // reconcile_components.cpp
+  void keep_component(const WantedPart& part, Outcome& outcome, TimePoint now);
+  void describe_component(const WantedPart& part, const Kept& fresh, Outcome& outcome);
+  bool any_host_fits(const WantedPart& part);
+  uint32_t former_until_placed(const WantedPart& part) const;
+  uint32_t placeable(const WantedPart& part, uint32_t instances);
+  Beside beside_fresh(const WantedPart& part, const std::optional<Stage>& stage,
+                      const std::vector<Leftover>& leftovers);
+  Beside beside_former(const WantedPart& part, const std::optional<Stage>& stage, bool fresh_placed,
+                       const std::vector<Leftover>& leftovers) const;
+  Kept keep_revision(const WantedPart& part, const WantedRevision& revision, Outcome& outcome,
+                     uint32_t instances, const Beside& beside, TimePoint now);
+  Placement place_revision(const WantedPart& part, const WantedRevision& revision, uint32_t instances,
+                           const Instances& hosts);
+  // `expected`: how many there will be when what was commanded is done.
+  static Allowance allowance_of(const WantedPart& part, const Kept& kept, uint64_t expected,
+                                const Beside& beside);
+  static uint32_t next_count(const WantedPart& part, const OnHost& on, const Beside& beside,
+                             Allowance& allowance);
+  bool is_as_declared(const WantedPart& part, const WantedRevision& revision, uint32_t host) const;
+  void scale_on(const WantedPart& part, const WantedRevision& revision, uint32_t host, uint32_t count,
+                bool has_works, Kept& kept, TimePoint now);
+  bool keep_calls_away(const WantedPart& part, TimePoint now);
+  bool keep_calls(const WantedPart& part, const std::optional<Stage>& stage, const Kept& fresh, bool others,
+                  TimePoint now);
+  bool keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights, TimePoint now);
+  std::vector<Leftover> leftovers_of(const WantedPart& part) const;
+  void end_leftovers(const WantedPart& part, const Kept& fresh, const std::vector<Leftover>& leftovers,
+                     TimePoint now);
 
   // reconcile_requests.cpp
   using Given = std::map<uint32_t, Usage>;  // by host

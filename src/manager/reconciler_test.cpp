@@ -224,6 +224,42 @@ TEST_F(Lattice, WithoutCallsOneIsLeftAndMayBeParked) {
   EXPECT_EQ(idle_after_, Duration::zero());
 }
 
+TEST_F(Lattice, AVersionThatComesMidwayLeavesADaemonItsSurge) {
+  const std::string daemon = component("a:1", 3);
+  const auto with = [&](std::string_view image) {
+    std::string text = daemon;
+    text.replace(text.find("a:1"), 3, image);
+    return text.replace(text.find("spreadscaler"), 12, "daemonscaler");
+  };
+  deploy("v1", with("a:1"));
+  settle();
+  ASSERT_EQ(count("a:1"), 9u);
+  deploy("v2", with("a:2"));
+  for (int i = 0; i < 10'000 && count("a:2") < 9; ++i) settle(milliseconds(5));
+  ASSERT_EQ(count("a:1"), 3u);
+  // The stages begin anew: there is more of what is to be less, and what ends may end late.
+  deploy("v3", with("a:2"), "{version: v3}");
+  most_on_host_ = 0;
+  for (int i = 0; i < 10'000 && notes_["shop"].stable != "v3"; ++i) {
+    std::stable_partition(waiting_.begin(), waiting_.end(), [&](const Command& command) {
+      const auto* scale = std::get_if<Scale>(&command.action);
+      if (scale == nullptr) return true;
+      const auto there = components_.find({scale->host_id, scale->id, scale->reference});
+      return there == components_.end() || scale->count > there->second;
+    });
+    settle(milliseconds(5));
+    for (const std::string& host : hosts_) {
+      const auto of = [&](const char* image) {
+        const auto there = components_.find({host, "shop-api", image});
+        return there == components_.end() ? 0 : there->second;
+      };
+      ASSERT_GE(of("a:1") + of("a:2"), 3u);
+    }
+  }
+  EXPECT_EQ(count("a:2"), 9u);
+  EXPECT_LE(most_on_host_, 5u);
+}
+
 TEST_F(Lattice, AnotherManagerTakesNothingAwayAtOnce) {
   deploy("v1", scaled("a:1", 3, "max: 40, target: 50%, down-after: 60s"));
   settle();

@@ -135,6 +135,10 @@ class Lattice : public testing::Test {
       components_.erase(running);
     else
       components_[running] = scale.count;
+    uint32_t here = 0;
+    for (const auto& [one, count] : components_)
+      if (one.host == scale.host_id && one.id == scale.id) here += count;
+    most_on_host_ = std::max(most_on_host_, here);
     if (const auto scaler = scale.annotations.find(std::string(kScalerAnnotation));
         scaler != scale.annotations.end())
       scalers_[running] = scaler->second;
@@ -216,6 +220,7 @@ class Lattice : public testing::Test {
   std::vector<std::string> done_;
   std::optional<std::string> refused_;
   uint32_t calls_ = 0;
+  uint32_t most_on_host_ = 0;  // instances of one component, at any moment
   Duration idle_after_{};
 };
 
