@@ -108,7 +108,7 @@ void announce(const ServeOptions& options, const std::string& address, const Out
 // On a fiber.
 Result<void> begin(host::DataPlane& plane, const Plan& plan) {
   auto refused = plane.set_configs(std::make_shared<const lattice::ConfigTable>(plan.configs));
-  if (!refused.empty()) return failure(std::move(refused.front()));
+  if (!refused.empty()) return failure(std::move(refused.front().reason));
   WATTLE_CHECK(plane.put_component(plan.component));
   if (!plane.serves_http(plan.component.id))
     return failure(Error(ErrorCode::not_found,
@@ -116,7 +116,7 @@ Result<void> begin(host::DataPlane& plane, const Plan& plan) {
                        .with_remedy("run it if it exports wasi:cli/run, or call one of its functions"));
   WATTLE_CHECK(plane.put_provider({.id = kServerId, .name = "http-server", .config = {kServerConfig}}));
   refused = plane.set_links(lattice::LinkTable::build({plan.route}, plan.configs));
-  if (!refused.empty()) return failure(std::move(refused.front()));
+  if (!refused.empty()) return failure(std::move(refused.front().reason));
   return {};
 }
 

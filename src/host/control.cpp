@@ -48,13 +48,16 @@ Result<void> HostControl::begin() {
              lattice::Directory::start(bus, options_.lattice,
                                        {.book = {}, .log = &parts_.log, .own_host = options_.host_id}));
   directory_->set_listener([this](const lattice::LeaseChange& change) { log_host(change); });
-  WATTLE_TRY(link_changes_, LinkChanges::start({.bus = bus,
-                                                .state = parts_.state,
-                                                .data = parts_.data,
-                                                .log = parts_.log,
-                                                .lattice = options_.lattice,
-                                                .host_id = options_.host_id,
-                                                .live_hosts = [this] { return live_hosts().ids; }}));
+  WATTLE_TRY(link_changes_,
+             LinkChanges::start(
+                 {.bus = bus,
+                  .state = parts_.state,
+                  .data = parts_.data,
+                  .log = parts_.log,
+                  .lattice = options_.lattice,
+                  .host_id = options_.host_id,
+                  .live_hosts = [this] { return live_hosts().ids; },
+                  .provider_hosts = [this](const std::string& id) { return hosts_of_provider(id); }}));
   tell_data();
   WATTLE_TRY(server_, lattice::ControlServer::start(bus, *this,
                                                     {.lattice = options_.lattice,
@@ -138,19 +141,31 @@ void HostControl::tell_data() {
   told_weights_ = parts_.state.weights();
   const auto snapshot = parts_.state.snapshot();
   for (const Error& problem : told_links_->problems()) parts_.log.warn(problem.full_message());
-  std::set<std::string> refused;
   (void)with_data([&]() -> Result<void> {
     parts_.data.set_weights(told_weights_);
-    for (const Error& problem : parts_.data.set_configs(told_configs_))
-      refused.insert(problem.full_message());
-    for (const Error& problem : parts_.data.set_links(told_links_)) refused.insert(problem.full_message());
+    (void)parts_.data.set_configs(told_configs_);  // what is refused of it is told with the links
+    // Before anybody hears that this host obeys them.
+    take_refused(parts_.data.set_links(told_links_));
     link_changes_->obeyed(snapshot);
     return {};
   });
-  for (const std::string& problem : refused)
-    if (!refused_.contains(problem)) parts_.log.warn(problem);
-  refused_ = std::move(refused);
   next_retry_ = refused_.empty() ? TimePoint::max() : Clock::now() + retry_pause_;
+}
+
+// All that is refused now, by provider. Whoever put it learns it from the lease.
+void HostControl::take_refused(const std::vector<Refusal>& refusals) {
+  std::map<std::string, std::vector<lattice::RefusedLink>> refused;
+  for (const Refusal& refusal : refusals) {
+    lattice::RefusedLink link = refusal.link;
+    link.reason = told(refusal.reason).substr(0, lattice::kReasonBytesMax);
+    auto& all = refused[refusal.provider_id];
+    const auto& before = refused_[refusal.provider_id];
+    if (std::find(before.begin(), before.end(), link) == before.end())
+      parts_.log.warn(refusal.reason.full_message());
+    if (all.size() < lattice::kRefusedLinksMax) all.push_back(std::move(link));
+  }
+  std::erase_if(refused_, [](const auto& each) { return each.second.empty(); });
+  if (std::exchange(refused_, refused) != refused) announce();
 }
 
 Result<void> HostControl::with_data(const std::function<Result<void>()>& work) {
@@ -216,10 +231,25 @@ lattice::HostLease HostControl::describe_lease() const {
   std::vector<lattice::ProviderLease> providers;
   for (const auto& [id, provider] : providers_)
     if (provider.running)
-      providers.push_back({.id = id, .healthy = !provider.builtin.empty() || parts_.processes->running(id)});
+      providers.push_back({.id = id,
+                           .healthy = !provider.builtin.empty() || parts_.processes->running(id),
+                           .refused = refused_of(id)});
   lease.components = std::move(components);
   lease.providers = std::move(providers);
   return lease;
+}
+
+std::vector<std::string> HostControl::hosts_of_provider(const std::string& id) const {
+  std::vector<std::string> hosts;
+  const auto snapshot = directory_->snapshot();
+  for (const auto& place : snapshot->places(id))
+    if (place.component == nullptr) hosts.push_back(place.host->host_id);
+  return hosts;
+}
+
+std::vector<lattice::RefusedLink> HostControl::refused_of(const std::string& provider_id) const {
+  const auto found = refused_.find(provider_id);
+  return found == refused_.end() ? std::vector<lattice::RefusedLink>() : found->second;
 }
 
 BucketMirror::Hosts HostControl::live_hosts() const {
@@ -440,6 +470,7 @@ void HostControl::do_stop(const std::string& provider_id) {
       return {};
     });
   providers_.erase(provider_id);
+  refused_.erase(provider_id);
   if (parts_.secrets != nullptr) parts_.secrets->wanted_changed();
   announce();
   tell(lattice::provider_stopped({.annotations = provider.annotations,
@@ -456,6 +487,7 @@ Result<Ack> HostControl::put_link(const lattice::Link& link) {
     tell(lattice::linkdef_set_failed(link, put.error().full_message()));
     return failure(std::move(put).error());
   }
+  link_changes_->await_providers(link);
   tell(lattice::linkdef_set(link));
   return Ack{};
 }
@@ -465,6 +497,7 @@ Result<Ack> HostControl::replace_link(const lattice::Link& link) {
     tell(lattice::linkdef_set_failed(link, put.error().full_message()));
     return failure(std::move(put).error());
   }
+  link_changes_->await_providers(link);
   tell(lattice::linkdef_set(link));
   return Ack{};
 }

@@ -148,6 +148,9 @@ class HostControl final : public lattice::ControlHandler {
   void follow_directory();
   void log_host(const lattice::LeaseChange& change);
   void tell_data();
+  void take_refused(const std::vector<Refusal>& refusals);
+  std::vector<lattice::RefusedLink> refused_of(const std::string& provider_id) const;
+  std::vector<std::string> hosts_of_provider(const std::string& id) const;
   void tell_secrets(std::shared_ptr<const SecretTable> secrets);
 
   // Jobs, each on a fiber of its own.
@@ -218,8 +221,8 @@ class HostControl final : public lattice::ControlHandler {
   std::shared_ptr<const lattice::ConfigTable> told_configs_;
   std::shared_ptr<const lattice::LinkTable> told_links_;
   std::shared_ptr<const lattice::WeightTable> told_weights_;
-  // What the data side refused of them, and when it is told again: a port may be free by then.
-  std::set<std::string> refused_;
+  // By provider what it refuses of them, and when it is told again: a port may be free by then.
+  std::map<std::string, std::vector<lattice::RefusedLink>> refused_;
   Duration retry_pause_ = kRetryPauseMin;
   TimePoint next_retry_ = TimePoint::max();
   BucketMirror::Hosts told_hosts_;

@@ -6,7 +6,7 @@ namespace wattle::host {
 
 void HostControl::tell_secrets(std::shared_ptr<const SecretTable> secrets) {
   (void)with_data([&]() -> Result<void> {
-    for (const Error& problem : parts_.data.set_secrets(secrets)) parts_.log.warn(problem.full_message());
+    take_refused(parts_.data.set_secrets(secrets));
     return {};
   });
 }

@@ -56,11 +56,24 @@ TEST_P(HostControlTest, ASecretOfALinkIsForItsProvider) {
 
 TEST_P(HostControlTest, ALinkThatItsProviderRefusesIsToldAgain) {
   with_host([&] {
+    EXPECT_EQ(ask("provider.start.NHOST",
+                  R"({"provider_id":"kv","provider_ref":"builtin://keyvalue-memory","host_id":"NHOST"})"),
+              kDone);
+    expect_event("provider_started", R"("provider_id":"kv")");
+    const auto refused = [&] {
+      for (const auto& host : host_->directory().snapshot()->hosts())
+        for (const auto& provider : host->providers.value_or(std::vector<lattice::ProviderLease>()))
+          for (const auto& link : provider.refused) return link.reason;
+      return std::string();
+    };
     data_.refusals = 3;
-    ASSERT_THAT(ask("link.put", R"({"source_id":"a","target":"b","name":"default","wit_namespace":"wasi",
+    ASSERT_THAT(ask("link.put", R"({"source_id":"a","target":"kv","name":"default","wit_namespace":"wasi",
                                     "wit_package":"http","interfaces":["incoming-handler"]})"),
                 HasSubstr("true"));
+    // Told before the link was put, as far as anybody can see.
+    EXPECT_THAT(refused(), HasSubstr("the port is in use"));
     EXPECT_TRUE(nats::eventually([&] { return data_.refusals == 0; }));
+    EXPECT_TRUE(nats::eventually([&] { return refused().empty(); }));
   });
 }
 

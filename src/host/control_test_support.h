@@ -44,14 +44,17 @@ class KeepingData final : public DataPlane {
     return {};
   }
   void remove_provider(const std::string& id) override { providers.erase(id); }
-  std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
+  std::vector<Refusal> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
     links = std::move(table);
     for (const auto& entry : links->entries()) was_held = was_held || !entry.hold.empty();
     if (refusals == 0 || links->entries().empty()) return {};
     --refusals;
-    return {Error(ErrorCode::already_exists, "the port is in use")};
+    const lattice::Link& link = links->entries().front().link;
+    return {{.provider_id = link.target,
+             .link = {.source_id = link.source_id, .target = link.target, .name = link.name},
+             .reason = Error(ErrorCode::already_exists, "the port is in use")}};
   }
-  std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
+  std::vector<Refusal> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
     configs = std::move(table);
     return {};
   }
@@ -59,7 +62,7 @@ class KeepingData final : public DataPlane {
   Result<lattice::LinkRecords> take_records(const lattice::LinkKey&, const std::string&, size_t) override {
     return std::exchange(records, {});
   }
-  std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> table) override {
+  std::vector<Refusal> set_secrets(std::shared_ptr<const SecretTable> table) override {
     secrets = std::move(table);
     return {};
   }

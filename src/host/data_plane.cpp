@@ -108,11 +108,11 @@ class Plane final : public DataPlane {
     on_all([&](DataWorker& worker) { worker.remove_provider(id); });
   }
 
-  std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) override {
+  std::vector<Refusal> set_links(std::shared_ptr<const lattice::LinkTable> links) override {
     surroundings_.links = std::move(links);
     return tell_surroundings();
   }
-  std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) override {
+  std::vector<Refusal> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) override {
     surroundings_.configs = std::move(configs);
     return tell_surroundings();
   }
@@ -144,7 +144,7 @@ class Plane final : public DataPlane {
     return all;
   }
 
-  std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> secrets) override {
+  std::vector<Refusal> set_secrets(std::shared_ptr<const SecretTable> secrets) override {
     surroundings_.secrets = std::move(secrets);
     return tell_surroundings();
   }
@@ -247,8 +247,8 @@ class Plane final : public DataPlane {
       });
   }
 
-  std::vector<Error> tell_surroundings() {
-    std::vector<Error> refused;
+  std::vector<Refusal> tell_surroundings() {
+    std::vector<Refusal> refused;
     for (auto& worker : workers_) {
       auto more = run_on(worker->loop(), [&] { return worker->set_surroundings(surroundings_); });
       // Every worker refuses the same; but only the first listens, and can fail at that.

@@ -70,6 +70,13 @@ struct BuiltinProviderSpec {
   std::vector<std::string> config{};  // names, merged in order
 };
 
+// What a provider refuses of what it was told: a link, or its own configuration, when the link is empty.
+struct Refusal {
+  std::string provider_id{};
+  lattice::RefusedLink link{};
+  Error reason;
+};
+
 // A revision, as this host knows it.
 struct RevisionKey {
   std::string id;
@@ -130,11 +137,11 @@ class DataPlane {
 
   // Whole states: each replaces the one before, on every worker, before this returns. What a provider refuses
   // of its links comes back; the others are in force.
-  virtual std::vector<Error> set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
-  virtual std::vector<Error> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) = 0;
+  virtual std::vector<Refusal> set_links(std::shared_ptr<const lattice::LinkTable> links) = 0;
+  virtual std::vector<Refusal> set_configs(std::shared_ptr<const lattice::ConfigTable> configs) = 0;
   // A link that names secrets which are not known is given to providers once they are; until then, what the
   // link was before.
-  virtual std::vector<Error> set_secrets(std::shared_ptr<const SecretTable> secrets) = 0;
+  virtual std::vector<Refusal> set_secrets(std::shared_ptr<const SecretTable> secrets) = 0;
 
   // These two also while another call goes on. Whether the calls that began along the links under `key`
   // before these last changed have ended.

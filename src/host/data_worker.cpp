@@ -61,6 +61,16 @@ bool says_the_same(const capability::ProviderLink& left, const capability::Provi
          left.secrets == right.secrets;
 }
 
+Refusal refusal_of(const std::string& provider_id, const capability::ProviderLink& link, Error reason) {
+  return {provider_id,
+          {.source_id = link.source_id,
+           .target = link.target,
+           .name = link.name,
+           .wit_namespace = link.wit_namespace,
+           .wit_package = link.wit_package},
+          std::move(reason)};
+}
+
 Error serves_no_http(std::string_view target) {
   return Error(ErrorCode::not_found,
                fmt::format("component \"{}\" serves no HTTP: it does not export wasi:http/incoming-handler",
@@ -261,7 +271,7 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
                                                                        .config = config,
                                                                        .secrets = secrets}));
   running.provider = std::move(made);
-  std::vector<Error> refused;
+  std::vector<Refusal> refused;
   // First: a call that comes along one of its links is not to find it without.
   give_links(running, refused);
   auto& placed = providers_.insert_or_assign(spec.id, std::move(running)).first->second;
@@ -274,7 +284,7 @@ Result<void> DataWorker::put_provider(const BuiltinProviderSpec& spec, capabilit
         }));
   refused.clear();
   give_links(placed, refused);  // as they are by now
-  if (!refused.empty()) return failure(std::move(refused.front()));
+  if (!refused.empty()) return failure(std::move(refused.front().reason));
   return {};
 }
 
@@ -324,7 +334,7 @@ std::vector<capability::ProviderLink> DataWorker::links_of(const RunningProvider
 // Tells the provider what is gone, then what is new or has changed; of a link that it calls along, and that
 // leads elsewhere now, first the new target, so that it is never without one. One provider may have thousands
 // of links, of which one is another.
-void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refused) {
+void DataWorker::give_links(RunningProvider& running, std::vector<Refusal>& refused) {
   const auto wanted = links_of(running);
   if (std::equal(wanted.begin(), wanted.end(), running.links.begin(), running.links.end(), says_the_same))
     return;
@@ -349,7 +359,7 @@ void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refuse
     const auto same = known.find(identity_of(link));
     if (same == known.end() || !says_the_same(*same->second, link)) {
       if (auto put = running.provider->put_link(link); !put) {
-        refused.push_back(std::move(put).error());
+        refused.push_back(refusal_of(running.spec.id, link, std::move(put).error()));
         if (same != known.end()) told.push_back(*same->second);
         continue;
       }
@@ -360,16 +370,18 @@ void DataWorker::give_links(RunningProvider& running, std::vector<Error>& refuse
   running.links = std::move(told);
 }
 
-std::vector<Error> DataWorker::set_surroundings(const Surroundings& surroundings) {
+std::vector<Refusal> DataWorker::set_surroundings(const Surroundings& surroundings) {
   const auto before = std::exchange(surroundings_, surroundings);
   gates_.follow(surroundings_.links);
   if (before.links != surroundings_.links) links_changed_.notify();
-  std::vector<Error> refused;
+  std::vector<Refusal> refused;
   for (auto& [id, running] : providers_) {
     const auto config = lattice::merge_configs(*surroundings_.configs, running.spec.config);
-    if (config != lattice::merge_configs(*before.configs, running.spec.config))
-      if (auto updated = running.provider->update_config(config); !updated)
-        refused.push_back(std::move(updated).error());
+    if (running.refused_config || config != lattice::merge_configs(*before.configs, running.spec.config)) {
+      auto updated = running.provider->update_config(config);
+      running.refused_config = updated ? std::optional<Error>() : std::move(updated).error();
+    }
+    if (running.refused_config) refused.push_back({id, {}, *running.refused_config});
     give_links(running, refused);
   }
   return refused;

@@ -68,7 +68,7 @@ class DataWorker {
   void set_weights(std::shared_ptr<const lattice::WeightTable> weights);
   Result<void> put_provider(const BuiltinProviderSpec& spec, capability::ProviderFactory& factory);
   void remove_provider(const std::string& id);
-  std::vector<Error> set_surroundings(const Surroundings& surroundings);
+  std::vector<Refusal> set_surroundings(const Surroundings& surroundings);
   // Calls to hosts that have died or left meanwhile end at once.
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts);
   // Ends providers first, which bring new calls, then components, when their calls are over.
@@ -103,13 +103,14 @@ class DataWorker {
     std::unique_ptr<ProviderCalls> calls;
     std::shared_ptr<capability::Provider> provider;  // calls under way hold it too
     std::vector<capability::ProviderLink> links;
+    std::optional<Error> refused_config{};  // why it keeps its former configuration
   };
 
   Result<wrpc::Reply> answer(const std::string& component_id, wrpc::IncomingCall& call);
   // Null: nobody looks.
   std::unique_ptr<Sighting> look_at_http(std::string_view source, const std::string& target,
                                          http::Exchange& exchange);
-  void give_links(RunningProvider& running, std::vector<Error>& refused);
+  void give_links(RunningProvider& running, std::vector<Refusal>& refused);
   // Calls in flight finish in it; those that wait for it are chosen anew.
   void end_revision(const RevisionKey& key);
   std::vector<capability::ProviderLink> links_of(const RunningProvider& running) const;

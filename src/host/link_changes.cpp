@@ -25,6 +25,18 @@ constexpr uint64_t kAskMax_ms = 60'000;
 constexpr size_t kRecordBytesMax = size_t{128} << 10;
 constexpr size_t kFibersMax = 64;
 
+uint64_t milliseconds_of(Duration duration) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+// Whether it is so among the links that the store holds as `value`.
+bool is_in_force(const lattice::Link& link, const std::string& value) {
+  const auto links = lattice::parse_stored_links(value);
+  return links && std::any_of(links->begin(), links->end(), [&](const lattice::StoredLink& each) {
+           return each.phase == LinkPhase::in_force && each.link == link;
+         });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LinkChanges>> LinkChanges::start(LinkChangesParts parts) {
@@ -77,7 +89,7 @@ Result<std::string> LinkChanges::answer(const lattice::LinkStateRequest& request
   const auto patience = std::chrono::milliseconds(std::min(request.timeout_ms, kAskMax_ms));
   const async::DeadlineScope deadline(Clock::now() + patience);
   const std::string key = lattice::LatticeState::key_of(request.key);
-  if (!request.value.empty()) WATTLE_CHECK(wait_until_obeyed(request, key));
+  if (!request.value.empty() || request.in_force) WATTLE_CHECK(wait_until_obeyed(request, key));
   if (request.copy.empty()) return std::string();
   return records(request, key);
 }
@@ -86,7 +98,8 @@ Result<void> LinkChanges::wait_until_obeyed(const lattice::LinkStateRequest& req
                                             const std::string& key) {
   const auto obeys = [&] {
     const std::string* value = obeyed_ ? obeyed_->find(key) : nullptr;
-    return value != nullptr && *value == request.value;
+    return value != nullptr &&
+           (request.in_force ? is_in_force(*request.in_force, *value) : *value == request.value);
   };
   while (!obeys()) {
     if (stopping_) return failure(ErrorCode::unavailable, "the host is shutting down");
@@ -122,12 +135,24 @@ Result<std::string> LinkChanges::records(const lattice::LinkStateRequest& reques
 // ---- Replacing
 
 bool LinkChanges::await_hosts(const LinkKey& key, const std::string& value, bool settled, Duration patience) {
-  const lattice::LinkStateRequest request{
-      .key = key,
-      .value = value,
-      .settled = settled,
-      .timeout_ms =
-          static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count())};
+  return await_hosts(
+      parts_.live_hosts(),
+      {.key = key, .value = value, .settled = settled, .timeout_ms = milliseconds_of(patience)});
+}
+
+void LinkChanges::await_providers(const lattice::Link& link) {
+  std::vector<std::string> hosts = parts_.provider_hosts(link.source_id);
+  for (std::string& host : parts_.provider_hosts(link.target)) hosts.push_back(std::move(host));
+  if (await_hosts(hosts, {.key = lattice::LatticeState::key_of(link),
+                          .in_force = link,
+                          .timeout_ms = milliseconds_of(kPatience)}))
+    return;
+  parts_.log.warn("not every host of its provider has said that it obeys a link",
+                  {{"link", lattice::describe(link)}});
+}
+
+bool LinkChanges::await_hosts(const std::vector<std::string>& hosts,
+                              const lattice::LinkStateRequest& request) {
   // Shared with fibers that may outlive this one's patience.
   struct Asked {
     size_t left = 0;
@@ -135,7 +160,6 @@ bool LinkChanges::await_hosts(const LinkKey& key, const std::string& value, bool
     async::Signal answered;
   };
   const auto asked = std::make_shared<Asked>();
-  const std::vector<std::string> hosts = parts_.live_hosts();
   asked->left = hosts.size();
   for (const std::string& host : hosts)
     spawn([this, asked, host, request] {
@@ -144,7 +168,7 @@ bool LinkChanges::await_hosts(const LinkKey& key, const std::string& value, bool
       --asked->left;
       asked->answered.notify();
     });
-  const TimePoint until = Clock::now() + patience;
+  const TimePoint until = Clock::now() + std::chrono::milliseconds(request.timeout_ms);
   async::Signal* const signals[] = {&asked->answered};
   while (asked->left > 0 && Clock::now() < until)
     if (!async::Signal::wait_any(signals, until)) return false;

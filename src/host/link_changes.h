@@ -31,7 +31,8 @@ struct LinkChangesParts {
   const telemetry::Log& log;
   std::string lattice;
   std::string host_id;
-  std::function<std::vector<std::string>()> live_hosts;  // this one among them
+  std::function<std::vector<std::string>()> live_hosts;                           // this one among them
+  std::function<std::vector<std::string>(const std::string& id)> provider_hosts;  // that run this provider
 };
 
 class LinkChanges {
@@ -48,6 +49,9 @@ class LinkChanges {
   // answer within a second is not waited for. Refused: as lattice::LatticeState::check_new, announce() of
   // stored_link.h, and what the store refuses.
   Result<void> replace(const lattice::Link& link);
+  // Waits until providers at either end of a link that was put have been given it, and listen. A host that
+  // does not answer within a second is not waited for.
+  void await_providers(const lattice::Link& link);
   // One step. Refused: as that step, not_found (a config of the next target), and what the store refuses.
   Result<lattice::LinkCopyAck> copy(const lattice::LinkCopyRequest& request);
   // The data side obeys the links of this snapshot.
@@ -74,6 +78,7 @@ class LinkChanges {
   Result<std::string> records(const lattice::LinkStateRequest& request, const std::string& key);
   // Waits until every live host obeys `value`. False: some have not said so in time.
   bool await_hosts(const lattice::LinkKey& key, const std::string& value, bool settled, Duration patience);
+  bool await_hosts(const std::vector<std::string>& hosts, const lattice::LinkStateRequest& request);
   // When calls along what was in force have ended; in the background.
   void retire_later(const lattice::LinkKey& key, std::string value);
   void spawn(std::function<void()> work);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "lattice/control_fields.h"
+#include "lattice/link_fields.h"
 #include "lattice/names.h"
 
 namespace wattle::lattice {
@@ -49,6 +50,7 @@ void list_fields(Fields& fields, Self& self, const WrittenState&) {
   fields.required("version", self.version);
   fields.required("link", self.request.key);
   fields.optional("value", self.request.value);
+  fields.optional("in_force", self.request.in_force);
   fields.optional("settled", self.request.settled);
   fields.optional("timeout_ms", self.request.timeout_ms);
   fields.optional("copy", self.request.copy);

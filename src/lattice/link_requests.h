@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +58,8 @@ struct LinkStateRequest {
   // Not empty: answer when the host obeys these links, and, if `settled`, when calls that began along them
   // before have ended; within timeout_ms.
   std::string value{};
+  // Answer when the host obeys this link, whatever other links there are under that key; within timeout_ms.
+  std::optional<Link> in_force{};
   bool settled = false;
   uint64_t timeout_ms = 1000;
   // Not empty: answer with what this copy's recording has, at most bytes_max. The first `sequence` is 1; the

@@ -21,9 +21,20 @@ void list_fields(Visitor& fields, Self& self, const ComponentLease&) {
 }
 
 template <class Visitor, class Self>
+void list_fields(Visitor& fields, Self& self, const RefusedLink&) {
+  fields.required("source_id", self.source_id);
+  fields.required("target", self.target);
+  fields.required("name", self.name);
+  fields.required("wit_namespace", self.wit_namespace);
+  fields.required("wit_package", self.wit_package);
+  fields.required("reason", self.reason);
+}
+
+template <class Visitor, class Self>
 void list_fields(Visitor& fields, Self& self, const ProviderLease&) {
   fields.required("id", self.id);
   fields.optional("healthy", self.healthy);
+  fields.unless_default("refused", self.refused);
 }
 
 template <class Visitor, class Self>

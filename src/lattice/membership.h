@@ -47,9 +47,23 @@ struct ComponentLease {
   bool operator==(const ComponentLease&) const = default;
 };
 
+// A link that a provider cannot serve as it is put: its port is taken, its configuration says nothing.
+struct RefusedLink {
+  std::string source_id{};
+  std::string target{};
+  std::string name{};
+  std::string wit_namespace{};
+  std::string wit_package{};
+  std::string reason{};  // for people; at most kReasonBytesMax
+  bool operator==(const RefusedLink&) const = default;
+};
+inline constexpr size_t kReasonBytesMax = 512;
+inline constexpr size_t kRefusedLinksMax = 16;  // of a provider, that its lease tells
+
 struct ProviderLease {
-  std::string id;
+  std::string id{};
   bool healthy = true;
+  std::vector<RefusedLink> refused{};
   bool operator==(const ProviderLease&) const = default;
 };
 

@@ -215,7 +215,9 @@ TEST(Lease, ComesBackAsItWasWritten) {
   written.draining = true;
   written.labels = {{"zone", "a"}};
   written.components = {{{.id = "shop", .digest = "sha256:1", .in_flight = 1, .capacity = 2, .queued = 3}}};
-  written.providers = {{{.id = "shop-kv", .healthy = false}}};
+  written.providers = {{{.id = "shop-kv",
+                         .healthy = false,
+                         .refused = {{"web", "shop", "default", "wasi", "http", "the port is in use"}}}}};
   EXPECT_EQ(parse_lease(to_json(written)).value(), written);
   EXPECT_EQ(to_json(written).find("failures"), std::string::npos);
   (*written.components)[0].image_ref = "file:///shop.wasm";

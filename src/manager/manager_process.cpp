@@ -44,6 +44,7 @@ HostReport report_of(const lattice::HostLease& lease) {
     for (const lattice::ProviderLease& provider : *lease.providers) {
       report.providers.insert(provider.id);
       if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
+      if (!provider.refused.empty()) report.refused.emplace(provider.id, provider.refused);
     }
   return report;
 }

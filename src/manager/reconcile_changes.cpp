@@ -72,6 +72,15 @@ void Reconciler::touch_config(std::string_view config) {
     for (const std::string& name : noted->second) touch(name);
 }
 
+void Reconciler::touch_refused(const HostReport& report) {
+  for (const auto& [provider, links] : report.refused)
+    for (const lattice::RefusedLink& link : links)
+      if (link.source_id.empty())
+        touch_part(provider);
+      else
+        touch_link({link.source_id, link.name, link.wit_namespace, link.wit_package});
+}
+
 // ---- Applications
 
 void Reconciler::take_application(ApplicationInput input, TimePoint now) {

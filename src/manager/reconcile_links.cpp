@@ -117,7 +117,13 @@ Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLin
     return std::none_of(all.begin(), all.end(),
                         [&](const WantedLink& other) { return other.link.target == one.target; });
   });
-  if (in_force && !stranger) return {StatusKind::deployed, {}};
+  if (in_force && !stranger) {
+    // The host that puts it answers when its providers have been given it.
+    if (const Work* work = find_work(link_object(group, link.target)); work != nullptr && work->command != 0)
+      return {StatusKind::reconciling, "is being put"};
+    std::string why = refusal_of(link);
+    return {why.empty() ? StatusKind::deployed : StatusKind::failed, std::move(why)};
+  }
   if (is_foreign(group))
     return {
         StatusKind::failed,
@@ -149,6 +155,18 @@ Status Reconciler::keep_link(const LinkGroup& group, const std::vector<WantedLin
   const Work& work =
       want(object, lattice::to_json(link) + (moves ? " moves" : ""), PutLink{link, moves}, now);
   return status_of_work(StatusKind::reconciling, work.error, "is being put");
+}
+
+std::string Reconciler::refusal_of(const lattice::Link& link) const {
+  for (const std::string& host_id : refusing_) {
+    const HostReport& host = hosts_.find(host_id)->second.report;
+    for (const auto& [provider, refused] : host.refused)
+      for (const lattice::RefusedLink& one : refused)
+        if (one.source_id == link.source_id && one.target == link.target && one.name == link.name &&
+            one.wit_namespace == link.wit_namespace && one.wit_package == link.wit_package)
+          return fmt::format("{}: {}", host.friendly_name, one.reason);
+  }
+  return {};
 }
 
 void Reconciler::end_links(const LinkGroup& group, TimePoint now) {

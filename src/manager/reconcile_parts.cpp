@@ -128,6 +128,17 @@ std::string Reconciler::obstacle(const WantedPart& part) const {
 
 // ---- Components
 
+std::string Reconciler::refusal_of_config(std::string_view provider) const {
+  for (const std::string& host_id : refusing_) {
+    const HostReport& host = hosts_.find(host_id)->second.report;
+    const auto refused = host.refused.find(provider);
+    if (refused == host.refused.end()) continue;
+    for (const lattice::RefusedLink& one : refused->second)
+      if (one.source_id.empty()) return fmt::format("{}: {}", host.friendly_name, one.reason);
+  }
+  return {};
+}
+
 // Once in a plan, for all applications that have it.
 void Reconciler::keep_part(const std::string& id, TimePoint now) {
   const WantedPart& part = desired().parts.find(id)->second;
@@ -212,6 +223,7 @@ void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoi
     if (work != nullptr && !work->error.empty())
       error = fmt::format("{}: {}", observed.report.friendly_name, work->error);
   }
+  if (error.empty()) error = refusal_of_config(part.id);
   status.ready = revision.ready;
   status.revisions.push_back(std::move(revision));
   // What runs where it should not ends when the others are there.

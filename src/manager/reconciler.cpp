@@ -76,6 +76,14 @@ void Reconciler::take(HostSeen& event, TimePoint now) {
     for (const std::string& id : before.unhealthy_providers) touch_part(id);
     for (const std::string& id : event.report.unhealthy_providers) touch_part(id);
   }
+  if (before.refused != event.report.refused) {
+    touch_refused(before);
+    touch_refused(event.report);
+  }
+  if (event.report.refused.empty())
+    refusing_.erase(event.report.id);
+  else
+    refusing_.insert(event.report.id);
   count_calls(host.report, event.report);
   follow_calls(host.report, event.report, now);
   host.report = std::move(event.report);
@@ -86,6 +94,7 @@ void Reconciler::take(HostGone& event, TimePoint now) {
   if (host == hosts_.end()) return;
   follow_calls(host->second.report, {}, now);
   hosts_.erase(host);
+  refusing_.erase(event.host_id);
   hosts_stale_ = true;
   wait_until_ = {};
 }

@@ -27,6 +27,7 @@
 #include "base/time.h"
 #include "lattice/borders.h"
 #include "lattice/control_types.h"
+#include "lattice/membership.h"
 #include "manager/agenda.h"
 #include "manager/autoscale.h"
 #include "manager/desired.h"
@@ -56,6 +57,8 @@ struct HostReport {
   std::vector<Component> components{};
   std::set<std::string> providers{};  // those that are not healthy too
   std::set<std::string> unhealthy_providers{};
+  // By provider; without a source: its own configuration.
+  std::map<std::string, std::vector<lattice::RefusedLink>, std::less<>> refused{};
 };
 struct HostSeen {
   HostReport report{};
@@ -383,6 +386,7 @@ class Reconciler {
   void touch_part(std::string_view id);
   void touch_link(const LinkGroup& group);
   void touch_config(std::string_view name);
+  void touch_refused(const HostReport& report);
   void take_application(ApplicationInput input, TimePoint now);
   void remove_application(const std::string& name);
   void set_noted(const std::string& application, const Note& before, const Note& now);
@@ -483,6 +487,9 @@ class Reconciler {
   Status keep_link(const LinkGroup& group, const std::vector<WantedLink>& all, const WantedLink& wanted,
                    TimePoint now);
   bool is_foreign(const LinkGroup& group) const;
+  // By which host and why; empty: by none.
+  std::string refusal_of(const lattice::Link& link) const;
+  std::string refusal_of_config(std::string_view provider) const;
   bool is_in_force(const LinkGroup& group, const lattice::Link& link) const;
   void end_links(const LinkGroup& group, TimePoint now);
   void stop_awaiting(const LinkGroup& group, TimePoint now);
@@ -540,6 +547,7 @@ class Reconciler {
   std::set<std::string, std::less<>> statuses_to_tell_;  // may be others than told
 
   std::map<std::string, ObservedHost, std::less<>> hosts_;
+  std::set<std::string, std::less<>> refusing_;  // those whose providers refuse something
   std::map<std::string, Known, std::less<>> applications_;
   DesiredTable table_;
   // What is in force, and how often links name a config.

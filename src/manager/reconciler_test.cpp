@@ -224,6 +224,48 @@ TEST_F(Lattice, WithoutCallsOneIsLeftAndMayBeParked) {
   EXPECT_EQ(idle_after_, Duration::zero());
 }
 
+class LinkedLattice : public Lattice {
+ protected:
+  LinkedLattice() {
+    deploy("v1", component("a:1", 1,
+                           "        - type: link\n          properties: {target: {name: b}, namespace: wasi, "
+                           "package: keyvalue, interfaces: [store]}\n    - name: b\n      type: "
+                           "component\n      properties: {image: \"b:1\"}\n      traits: [{type: "
+                           "spreadscaler, properties: {instances: 1}}]\n"));
+    settle();
+  }
+  Status status() { return reconciler_->status("shop")->status; }
+};
+
+TEST_F(LinkedLattice, ALinkIsDeployedWhenItsPutIsAnswered) {
+  ASSERT_EQ(status().kind, StatusKind::deployed);
+  const auto links = std::exchange(links_, {});
+  tell_lattice();
+  for (int i = 0; i < 1000 && waiting_.empty(); ++i, now_ += milliseconds(5)) tell(TimePassed{});
+  ASSERT_EQ(waiting_.size(), 1u);
+  // The store has it before its provider does.
+  links_ = links;
+  tell_lattice();
+  now_ += milliseconds(50);
+  tell(TimePassed{});
+  EXPECT_EQ(status().kind, StatusKind::reconciling);
+  settle();
+  EXPECT_EQ(status().kind, StatusKind::deployed);
+}
+
+TEST_F(LinkedLattice, ALinkThatAProviderRefusesHasFailed) {
+  HostSeen seen = see("N2");
+  seen.report.refused["shop-b"] = {
+      {"shop-api", "shop-b", "default", "wasi", "keyvalue", "the port is in use"}};
+  tell(seen);
+  settle(milliseconds(100));
+  EXPECT_EQ(status().kind, StatusKind::failed);
+  EXPECT_THAT(status().message, testing::HasSubstr("N2: the port is in use"));
+  tell(see("N2"));
+  settle(milliseconds(100));
+  EXPECT_EQ(status().kind, StatusKind::deployed);
+}
+
 TEST_F(Lattice, AVersionThatComesMidwayLeavesADaemonItsSurge) {
   const std::string daemon = component("a:1", 3);
   const auto with = [&](std::string_view image) {
