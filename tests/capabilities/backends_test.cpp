@@ -95,7 +95,8 @@ class CapabilitiesTest : public ::testing::Test {
         ASSERT_TRUE(started) << started.error().full_message();
         for (TestHost* host : {&near, &far}) {
           (*host)->set_configs(std::make_shared<const lattice::ConfigTable>(configs));
-          for (const Refusal& each : (*host)->set_links(links)) ADD_FAILURE() << each.reason.full_message();
+          for (const host::Refusal& each : (*host)->set_links(links))
+            ADD_FAILURE() << each.reason.full_message();
         }
         for (const std::string& check : checks) ask(backend.provider, check);
         providers_host->remove_provider(backend.provider);
