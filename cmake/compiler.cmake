@@ -46,6 +46,9 @@ elseif(WATTLE_SANITIZE STREQUAL "thread")
 elseif(WATTLE_SANITIZE)
   message(FATAL_ERROR "WATTLE_SANITIZE is \"${WATTLE_SANITIZE}\"; it takes address, thread or nothing")
 endif()
+if(WATTLE_SANITIZE)
+  add_link_options(-fuse-ld=lld) # which comes with that clang
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
   add_compile_options(-Wno-maybe-uninitialized) # g++ 14, in moves of tl::expected, sees uses that are not there
 endif()
