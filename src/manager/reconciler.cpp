@@ -84,7 +84,9 @@ void Reconciler::take(HostSeen& event, TimePoint now) {
     refusing_.erase(event.report.id);
   else
     refusing_.insert(event.report.id);
-  count_calls(host.report, event.report);
+  const auto silent = silent_.extract(event.report.id);
+  const bool is_back = begun_anew && silent && silent.mapped().report.incarnation == event.report.incarnation;
+  count_calls(is_back ? silent.mapped().report : before, event.report);
   follow_calls(host.report, event.report, now);
   host.report = std::move(event.report);
 }
@@ -93,6 +95,8 @@ void Reconciler::take(HostGone& event, TimePoint now) {
   const auto host = hosts_.find(event.host_id);
   if (host == hosts_.end()) return;
   follow_calls(host->second.report, {}, now);
+  std::erase_if(silent_, [&](const auto& one) { return one.second.since + options_.forget_after <= now; });
+  silent_[event.host_id] = {std::move(host->second.report), now};
   hosts_.erase(host);
   refusing_.erase(event.host_id);
   hosts_stale_ = true;

@@ -547,6 +547,12 @@ class Reconciler {
   std::set<std::string, std::less<>> statuses_to_tell_;  // may be others than told
 
   std::map<std::string, ObservedHost, std::less<>> hosts_;
+  // Those that are gone: what was counted of them already, if they come back.
+  struct Silent {
+    HostReport report{};
+    TimePoint since{};
+  };
+  std::map<std::string, Silent, std::less<>> silent_;
   std::set<std::string, std::less<>> refusing_;  // those whose providers refuse something
   std::map<std::string, Known, std::less<>> applications_;
   DesiredTable table_;

@@ -224,6 +224,27 @@ TEST_F(Lattice, WithoutCallsOneIsLeftAndMayBeParked) {
   EXPECT_EQ(idle_after_, Duration::zero());
 }
 
+TEST_F(Lattice, CallsOfAHostThatIsBackAreCountedOnce) {
+  deploy("v1", component("a:1", 3));
+  settle();
+  deploy("v2", component("a:2", 3));
+  for (int i = 0; i < 1000 && count("a:2") == 0; ++i) settle(milliseconds(5));
+  ASSERT_EQ(count("a:2"), 1u);
+  const auto fresh = std::find_if(components_.begin(), components_.end(),
+                                  [](const auto& one) { return one.first.reference == "a:2"; });
+  HostSeen seen = see(fresh->first.host);
+  for (HostReport::Component& component : seen.report.components)
+    if (component.reference == "a:2") component.counts = {.calls = 4, .failures = 2};
+  for (int i = 0; i < 3; ++i) {
+    tell(seen);
+    settle(milliseconds(100));
+    tell(HostGone{seen.report.id});
+  }
+  tell(seen);
+  settle(milliseconds(100));
+  EXPECT_EQ(deployed_["shop"], "v2");  // twice as many failures would have ended it
+}
+
 class LinkedLattice : public Lattice {
  protected:
   LinkedLattice() {
