@@ -74,12 +74,10 @@ Result<void> HostControl::begin() {
         bus.worker(), [this] { return wanted_secrets(); },
         [this](std::shared_ptr<const SecretTable> table) { tell_secrets(std::move(table)); });
   directory_follower_ = bus.worker().spawn([this] { follow_directory(); });
-  if (!options_.mirrors) return {};
-  BucketMirrorOptions mirror;
+  lattice::BucketMirrorOptions mirror;
   mirror.lattice = options_.lattice;
   mirror.interval = options_.heartbeat_interval;
-  mirror.observed_state = options_.mirrors_observed_state;
-  WATTLE_TRY(mirror_, BucketMirror::start(
+  WATTLE_TRY(mirror_, lattice::BucketMirror::start(
                           bus, parts_.state, parts_.log, options_.host_id, [this] { return live_hosts(); },
                           std::move(mirror)));
   return {};
@@ -118,7 +116,7 @@ void HostControl::follow_directory() {
       continue;
     }
     told = directory_->snapshot();
-    if (BucketMirror::Hosts hosts = live_hosts(); mirror_ && hosts != told_hosts_) {
+    if (lattice::BucketMirror::Hosts hosts = live_hosts(); mirror_ && hosts != told_hosts_) {
       told_hosts_ = std::move(hosts);
       mirror_->hosts_changed();
     }
@@ -252,8 +250,8 @@ std::vector<lattice::RefusedLink> HostControl::refused_of(const std::string& pro
   return found == refused_.end() ? std::vector<lattice::RefusedLink>() : found->second;
 }
 
-BucketMirror::Hosts HostControl::live_hosts() const {
-  BucketMirror::Hosts hosts;
+lattice::BucketMirror::Hosts HostControl::live_hosts() const {
+  lattice::BucketMirror::Hosts hosts;
   const auto snapshot = directory_->snapshot();
   for (const auto& host : snapshot->hosts()) hosts.ids.push_back(host->host_id);
   // Before everybody was heard, nobody knows who the eldest is.

@@ -17,7 +17,6 @@
 #include <set>
 #include <string>
 
-#include "host/bucket_mirror.h"
 #include "host/data_plane.h"
 #include "host/idle_times.h"
 #include "host/images.h"
@@ -26,6 +25,7 @@
 #include "host/machine.h"
 #include "host/provider_processes.h"
 #include "host/secrets.h"
+#include "lattice/bucket_mirror.h"
 #include "lattice/control_server.h"
 #include "lattice/directory.h"
 #include "lattice/events.h"
@@ -45,10 +45,6 @@ struct HostOptions {
   Duration work_time_max = std::chrono::minutes(2);  // fetching and readying one component
   bool component_auctions = true;
   bool provider_auctions = true;
-  // Whether this host may be the one that writes the buckets that v1's clients read; and wadm_state too,
-  // which a manager writes where there is one.
-  bool mirrors = true;
-  bool mirrors_observed_state = true;
 };
 
 // All of these outlive the HostControl. `processes` may be null: programs are refused then.
@@ -192,7 +188,7 @@ class HostControl final : public lattice::ControlHandler {
   // Runs `work` when nobody else speaks to the data side of links, configs and providers.
   Result<void> with_data(const std::function<Result<void>()>& work);
   lattice::HostLease describe_lease() const;
-  BucketMirror::Hosts live_hosts() const;
+  lattice::BucketMirror::Hosts live_hosts() const;
   uint64_t uptime_seconds() const;
 
   bool satisfies(const lattice::StringMap& constraints) const;
@@ -216,7 +212,7 @@ class HostControl final : public lattice::ControlHandler {
   std::unique_ptr<lattice::ControlServer> server_;
   std::unique_ptr<lattice::Directory> directory_;
   std::unique_ptr<lattice::LeasePublisher> lease_;
-  std::unique_ptr<BucketMirror> mirror_;
+  std::unique_ptr<lattice::BucketMirror> mirror_;
   std::unique_ptr<LinkChanges> link_changes_;
   std::shared_ptr<const lattice::ConfigTable> told_configs_;
   std::shared_ptr<const lattice::LinkTable> told_links_;
@@ -225,7 +221,7 @@ class HostControl final : public lattice::ControlHandler {
   std::map<std::string, std::vector<lattice::RefusedLink>> refused_;
   Duration retry_pause_ = kRetryPauseMin;
   TimePoint next_retry_ = TimePoint::max();
-  BucketMirror::Hosts told_hosts_;
+  lattice::BucketMirror::Hosts told_hosts_;
   bool data_busy_ = false;
   async::Signal data_free_;
   async::Signal components_changed_;

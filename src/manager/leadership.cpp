@@ -3,15 +3,10 @@
 #include "async/fiber.h"
 
 namespace wattle::manager {
-namespace {
-
-constexpr std::string_view kLeaderKey = "leader";
-
-}  // namespace
 
 struct Leadership::State {
   State(lattice::Bus& bus_, std::string_view lattice, std::string id_, const telemetry::Log& log_)
-      : bus(bus_), bucket_name(fmt::format("wattle_manager_{}", lattice)), id(std::move(id_)), log(log_) {}
+      : bus(bus_), bucket_name(lattice::manager_lease_bucket(lattice)), id(std::move(id_)), log(log_) {}
 
   // ---- one look
 
@@ -26,7 +21,7 @@ struct Leadership::State {
   Result<void> renew(TimePoint now) {
     const async::DeadlineScope deadline(std::min(renewed + kLeaseLasts, now + 2 * kLeaseRenewal));
     WATTLE_CHECK(open());
-    WATTLE_TRY(revision, bucket->update(kLeaderKey, value(), revision));
+    WATTLE_TRY(revision, bucket->update(lattice::kManagerLeaseKey, value(), revision));
     renewed = now;
     return {};
   }
@@ -35,9 +30,9 @@ struct Leadership::State {
   Result<void> look(TimePoint now) {
     const async::DeadlineScope deadline(now + kLeaseLasts);
     WATTLE_CHECK(open());
-    auto entry = bucket->get(kLeaderKey);
+    auto entry = bucket->get(lattice::kManagerLeaseKey);
     if (!entry && entry.error().code() == ErrorCode::not_found) {
-      WATTLE_TRY(revision, bucket->create(kLeaderKey, value()));
+      WATTLE_TRY(revision, bucket->create(lattice::kManagerLeaseKey, value()));
       return lead(now);
     }
     if (!entry) return failure(entry.error());
@@ -46,8 +41,8 @@ struct Leadership::State {
       seen_at = Clock::now();
       return {};
     }
-    if (now < seen_at + kLeaseExpires) return {};
-    WATTLE_TRY(revision, bucket->update(kLeaderKey, value(), seen));
+    if (now < seen_at + lattice::kManagerLeaseExpires) return {};
+    WATTLE_TRY(revision, bucket->update(lattice::kManagerLeaseKey, value(), seen));
     return lead(now);
   }
 
@@ -134,7 +129,7 @@ void Leadership::stop() {
   if (!state.leading) return;
   state.leading = false;
   const async::DeadlineScope deadline(Clock::now() + kLeaseRenewal);
-  if (state.bucket) (void)state.bucket->remove(kLeaderKey, state.revision);
+  if (state.bucket) (void)state.bucket->remove(lattice::kManagerLeaseKey, state.revision);
 }
 
 }  // namespace wattle::manager

@@ -14,13 +14,14 @@
 #include "async/signal.h"
 #include "base/time.h"
 #include "lattice/bus.h"
+#include "lattice/manager_lease.h"
 #include "telemetry/log.h"
 
 namespace wattle::manager {
 
 inline constexpr Duration kLeaseRenewal = std::chrono::milliseconds(500);
 inline constexpr Duration kLeaseLasts = std::chrono::milliseconds(1500);
-inline constexpr Duration kLeaseExpires = std::chrono::milliseconds(1800);
+static_assert(kLeaseLasts < lattice::kManagerLeaseExpires);
 inline constexpr Duration kLeaseLook = std::chrono::milliseconds(250);  // of who does not lead
 
 class Leadership {

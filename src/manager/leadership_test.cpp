@@ -21,7 +21,7 @@ TEST(Leadership, OneOfSeveralLeads) {
     const auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     const auto two = Leadership::start(bus, "test", "two", quiet());
-    EXPECT_TRUE(async::sleep_for(kLeaseExpires + kLeaseRenewal));
+    EXPECT_TRUE(async::sleep_for(lattice::kManagerLeaseExpires + kLeaseRenewal));
     EXPECT_TRUE(one->leads());
     EXPECT_FALSE(two->leads());
     one->stop();
@@ -52,7 +52,7 @@ TEST(Leadership, SurvivesTheLossOfItsBucket) {
     lattice::MemoryBus bus(worker, broker);
     const auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
-    EXPECT_TRUE(bus.remove_bucket("wattle_manager_test"));
+    EXPECT_TRUE(bus.remove_bucket(lattice::manager_lease_bucket("test")));
     EXPECT_TRUE(nats::eventually([&] { return !one->leads(); }));
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     one->stop();

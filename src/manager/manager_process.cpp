@@ -4,6 +4,7 @@
 #include <csignal>
 #include <set>
 
+#include "lattice/bucket_mirror.h"
 #include "lattice/directory.h"
 #include "lattice/events.h"
 #include "lattice/lattice_state.h"
@@ -21,6 +22,8 @@ constexpr Duration kCommandTimeMax = std::chrono::seconds(5);
 constexpr Duration kStatusInterval = std::chrono::milliseconds(200);
 constexpr Duration kStopTime = 2 * kCommandTimeMax;                // commands under way end first
 constexpr Duration kLookAtLeast = std::chrono::milliseconds(250);  // whether it still leads
+// Hosts tell of many changes while applications are deployed, and clients poll.
+constexpr Duration kMirrorSettle = std::chrono::milliseconds(500);
 // Until it listens for requests, after it could not.
 constexpr Duration kListenPauseMin = std::chrono::milliseconds(250);
 constexpr Duration kListenPauseMax = std::chrono::seconds(15);
@@ -95,6 +98,11 @@ class Manager {
     WATTLE_TRY(events_, bus_->subscribe(lattice::event_subject(setup_.lattice, ">"), {},
                                         [this](const lattice::Message& message) { take(message); }));
     leadership_ = Leadership::start(*bus_, setup_.lattice, id_, *setup_.log);
+    WATTLE_TRY(
+        mirror_,
+        lattice::BucketMirror::start(
+            *bus_, *state_, *setup_.log, id_, [this] { return mirrored_hosts(); },
+            {.writer = lattice::MirrorWriter::manager, .lattice = setup_.lattice, .settle = kMirrorSettle}));
     return {};
   }
 
@@ -103,6 +111,8 @@ class Manager {
     stopping_ = true;
     if (api_) (void)api_->drain();
     api_.reset();
+    if (mirror_) mirror_->stop();
+    mirror_.reset();
     while (running_ > 0)
       if (!done_.wait()) break;
     if (leadership_) leadership_->stop();
@@ -143,6 +153,7 @@ class Manager {
     if (snapshot == told_hosts_) return;
     told_hosts_ = snapshot;
     for (const auto& host : snapshot->hosts()) feed(HostSeen{report_of(*host), false});
+    tell_mirror();
   }
 
   void take_state() {
@@ -244,6 +255,7 @@ class Manager {
     if (leads != leading_ || leads != reconciler_.leads()) {
       leading_ = leads;
       feed(Leading{leads});
+      tell_mirror();
       listen_pause_ = kListenPauseMin;
       next_listen_ = Clock::now();
     }
@@ -290,6 +302,22 @@ class Manager {
     return lines;
   }
 
+  // wadm_state is written by the manager that leads.
+  lattice::BucketMirror::Hosts mirrored_hosts() const {
+    lattice::BucketMirror::Hosts hosts;
+    if (!leading_ || !leadership_->leads()) return hosts;
+    hosts.writer = id_;
+    for (const auto& host : directory_->snapshot()->hosts()) hosts.ids.push_back(host->host_id);
+    return hosts;
+  }
+
+  void tell_mirror() {
+    auto hosts = mirrored_hosts();
+    if (hosts == mirrored_) return;
+    mirrored_ = std::move(hosts);
+    mirror_->hosts_changed();
+  }
+
   void tell_statuses() {
     next_status_ = TimePoint::max();
     if (!leading_ || reconciler_.plans() == told_plans_) return;
@@ -314,6 +342,8 @@ class Manager {
   std::unique_ptr<lattice::Directory> directory_;
   std::unique_ptr<lattice::BusSubscription> events_;
   std::unique_ptr<Leadership> leadership_;
+  std::unique_ptr<lattice::BucketMirror> mirror_;
+  lattice::BucketMirror::Hosts mirrored_;  // as it was told last
   std::unique_ptr<ApiServer> api_;
   std::optional<CommandRunner> runner_;
   Reconciler reconciler_;

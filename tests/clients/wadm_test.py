@@ -4,9 +4,12 @@
 
 Manifests name their ports, so each test has a network of its own."""
 
+import base64
 import http.client
 import json
+import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -294,6 +297,43 @@ class Refusals(WadmTest):
         self.assertEqual(self.wadm.deploy("echo", "v9")["result"], "notfound")
         self.assertEqual(self.wadm.get("echo", "v9")["result"], "notfound")
         self.assertEqual(self.status("echo")["status"]["type"], "undeployed")
+
+
+class ObservedState(WadmTest):
+    """The buckets of wadm_state, in which wadm's clients read what runs."""
+
+    def observed(self, part):
+        key = {"last_by_subj": f"$KV.wadm_state.{part}_test"}
+        answer = json.loads(self.wadm.bus.request("$JS.API.STREAM.MSG.GET.KV_wadm_state", json.dumps(key)))
+        return json.loads(base64.b64decode(answer["message"]["data"])) if "message" in answer else {}
+
+    def components(self):
+        hosts = self.observed("component").get("echo-echo", {}).get("instances", {})
+        return {host: sum(each["count"] for each in several) for host, several in hosts.items()}
+
+    def label(self, value):
+        self.lattice.succeeds("label", self.hosts[0], f"seen={value}")
+        wait_until(lambda: self.observed("host")[self.hosts[0]]["labels"].get("seen") == value, f"the label {value}", 20)
+
+    def test_is_kept_with_managers_and_without(self):
+        self.bring_up({}, {})
+        self.deploy((MANIFESTS / "application.json").read_text(), "echo", "v1")
+        wait_until(lambda: self.components() == self.instances("echo-echo"), "what is deployed")
+        self.assertEqual(sorted(self.observed("host")), self.hosts)
+        self.assertEqual(set(self.observed("provider")["echo-httpserver"]["hosts"]), self.providers("echo-httpserver"))
+        manager = self.lattice.processes("manager")[0]["pid"]
+        os.kill(manager, signal.SIGSTOP)
+        self.label("without-a-manager")
+        os.kill(manager, signal.SIGCONT)
+        self.label("with-one")
+        self.lattice.kill("manager")
+        self.label("after-it")
+        words = ["-o", "json", "host", "--lattice", "test", "--nats-url", f"nats://127.0.0.1:{NATS}", "--workers", 1]
+        another = self.start(*words, env=environment(self.lattice.environment))
+        hosts = sorted([*self.hosts, json.loads(another.stdout.readline())["host_id"]])
+        wait_until(lambda: sorted(self.observed("host")) == hosts, "one host more")
+        another.terminate()
+        wait_until(lambda: sorted(self.observed("host")) == self.hosts, "one host less")
 
 
 if __name__ == "__main__":

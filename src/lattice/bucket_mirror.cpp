@@ -1,4 +1,4 @@
-#include "host/bucket_mirror.h"
+#include "lattice/bucket_mirror.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,15 +7,16 @@
 #include "lattice/events.h"
 #include "lattice/names.h"
 
-namespace wattle::host {
+namespace wattle::lattice {
 namespace {
 
 constexpr Duration kRoundTimeMax = std::chrono::seconds(10);
 constexpr size_t kStaleMax = 10'000;
 constexpr Duration kRetry = std::chrono::milliseconds(500);
+constexpr Duration kLook = kManagerLeaseExpires + std::chrono::milliseconds(200);
 
-lattice::BucketConfig bucket_named(std::string name) {
-  lattice::BucketConfig config;
+BucketConfig bucket_named(std::string name) {
+  BucketConfig config;
   config.bucket = std::move(name);
   return config;
 }
@@ -31,31 +32,31 @@ bool is_any(const std::string&) {
 
 }  // namespace
 
-BucketMirror::BucketMirror(lattice::Bus& bus, lattice::LatticeState& state, const telemetry::Log& log,
-                           std::string host_id, std::function<Hosts()> hosts, BucketMirrorOptions options)
+BucketMirror::BucketMirror(Bus& bus, LatticeState& state, const telemetry::Log& log, std::string id,
+                           std::function<Hosts()> hosts, BucketMirrorOptions options)
     : bus_(bus),
       state_(state),
       log_(log),
-      host_id_(std::move(host_id)),
+      id_(std::move(id)),
       hosts_(std::move(hosts)),
       options_(std::move(options)) {
-  records_.config = bucket_named(lattice::lattice_data_bucket(options_.lattice));
-  configs_.config = bucket_named(lattice::config_data_bucket(options_.lattice));
-  observed_.config = bucket_named(std::string(lattice::kObservedStateBucket));
+  records_.config = bucket_named(lattice_data_bucket(options_.lattice));
+  configs_.config = bucket_named(config_data_bucket(options_.lattice));
+  observed_.config = bucket_named(std::string(kObservedStateBucket));
 }
 
 BucketMirror::~BucketMirror() = default;
 
-Result<std::unique_ptr<BucketMirror>> BucketMirror::start(lattice::Bus& bus, lattice::LatticeState& state,
-                                                          const telemetry::Log& log, std::string host_id,
+Result<std::unique_ptr<BucketMirror>> BucketMirror::start(Bus& bus, LatticeState& state,
+                                                          const telemetry::Log& log, std::string id,
                                                           std::function<Hosts()> hosts,
                                                           BucketMirrorOptions options) {
   std::unique_ptr<BucketMirror> mirror(
-      new BucketMirror(bus, state, log, std::move(host_id), std::move(hosts), std::move(options)));
+      new BucketMirror(bus, state, log, std::move(id), std::move(hosts), std::move(options)));
   // What hosts tell may change what is to be written.
-  WATTLE_TRY(mirror->events_, bus.subscribe(lattice::event_subject(mirror->options_.lattice, ">"), {},
-                                            [self = mirror.get()](const lattice::Message& message) {
-                                              const auto event = lattice::parse_event(message.payload);
+  WATTLE_TRY(mirror->events_, bus.subscribe(event_subject(mirror->options_.lattice, ">"), {},
+                                            [self = mirror.get()](const Message& message) {
+                                              const auto event = parse_event(message.payload);
                                               // Every host beats all the time, and a round in each interval
                                               // asks all of them.
                                               if (!event || event->name == "host_heartbeat") return;
@@ -82,46 +83,93 @@ void BucketMirror::hosts_changed() {
 
 void BucketMirror::run() {
   async::Signal* const signals[] = {&changed_, &state_.changed()};
-  TimePoint next = Clock::now();
-  auto links = state_.links();
-  auto configs = state_.configs();
-  auto claims = state_.claims();
   while (!async::Fiber::current().cancellation()) {
-    const bool news =
-        dirty_ || links != state_.links() || configs != state_.configs() || claims != state_.claims();
-    if (!news && Clock::now() < next) {
-      if (!async::Signal::wait_any(signals, next)) return;
-      continue;
-    }
-    if (!async::sleep_for(options_.settle)) return;
-    if (Clock::now() >= next) ask_all_ = true;
-    dirty_ = false;
-    links = state_.links();
-    configs = state_.configs();
-    claims = state_.claims();
-    next = Clock::now() + options_.interval;
-    const Hosts hosts = hosts_();
-    if (hosts.writer.empty()) next = Clock::now() + kRetry;
-    if (hosts.writer != host_id_) continue;
-    const async::DeadlineScope deadline(Clock::now() + kRoundTimeMax);
-    if (auto written = round(hosts); !written) {
-      log_.warn("the buckets that clients of wasmCloud v1 read could not be written",
-                {{"reason", written.error().full_message()}});
-      next = Clock::now() + kRetry;
+    const TimePoint now = Clock::now();
+    if (dirty_ || told_ != tables() || now >= next_turn_) {
+      if (!async::sleep_for(options_.settle)) return;
+      turn();
+    } else if (now >= next_look_) {
+      look_for_manager();
+    } else if (!async::Signal::wait_any(signals, std::min(next_turn_, next_look_))) {
+      return;
     }
   }
 }
 
+BucketMirror::Tables BucketMirror::tables() const {
+  if (options_.writer == MirrorWriter::manager) return {};
+  return {state_.links(), state_.configs(), state_.claims()};
+}
+
+void BucketMirror::turn() {
+  if (Clock::now() >= next_turn_) {
+    ask_all_ = true;
+    // Whoever wrote for a moment beside this one, as leadership went over, is found out.
+    observed_.bucket.reset();
+  }
+  dirty_ = false;
+  told_ = tables();
+  next_turn_ = Clock::now() + options_.interval;
+  const Hosts hosts = hosts_();
+  if (hosts.writer.empty()) next_turn_ = Clock::now() + kRetry;
+  if (hosts.writer != id_) return forget();
+  const async::DeadlineScope deadline(Clock::now() + kRoundTimeMax);
+  if (auto written = round(hosts); !written) {
+    log_.warn("the buckets that clients of wasmCloud v1 read could not be written",
+              {{"reason", written.error().full_message()}});
+    next_turn_ = Clock::now() + kRetry;
+  }
+}
+
+void BucketMirror::forget() {
+  for (Mirror* mirror : {&records_, &configs_, &observed_}) mirror->bucket.reset();
+  inventories_.clear();
+  stale_.clear();
+  next_look_ = TimePoint::max();
+}
+
 Result<void> BucketMirror::round(const Hosts& hosts) {
-  const std::vector<lattice::HostInventory> known = inventories(hosts.ids);
-  WATTLE_CHECK(write(records_, wanted_records(known), is_record));
+  const std::vector<HostInventory> known = inventories(hosts.ids);
+  if (hosts_().writer != id_) return {};  // by now
+  if (options_.writer == MirrorWriter::manager) return write_observed(known);
+  WATTLE_CHECK(write_records(known));
+  WATTLE_TRY(const bool managed, manager_leads());
+  if (!managed) return write_observed(known);
+  observed_.bucket.reset();
+  return {};
+}
+
+Result<void> BucketMirror::write_records(const std::vector<HostInventory>& hosts) {
+  WATTLE_CHECK(write(records_, wanted_records(hosts), is_record));
   std::map<std::string, std::string> wanted;
-  for (const auto& [name, values] : *state_.configs()) wanted.emplace(name, lattice::to_json(values));
-  WATTLE_CHECK(write(configs_, wanted, is_any));
-  if (!options_.observed_state) return {};
+  for (const auto& [name, values] : *state_.configs()) wanted.emplace(name, to_json(values));
+  return write(configs_, wanted, is_any);
+}
+
+Result<void> BucketMirror::write_observed(const std::vector<HostInventory>& hosts) {
   // The bucket is shared with other lattices.
-  const std::map<std::string, std::string> state = wanted_state(known);
+  const std::map<std::string, std::string> state = wanted_state(hosts);
   return write(observed_, state, [&](const std::string& key) { return state.contains(key); });
+}
+
+// Nobody says that a manager has ended: while one leads, its lease is looked at again.
+Result<bool> BucketMirror::manager_leads() {
+  next_look_ = Clock::now() + kLook;
+  if (!lease_bucket_) {
+    WATTLE_TRY(lease_bucket_, bus_.bucket(bucket_named(manager_lease_bucket(options_.lattice))));
+  }
+  const TimePoint asked = Clock::now();
+  const auto entry = lease_bucket_->get(kManagerLeaseKey);
+  if (!entry && entry.error().code() != ErrorCode::not_found) return failure(entry.error());
+  const auto revision = entry ? std::optional(entry->revision) : std::nullopt;
+  const bool leads = lease_.held(revision, asked, Clock::now());
+  if (!leads) next_look_ = TimePoint::max();
+  return leads;
+}
+
+void BucketMirror::look_for_manager() {
+  const async::DeadlineScope deadline(Clock::now() + kRoundTimeMax);
+  if (const auto leads = manager_leads(); !leads || !*leads) dirty_ = true;
 }
 
 // What is in the bucket now, unless it is the one that was looked at before.
@@ -136,7 +184,7 @@ Result<void> BucketMirror::open(Mirror& mirror, const std::function<bool(const s
   WATTLE_TRY(const auto keys, mirror.bucket->keys());
   for (const std::string& key : keys) {
     if (!ours(key)) continue;
-    WATTLE_TRY(lattice::Entry entry, mirror.bucket->get(key));
+    WATTLE_TRY(Entry entry, mirror.bucket->get(key));
     mirror.written.emplace(key, std::move(entry.value));
   }
   WATTLE_TRY(mirror.created_ns, mirror.bucket->created_ns());
@@ -168,16 +216,16 @@ Result<void> BucketMirror::write(Mirror& mirror, const std::map<std::string, std
   return written;
 }
 
-std::vector<lattice::HostInventory> BucketMirror::inventories(const std::vector<std::string>& hosts) {
-  lattice::ControlClient control(bus_, {.lattice = options_.lattice,
-                                        .request_timeout = std::chrono::seconds(1),
-                                        .auction_timeout = std::chrono::seconds(1),
-                                        .quiet = std::chrono::milliseconds(100)});
+std::vector<HostInventory> BucketMirror::inventories(const std::vector<std::string>& hosts) {
+  ControlClient control(bus_, {.lattice = options_.lattice,
+                               .request_timeout = std::chrono::seconds(1),
+                               .auction_timeout = std::chrono::seconds(1),
+                               .quiet = std::chrono::milliseconds(100)});
   std::erase_if(inventories_, [&](const auto& known) {
     return std::find(hosts.begin(), hosts.end(), known.first) == hosts.end();
   });
   const std::set<std::string> stale = std::exchange(stale_, {});
-  std::vector<lattice::HostInventory> all;
+  std::vector<HostInventory> all;
   for (const std::string& id : hosts) {
     if (!ask_all_ && inventories_.contains(id) && !stale.contains(id)) {
       all.push_back(inventories_.at(id));
@@ -192,40 +240,37 @@ std::vector<lattice::HostInventory> BucketMirror::inventories(const std::vector<
 }
 
 std::map<std::string, std::string> BucketMirror::wanted_records(
-    const std::vector<lattice::HostInventory>& hosts) const {
-  std::map<std::string, lattice::ComponentRecord> records;
-  for (lattice::Link& link : state_.links()->in_force()) {
+    const std::vector<HostInventory>& hosts) const {
+  std::map<std::string, ComponentRecord> records;
+  for (Link& link : state_.links()->in_force()) {
     const std::string source = link.source_id;
     records[source].links.push_back(std::move(link));
   }
-  for (const lattice::HostInventory& host : hosts) {
+  for (const HostInventory& host : hosts) {
     for (const auto& component : host.components) records[component.id].url = component.image_ref;
     for (const auto& provider : host.providers) records[provider.id].url = provider.image_ref.value_or("");
   }
   std::map<std::string, std::string> wanted;
-  for (const auto& [id, record] : records)
-    wanted.emplace(lattice::component_key(id), lattice::to_json(record));
-  for (const auto& claims : *state_.claims())
-    wanted.emplace(lattice::claims_key(claims.subject), lattice::to_json(claims));
+  for (const auto& [id, record] : records) wanted.emplace(component_key(id), to_json(record));
+  for (const auto& claims : *state_.claims()) wanted.emplace(claims_key(claims.subject), to_json(claims));
   return wanted;
 }
 
-std::map<std::string, std::string> BucketMirror::wanted_state(
-    const std::vector<lattice::HostInventory>& hosts) {
+std::map<std::string, std::string> BucketMirror::wanted_state(const std::vector<HostInventory>& hosts) {
   // Stamps alone are no change worth a write before the interval is over.
   if (stamp_.empty() || Clock::now() - stamped_ >= options_.interval) {
-    stamp_ = lattice::format_time_now();
+    stamp_ = format_time_now();
     stamped_ = Clock::now();
   }
-  lattice::ObservedState state;
-  for (const lattice::HostInventory& host : hosts) state.add(host, stamp_);
+  ObservedState state;
+  for (const HostInventory& host : hosts) state.add(host, stamp_);
   // Nor are seconds of uptime: they go in steps.
   const auto step = static_cast<uint64_t>(
       std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(options_.interval).count()));
   for (auto& [id, host] : state.hosts) host.uptime_seconds -= host.uptime_seconds % step;
-  return {{lattice::observed_hosts_key(options_.lattice), lattice::to_json(state.hosts)},
-          {lattice::observed_components_key(options_.lattice), lattice::to_json(state.components)},
-          {lattice::observed_providers_key(options_.lattice), lattice::to_json(state.providers)}};
+  return {{observed_hosts_key(options_.lattice), to_json(state.hosts)},
+          {observed_components_key(options_.lattice), to_json(state.components)},
+          {observed_providers_key(options_.lattice), to_json(state.providers)}};
 }
 
-}  // namespace wattle::host
+}  // namespace wattle::lattice

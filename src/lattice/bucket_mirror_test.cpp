@@ -1,4 +1,4 @@
-#include "host/bucket_mirror.h"
+#include "lattice/bucket_mirror.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include "lattice/events.h"
 #include "lattice/test_state.h"
 
-namespace wattle::host {
+namespace wattle::lattice {
 namespace {
 
 using testing::HasSubstr;
@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kNone = "(no value)";
 
 // A mirror, and a client of wasmCloud v1 that reads the buckets. Hosts answer for their inventories.
-class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
+class BucketMirrorTest : public testing::TestWithParam<BusKind> {
  protected:
   static void TearDownTestSuite() { places_.clear(); }
 
@@ -24,7 +24,7 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
   void with_mirror(Test test, std::string lattice, BucketMirrorOptions options = {}) {
     nats::run_test([&](async::Worker& worker) {
       auto& place = places_[GetParam()];
-      if (!place) place = std::make_unique<lattice::BusPlace>(GetParam());
+      if (!place) place = std::make_unique<BusPlace>(GetParam());
       bus_ = place->connect(worker);
       lattice_ = lattice;
       auto state = open_test_state(*bus_, lattice);
@@ -36,6 +36,7 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
           {.level = telemetry::LogLevel::off, .format = telemetry::LogFormat::text, .file = ""});
       options.lattice = lattice;
       options.settle = 5ms;
+      if (managed_) renew_lease();
       auto mirror = BucketMirror::start(
           *bus_, *state_, log, "NA",
           [&] {
@@ -57,7 +58,7 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
   std::string read(const std::string& bucket, const std::string& key, std::string_view part) {
     std::string value;
     EXPECT_TRUE(nats::eventually([&] {
-      lattice::BucketConfig config;
+      BucketConfig config;
       config.bucket = bucket;
       auto opened = bus_->bucket(config);
       auto entry = opened ? (*opened)->get(key) : failure(opened.error());
@@ -66,30 +67,37 @@ class BucketMirrorTest : public testing::TestWithParam<lattice::BusKind> {
     })) << value;
     return value;
   }
-  void tell_scaled() {
-    (void)lattice::publish(*bus_, lattice_, "NA", lattice::component_scaled({.component_id = "shop"}));
+  void put(const std::string& bucket, std::string_view key, std::string_view value) {
+    BucketConfig config;
+    config.bucket = bucket;
+    auto opened = bus_->bucket(config);
+    ASSERT_TRUE(opened) << opened.error().full_message();
+    ASSERT_TRUE((*opened)->put(key, value));
   }
+  void renew_lease() { put(manager_lease_bucket(lattice_), kManagerLeaseKey, "{}"); }
+  void tell_scaled() { (void)publish(*bus_, lattice_, "NA", component_scaled({.component_id = "shop"})); }
 
-  std::unique_ptr<lattice::Bus> bus_;
-  lattice::LatticeState* state_ = nullptr;
+  std::unique_ptr<Bus> bus_;
+  LatticeState* state_ = nullptr;
   std::string lattice_;
   std::string writer_ = "NA";
+  bool managed_ = false;  // a manager leads when the mirror starts
   int rounds_ = 0;
   std::string inventory_ =
       R"({"components":[{"id":"shop","image_ref":"file:///a.wasm","annotations":{"k":"v"},"revision":1,)"
       R"("max_instances":4}],"providers":[{"id":"kv","image_ref":"builtin://m","revision":0}],"host_id":"NA",)"
       R"("friendly_name":"calm-reed","labels":{"zone":"a"},"version":"0.1.0","uptime_seconds":61})";
-  static inline std::map<lattice::BusKind, std::unique_ptr<lattice::BusPlace>> places_;
+  static inline std::map<BusKind, std::unique_ptr<BusPlace>> places_;
 };
 
-const lattice::Link kLink{.source_id = "shop",
-                          .target = "kv",
-                          .name = "default",
-                          .wit_namespace = "wasi",
-                          .wit_package = "keyvalue",
-                          .interfaces = {"store"},
-                          .source_config = {},
-                          .target_config = {}};
+const Link kLink{.source_id = "shop",
+                 .target = "kv",
+                 .name = "default",
+                 .wit_namespace = "wasi",
+                 .wit_package = "keyvalue",
+                 .interfaces = {"store"},
+                 .source_config = {},
+                 .target_config = {}};
 
 TEST_P(BucketMirrorTest, WritesWhatVersion1KeepsThere) {
   with_mirror(
@@ -151,7 +159,7 @@ TEST_P(BucketMirrorTest, FillsABucketThatWasDeleted) {
 TEST_P(BucketMirrorTest, LeavesAloneWhatIsNotItsOwn) {
   with_mirror(
       [&] {
-        lattice::BucketConfig config;
+        BucketConfig config;
         config.bucket = "LATTICEDATA_four";
         auto bucket = bus_->bucket(config);
         ASSERT_TRUE(bucket);
@@ -179,11 +187,57 @@ TEST_P(BucketMirrorTest, OneHostWrites) {
       "five", {.interval = 20ms});
 }
 
-INSTANTIATE_TEST_SUITE_P(Buses, BucketMirrorTest,
-                         testing::Values(lattice::BusKind::memory, lattice::BusKind::nats),
-                         [](const auto& test) {
-                           return test.param == lattice::BusKind::memory ? "memory" : "nats";
-                         });
+TEST_P(BucketMirrorTest, AHostLeavesObservedStateToAManagerWhileOneLeads) {
+  managed_ = true;
+  with_mirror(
+      [&] {
+        ASSERT_TRUE(state_->put_config("redis", {{"url", "x"}}));
+        for (const TimePoint end = Clock::now() + 2 * kManagerLeaseExpires; Clock::now() < end;) {
+          renew_lease();
+          ASSERT_TRUE(async::sleep_for(50ms));
+        }
+        (void)read("CONFIGDATA_six", "redis", "x");
+        (void)read("LATTICEDATA_six", "COMPONENT_shop", "a.wasm");
+        (void)read("wadm_state", "host_six", kNone);
+        const TimePoint ended = Clock::now();
+        (void)read("wadm_state", "host_six", "calm-reed");
+        EXPECT_LT(Clock::now() - ended, 3 * kManagerLeaseExpires);
+      },
+      "six");
+}
+
+TEST_P(BucketMirrorTest, AfterAManagerAHostReadsWhatThatHasWritten) {
+  with_mirror(
+      [&] {
+        (void)read("wadm_state", "component_seven", "a.wasm");
+        renew_lease();
+        const int before = rounds_;
+        ASSERT_TRUE(nats::eventually([&] {
+          tell_scaled();
+          return rounds_ >= before + 6;
+        }));
+        put("wadm_state", "component_seven", "the manager's");
+        (void)read("wadm_state", "component_seven", "a.wasm");
+      },
+      "seven");
+}
+
+TEST_P(BucketMirrorTest, AManagerWritesObservedStateAlone) {
+  with_mirror(
+      [&] {
+        ASSERT_TRUE(state_->put_config("redis", {{"url", "x"}}));
+        (void)read("wadm_state", "host_eight", "calm-reed");
+        inventory_ = R"({"components":[],"providers":[],"host_id":"NA"})";
+        tell_scaled();
+        (void)read("wadm_state", "component_eight", "{}");
+        EXPECT_EQ(bus_->remove_bucket("CONFIGDATA_eight").error().code(), ErrorCode::not_found);
+        EXPECT_EQ(bus_->remove_bucket("LATTICEDATA_eight").error().code(), ErrorCode::not_found);
+      },
+      "eight", {.writer = MirrorWriter::manager});
+}
+
+INSTANTIATE_TEST_SUITE_P(Buses, BucketMirrorTest, testing::Values(BusKind::memory, BusKind::nats),
+                         [](const auto& test) { return test.param == BusKind::memory ? "memory" : "nats"; });
 
 }  // namespace
-}  // namespace wattle::host
+}  // namespace wattle::lattice
