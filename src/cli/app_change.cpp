@@ -41,8 +41,9 @@ Result<manager::api::PutAnswer> put_one(manager::ApiClient& manager, const Manif
 }
 
 Result<void> put(Lattice& lattice, const PutOptions& options, const Output& output) {
-  WATTLE_TRY(const auto manifests, manifests_to_put(options.files, put_into(lattice, output), output));
   manager::ApiClient manager = manager_of(lattice);
+  WATTLE_TRY(const auto table, manager.images());
+  WATTLE_TRY(const auto manifests, manifests_to_put(options.files, table, put_into(lattice, output), output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto answer, put_one(manager, manifest));
     tell(output, answer);
@@ -83,7 +84,9 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
   if (options.version())
     return failure(Error(ErrorCode::invalid_argument, "a file says its version itself")
                        .with_remedy("leave --version out"));
-  WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, put_into(lattice, output), output));
+  WATTLE_TRY(const auto table, manager.images());
+  WATTLE_TRY(const auto manifests,
+             manifests_to_put({options.name}, table, put_into(lattice, output), output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto put, put_one(manager, manifest));
     WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name,

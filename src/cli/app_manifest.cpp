@@ -101,9 +101,10 @@ void tell_warnings(const manager::Problems& problems, const std::string& path, c
 }
 
 // The whole file is checked first, so that problems have its lines.
-Result<void> check_file(const std::string& path, const std::string& text, const Output& output) {
+Result<void> check_file(const std::string& path, const std::string& text, const manager::ImageTable& table,
+                        const Output& output) {
   manager::Problems problems;
-  auto applications = manager::read_manifests(text, manager::default_images(), problems);
+  auto applications = manager::read_manifests(text, table, problems);
   for (manager::Application& application : applications) take_shared_ids(application, applications);
   for (const manager::Application& application : applications)
     manager::check(application, applications, {}, problems);
@@ -167,10 +168,10 @@ Result<std::string> digest_of_file(const manager::Part& part, const std::string&
   return host::image_reference_of(bytes);
 }
 
-Result<std::string> with_images(std::string_view text, const std::string& folder,
-                                const ImageOfFile& image_of_file) {
+Result<std::string> with_images(std::string_view text, const manager::ImageTable& table,
+                                const std::string& folder, const ImageOfFile& image_of_file) {
   manager::Problems problems;
-  const auto applications = manager::read_manifests(text, manager::default_images(), problems);
+  const auto applications = manager::read_manifests(text, table, problems);
   std::map<size_t, const manager::Part*> places;
   std::map<const manager::Part*, std::string> images;
   for (const manager::Application& application : applications)
@@ -186,7 +187,7 @@ Result<std::string> with_images(std::string_view text, const std::string& folder
   for (auto place = places.rbegin(); place != places.rend(); ++place)
     changed.replace(place->first, place->second->image.size(), images[place->second]);
   // What was put in may mean something else where it stands: " #" in a path, for one.
-  const auto again = manager::read_manifests(changed, manager::default_images(), problems);
+  const auto again = manager::read_manifests(changed, table, problems);
   for (size_t i = 0; i < applications.size(); ++i)
     for (size_t j = 0; j < applications[i].parts.size(); ++j) {
       const manager::Part& part = applications[i].parts[j];
@@ -198,17 +199,18 @@ Result<std::string> with_images(std::string_view text, const std::string& folder
 }
 
 Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string>& paths,
+                                                   const manager::ImageTable& table,
                                                    const ImageOfFile& image_of_file, const Output& output) {
   std::vector<ManifestText> manifests;
   for (const std::string& path : paths) {
     WATTLE_TRY(const std::string text, read_manifest_file(path));
-    WATTLE_CHECK(check_file(path, text, output));
+    WATTLE_CHECK(check_file(path, text, table, output));
     const std::string folder = path == kStandardInput ? "." : fs::path(path).parent_path().string();
     for (const std::string_view document : split_documents(text)) {
       manager::Problems problems;
-      const auto applications = manager::read_manifests(document, manager::default_images(), problems);
+      const auto applications = manager::read_manifests(document, table, problems);
       if (applications.size() != 1) continue;  // Kubernetes' own
-      auto changed = with_images(document, folder, image_of_file);
+      auto changed = with_images(document, table, folder, image_of_file);
       if (!changed) return failure(changed.error().with_context(fmt::format("\"{}\" cannot be put", path)));
       manifests.push_back({applications.front().name, std::move(*changed)});
     }

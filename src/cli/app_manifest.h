@@ -35,18 +35,19 @@ ImageOfFile put_into(Lattice& lattice, const Output& output);
 // As put_into() would say, without putting anything.
 Result<std::string> digest_of_file(const manager::Part& part, const std::string& path);
 
-// Every application of the files, in their order. Warnings are told. Refused: as read_file; invalid, with
-// every problem of the first file that has errors; not_found (an image that is a file); what `image_of_file`
-// refuses.
+// Every application of the files, in their order, checked by the manager's `table`. Warnings are told.
+// Refused: as read_file; invalid, with every problem of the first file that has errors; not_found (an image
+// that is a file); what `image_of_file` refuses.
 Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string>& paths,
+                                                   const manager::ImageTable& table,
                                                    const ImageOfFile& image_of_file, const Output& output);
 
 // The documents of a text, each with its lines as they are.
 std::vector<std::string_view> split_documents(std::string_view text);
 // `text` with what `image_of_file` makes of every image that is a file: relative ones lie in `folder`.
 // Refused: not_found; unsupported (one that is written so that it does not stand in its line as it is).
-Result<std::string> with_images(std::string_view text, const std::string& folder,
-                                const ImageOfFile& image_of_file);
+Result<std::string> with_images(std::string_view text, const manager::ImageTable& table,
+                                const std::string& folder, const ImageOfFile& image_of_file);
 
 // "shop" is an application's name, "shop.yaml", "./shop" and "-" are files.
 bool is_manifest_file(std::string_view argument);

@@ -35,7 +35,7 @@ class AppManifest : public testing::Test {
         image);
   }
   Result<std::string> put(std::string_view image) {
-    return with_images(manifest(image), folder_, [](const manager::Part&, const std::string& path) {
+    return with_images(manifest(image), {}, folder_, [](const manager::Part&, const std::string& path) {
       return Result<std::string>("file://" + path);
     });
   }
@@ -68,7 +68,7 @@ TEST_F(AppManifest, FilesBecomeWhatIsMadeOfThem) {
 
 TEST_F(AppManifest, AFileIsNamedByItsDigest) {
   std::ofstream(folder_ + "/api.wasm") << "bytes";
-  const auto changed = with_images(manifest("./api.wasm"), folder_, digest_of_file);
+  const auto changed = with_images(manifest("./api.wasm"), {}, folder_, digest_of_file);
   ASSERT_TRUE(changed) << changed.error().full_message();
   EXPECT_THAT(*changed,
               HasSubstr("image: wattle://sha256:277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b"
@@ -90,6 +90,24 @@ TEST_F(AppManifest, RefusesImagesThatDoNotStandInTheirLine) {
   EXPECT_EQ(put(R"("./\x61pi.wasm")").error().code(), ErrorCode::unsupported);
   // As a URL without quotes, it would end at the "#".
   EXPECT_TRUE(put("\"./a #b.wasm\""));
+}
+
+TEST_F(AppManifest, ManifestsAreCheckedByTheManagersTable) {
+  const std::string path = folder_ + "/forecast.yaml";
+  std::ofstream(path)
+      << "apiVersion: runtime.wasmcloud.dev/v1alpha1\nkind: Workload\nmetadata: {name: forecast}\n"
+         "spec:\n  components: [{name: api, image: ./api.wasm}]\n"
+         "  hostInterfaces: [{namespace: example, package: weather, interfaces: [forecast]}]\n";
+  manager::ImageTable table = manager::default_images();
+  const auto refused = manifests_to_put({path}, table, digest_of_file, Output({}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::invalid);
+  EXPECT_THAT(refused.error().message(), HasSubstr("no provider serves example:weather/forecast"));
+  table.interfaces["example:weather"] = "builtin://weather";
+  const auto manifests = manifests_to_put({path}, table, digest_of_file, Output({}));
+  ASSERT_TRUE(manifests) << manifests.error().full_message();
+  EXPECT_EQ(manifests->at(0).name, "forecast");
+  EXPECT_THAT(manifests->at(0).text, HasSubstr("image: wattle://sha256:"));
 }
 
 TEST_F(AppManifest, FilesAndNames) {

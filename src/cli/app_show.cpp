@@ -82,7 +82,8 @@ Result<void> diff(Lattice& lattice, const ApplicationOptions& options, const Out
     show_differences(output, options.name, answer);
     return {};
   }
-  WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, digest_of_file, output));
+  WATTLE_TRY(const auto table, manager.images());
+  WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, table, digest_of_file, output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto answer, manager.diff_manifest(manifest.name, manifest.text));
     show_differences(output, manifest.name, answer);

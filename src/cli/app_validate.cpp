@@ -6,7 +6,6 @@
 
 #include "cli/app.h"
 #include "cli/app_manifest.h"
-#include "cli/session.h"
 #include "manager/check.h"
 #include "manager/read.h"
 #include "manager/schema.h"
@@ -19,6 +18,11 @@ namespace json = boost::json;
 struct AppOptions {
   std::vector<std::string> files;
   std::string images;  // empty: wattle's own table
+};
+
+struct ImagesOptions : LatticeOptions {
+  std::string images;  // empty: wattle's own table
+  bool of_manager = false;
 };
 
 struct ManifestFile {
@@ -159,20 +163,31 @@ Result<void> print_schema(const AppOptions&, const Output& output) {
   return {};
 }
 
-Result<void> print_images(const AppOptions& options, const Output& output) {
-  WATTLE_TRY(const auto table, image_table(options.images));
+void print(const manager::ImageTable& table, const Output& output) {
   if (!output.json()) {
     std::string text = to_yaml(table);
     text.pop_back();  // the line's end
-    output.line(text);
-    return {};
+    return output.line(text);
   }
   json::object images, interfaces;
   for (const auto& [image, reference] : table.images) images[image] = reference;
   for (const auto& [interface, reference] : table.interfaces) interfaces[interface] = reference;
   output.line(
       json::serialize(json::object{{"images", std::move(images)}, {"interfaces", std::move(interfaces)}}));
-  return {};
+}
+
+Result<void> print_images(const Session& session, const ImagesOptions& options, const Output& output) {
+  if (!options.of_manager) {
+    WATTLE_TRY(const auto table, image_table(options.images));
+    return print(table, output), Result<void>();
+  }
+  if (!options.images.empty())
+    return failure(Error(ErrorCode::invalid_argument, "--images and --of-manager do not go together")
+                       .with_remedy("leave one of them out"));
+  return run_on_lattice(session, options, output, [&](Lattice& lattice) -> Result<void> {
+    WATTLE_TRY(const auto table, manager_of(lattice).images());
+    return print(table, output), Result<void>();
+  });
 }
 
 std::shared_ptr<AppOptions> add(CLI::App& app, Session& session, const std::string& name,
@@ -192,9 +207,26 @@ std::shared_ptr<AppOptions> add(CLI::App& app, Session& session, const std::stri
   return options;
 }
 
-void add_images_option(CLI::App& verb, AppOptions& options) {
-  verb.add_option("--images", options.images,
-                  "A table of images in place of wattle's own; see \"wattle app images\"");
+void add_images_option(CLI::App& verb, std::string& path) {
+  verb.add_option("--images", path, "A table of images in place of wattle's own; see \"wattle app images\"");
+}
+
+void add_images(CLI::App& verbs, Session& session) {
+  auto* verb = verbs.add_subcommand("images", "Prints which provider runs in place of which image");
+  auto options = std::make_shared<ImagesOptions>();
+  options->add_to(*verb);
+  add_images_option(*verb, options->images);
+  verb->add_flag("--of-manager", options->of_manager,
+                 "The table that the lattice's manager has; otherwise no lattice is needed");
+  verb->footer("Examples:\n  wattle app images > images.yaml\n  wattle app images --of-manager");
+  verb->callback([&session, options] {
+    session.verb = [&session, options](const Output& output) {
+      const auto done = print_images(session, *options, output);
+      if (done) return kExitSuccess;
+      output.error(done.error());
+      return exit_code(done.error());
+    };
+  });
 }
 
 }  // namespace
@@ -207,12 +239,10 @@ void add_app_validate(CLI::App& verbs, Session& session) {
   verb->add_option("file", validating->files, "OAM applications or Workloads, as YAML or JSON")
       ->required()
       ->expected(1, kManifestFilesMax);
-  add_images_option(*verb, *validating);
+  add_images_option(*verb, validating->images);
   add(verbs, session, "schema", "Prints the JSON schema of manifests, for editors",
       "wattle app schema > wattle.schema.json", print_schema);
-  const auto table = add(verbs, session, "images", "Prints which provider runs in place of which image",
-                         "wattle app images > images.yaml", print_images);
-  add_images_option(*verbs.get_subcommand("images"), *table);
+  add_images(verbs, session);
 }
 
 }  // namespace wattle::cli

@@ -13,6 +13,12 @@ constexpr std::string_view kIsAManagerRunning =
 template <class Answer>
 constexpr bool kErrorIsAnAnswer = std::is_same_v<Answer, api::ValidateAnswer>;
 
+// In wattle's words, or in those of wadm itself.
+bool is_unsupported_subject(const Error& refusal) {
+  return refusal.message() == api::kUnsupportedSubject ||
+         refusal.message().starts_with("Unsupported subject: ");
+}
+
 }  // namespace
 
 Error ApiClient::unanswered(const Error& why, std::string_view subject) const {
@@ -59,6 +65,18 @@ Result<api::PutAnswer> ApiClient::put(std::string_view manifest) {
 
 Result<api::ValidateAnswer> ApiClient::validate(std::string_view manifest) {
   return ask<api::ValidateAnswer>("validate", {}, manifest);
+}
+
+Result<ImageTable> ApiClient::images() {
+  const auto answer = ask<api::ImagesAnswer>("images", {}, {});
+  if (!answer && is_unsupported_subject(answer.error())) return default_images();
+  if (!answer) return failure(answer.error());
+  Problems problems;
+  auto table = read_images(answer->table, problems);
+  if (!problems.any_errors()) return table;
+  return failure(Error(ErrorCode::malformed, "the manager's table of images cannot be read",
+                       refusal(problems, "the table"))
+                     .with_remedy("use a wattle that is as new as the manager"));
 }
 
 Result<std::vector<api::Summary>> ApiClient::list() {

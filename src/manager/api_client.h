@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "lattice/bus.h"
 #include "manager/api_types.h"
+#include "manager/images.h"
 
 namespace wattle::manager {
 
@@ -36,6 +37,8 @@ class ApiClient {
   Result<api::PutAnswer> put(std::string_view manifest);
   // One that is refused is no failure: its problems are in the answer.
   Result<api::ValidateAnswer> validate(std::string_view manifest);
+  // The table in force. wattle's own, where the manager is one that does not know the question.
+  Result<ImageTable> images();
   // Every application.
   Result<std::vector<api::Summary>> list();
   // Without a version: the newest.

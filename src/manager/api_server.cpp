@@ -98,6 +98,7 @@ const ApiServer::Operation ApiServer::kOperations[] = {
     {"del", true, [](ApiServer& s, const Request& r) { return json_or_error(s.remove(r)); }},
     {"status", true, [](ApiServer& s, const Request& r) { return json_of(s.status(r)); }},
     {"validate", false, [](ApiServer& s, const Request& r) { return api::to_json(s.validate(r)); }},
+    {"images", false, [](ApiServer& s, const Request&) { return api::to_json(s.images()); }},
     {"history", true, [](ApiServer& s, const Request& r) { return json_of(s.history(r)); }},
     {"rollback", true, [](ApiServer& s, const Request& r) { return json_of(s.roll_back(r)); }},
     {"diff", true, [](ApiServer& s, const Request& r) { return json_of(s.diff(r)); }},
@@ -155,8 +156,8 @@ std::string ApiServer::answer(std::string_view subject, std::string_view body) {
     for (const Operation& operation : kOperations)
       if (operation.name == parts->operation && operation.of_one == !parts->name.empty())
         return operation.run(*this, {parts->name, body});
-  return api::to_json(refusal_answer<api::DeployAnswer>(Error(ErrorCode::unsupported, "unsupported subject"),
-                                                        api::result::kError));
+  return api::to_json(refusal_answer<api::DeployAnswer>(
+      Error(ErrorCode::unsupported, std::string(api::kUnsupportedSubject)), api::result::kError));
 }
 
 Result<std::shared_ptr<const ApplicationRecord>> ApiServer::find(std::string_view name) {
@@ -401,6 +402,12 @@ api::ValidateAnswer ApiServer::validate(const Request& request) {
                                         : succeeded<api::ValidateAnswer>(api::result::kOk, "");
   if (application) answer.name = application->name;
   for (const Problem& problem : problems.list()) answer.problems.push_back(answer_of(problem));
+  return answer;
+}
+
+api::ImagesAnswer ApiServer::images() {
+  auto answer = succeeded<api::ImagesAnswer>(api::result::kSuccess, "");
+  answer.table = to_yaml(store_.images());
   return answer;
 }
 

@@ -84,6 +84,7 @@ class ApiServer {
   Result<api::HistoryAnswer> history(const Request& request);
   Result<api::DiffAnswer> diff(const Request& request);
   api::ValidateAnswer validate(const Request& request);
+  api::ImagesAnswer images();
 
   Result<std::shared_ptr<const ApplicationRecord>> find(std::string_view name);
   // Runs `work` with nobody else deploying or undeploying meanwhile.

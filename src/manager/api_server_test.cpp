@@ -51,13 +51,13 @@ class ApiServerTest : public testing::Test {
  protected:
   // Runs `test()` with a manager that says of everything that it is reconciling.
   template <class Test>
-  void with_manager(Test test) {
+  void with_manager(Test test, ImageTable images = default_images()) {
     nats::run_test([&](async::Worker& worker) {
       lattice::MemoryBroker broker;
       lattice::MemoryBus bus(worker, broker);
       lattice::StoreOptions options;
       options.copies.dead_after = Duration::zero();
-      auto store = ApplicationStore::open(bus, std::move(options)).value();
+      auto store = ApplicationStore::open(bus, std::move(options), std::move(images)).value();
       ASSERT_TRUE(store->wait_ready());
       auto server = ApiServer::start(bus, *store, {.lattice = "default", .hooks = hooks()});
       ASSERT_TRUE(server) << server.error().full_message();
@@ -87,6 +87,13 @@ class ApiServerTest : public testing::Test {
                        answer.at("message").as_string().c_str());
   }
   std::string put(std::string_view text) { return told("put", text); }
+  // What a client makes of a manager that answers every question so.
+  Result<ImageTable> images_of(std::string_view answer) {
+    const auto other = bus_->subscribe("wadm.api.other.model.>", {}, [&](const lattice::Message& message) {
+      (void)bus_->publish(message.reply, answer);
+    });
+    return ApiClient(*bus_, {.lattice = "other"}).images();
+  }
 
   ApplicationStatus status_{.status = {StatusKind::reconciling, "on its way"}};
   lattice::Bus* bus_ = nullptr;
@@ -404,6 +411,43 @@ TEST_F(ApiServerTest, ValidatesWithoutPutting) {
     EXPECT_EQ(bad.problems[0].severity, "error");
     EXPECT_GT(bad.problems[0].line, 0U);
     EXPECT_TRUE(store_->snapshot()->empty());
+  });
+}
+
+TEST_F(ApiServerTest, TellsItsTableOfImages) {
+  const ImageTable own{.images = {{"example.com/web", "builtin://http-server"}},
+                       .interfaces = {{"example:weather", "builtin://weather"}}};
+  with_manager(
+      [&] {
+        EXPECT_EQ(ask("images"), json::parse(R"({"result":"success","message":"","table":)" +
+                                             json::serialize(json::string(to_yaml(own))) + "}"));
+        const ImageTable table = client_->images().value();
+        EXPECT_EQ(table.images, own.images);
+        EXPECT_EQ(table.interfaces, own.interfaces);
+      },
+      own);
+}
+
+TEST_F(ApiServerTest, AManagerWithoutTheQuestionHasWattlesOwnTable) {
+  with_manager([&] {
+    for (const char* answer :
+         {R"({"result":"error","message":"unsupported subject","code":"unsupported"})",
+          R"({"result":"error","message":"Unsupported subject: wadm.api.other.model.images"})"}) {
+      const auto table = images_of(answer);
+      ASSERT_TRUE(table) << table.error().full_message();
+      EXPECT_EQ(table->interfaces, default_images().interfaces);
+    }
+  });
+}
+
+TEST_F(ApiServerTest, ATableThatCannotBeHadIsNotWattlesOwn) {
+  with_manager([&] {
+    EXPECT_EQ(ApiClient(*bus_, {.lattice = "other"}).images().error().code(), ErrorCode::unavailable);
+    const auto large = images_of(R"({"result":"error","message":"too large","code":"unsupported"})");
+    EXPECT_EQ(large.error().message(), "too large");
+    const auto newer = images_of(R"({"result":"success","message":"","table":"hosts: {}"})");
+    EXPECT_EQ(newer.error().code(), ErrorCode::malformed);
+    EXPECT_THAT(newer.error().full_message(), HasSubstr("no field \"hosts\""));
   });
 }
 

@@ -189,6 +189,12 @@ void list_fields(Fields& fields, Self& self, const ValidateAnswer&) {
   fields.required("problems", self.problems);
 }
 
+template <class Fields, class Self>
+void list_fields(Fields& fields, Self& self, const ImagesAnswer&) {
+  list_outcome(fields, self);
+  fields.required("table", self.table);
+}
+
 template <class Answer>
 std::string to_json(const Answer& answer) {
   return lattice::write_json(answer);
@@ -213,6 +219,7 @@ WATTLE_API_TYPE(StatusAnswer);
 WATTLE_API_TYPE(HistoryAnswer);
 WATTLE_API_TYPE(DiffAnswer);
 WATTLE_API_TYPE(ValidateAnswer);
+WATTLE_API_TYPE(ImagesAnswer);
 WATTLE_API_TYPE(ApplicationStatus);
 template std::string to_json(const Summary&);
 template std::string to_json(const Difference&);

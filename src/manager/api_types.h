@@ -6,7 +6,7 @@
 //   wadm.api.{lattice}.model.deploy.{name}  {"version": "1.2.0"}, or nothing
 //   wadm.status.{lattice}.{name}            an ApplicationStatus, whenever it changes
 //
-// wattle's own operations: validate, history.{name}, rollback.{name}, diff.{name}.
+// wattle's own operations: validate, images, history.{name}, rollback.{name}, diff.{name}.
 #pragma once
 
 #include <boost/json.hpp>
@@ -46,6 +46,9 @@ Result<VersionRequest> parse_version_request(std::string_view body);
 std::string to_json(const VersionRequest& request);
 
 // ---- answers
+
+// What an operation that there is not is refused with.
+inline constexpr std::string_view kUnsupportedSubject = "unsupported subject";
 
 namespace result {
 inline constexpr std::string_view kError = "error";
@@ -152,6 +155,10 @@ struct ProblemAnswer {
 struct ValidateAnswer : Outcome {
   std::string name{};
   std::vector<ProblemAnswer> problems{};
+};
+
+struct ImagesAnswer : Outcome {
+  std::string table{};  // the one in force, as YAML: see images.h
 };
 
 // Writes and reads any of them, and ApplicationStatus. Refused: malformed; `what` names it.

@@ -1,6 +1,6 @@
 // Which of wattle's own providers runs in place of wasmCloud's images, and which one serves an interface that
-// a Workload asks its host for. `wattle app images` prints the table in force, as the YAML that --images
-// reads.
+// a Workload asks its host for. `wattle app images` prints wattle's own table, and with --of-manager the one
+// in force, as the YAML that --images reads.
 //
 //   images:
 //     ghcr.io/wasmcloud/http-server: builtin://http-server

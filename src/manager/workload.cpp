@@ -13,6 +13,8 @@ using workload::HostInterface;
 constexpr size_t kCopiedBytesMax = size_t{16} << 20;
 constexpr size_t kInterfacesMax = 64;  // of one host interface
 constexpr size_t kHostAliasesMax = 32;
+constexpr std::string_view kSeeTheTable =
+    "\"wattle app images\" shows those of wattle, with --of-manager those in force; --images adds yours";
 
 // Which versions of a package wattle has, and where it is served.
 struct Package {
@@ -246,15 +248,13 @@ class Converter {
       return problems_.error(
           found->second.place,
           fmt::format("no provider serves {} with the backend {}", package, in_quotes(backend)),
-          "\"wattle app images\" shows which there are, and --images adds yours");
+          std::string(kSeeTheTable));
     std::vector<std::string_view> names;
     for (const Package& one : kPackages) names.push_back(one.name);
     const std::string_view near = nearest(package, names);
-    problems_.error(asked.wit_package.place,
-                    fmt::format("no provider serves {}/{}", package, interface.value),
-                    near.empty() || near == package
-                        ? "\"wattle app images\" shows which there are, and --images adds yours"
-                        : fmt::format("did you mean {}?", near));
+    problems_.error(
+        asked.wit_package.place, fmt::format("no provider serves {}/{}", package, interface.value),
+        near.empty() || near == package ? std::string(kSeeTheTable) : fmt::format("did you mean {}?", near));
   }
 
   // Of every component: whichever imports wasi:config reads them.
@@ -351,8 +351,7 @@ class Converter {
     const std::string_view provider = provider_of(images_, "wasi", "http", "outgoing-handler", {});
     if (provider.empty())
       return problems_.error(resources.allowed_hosts[0].place,
-                             "no provider serves wasi:http/outgoing-handler",
-                             "\"wattle app images\" shows which there are, and --images adds yours");
+                             "no provider serves wasi:http/outgoing-handler", std::string(kSeeTheTable));
     std::string allowed;
     for (const Text& host : resources.allowed_hosts)
       allowed += (allowed.empty() ? "" : ",") + host_and_port(host.value);

@@ -122,6 +122,7 @@ class Validate(ProgramTest):
         self.assertEqual(seen["applications"][0]["providers"][0]["reference"], "ghcr.io/example/web:1")
         self.assertEqual(self.succeeds("app", "images", "--images", path).count("ghcr.io/example/web:1"), 3)
         self.refused("app", "images", "--images", self.file("x.yaml", "imagse: {}"), says=['did you mean "images"?'], remedy=["change"])
+        self.refused("app", "images", "--images", path, "--of-manager", says=["do not go together"], remedy=["leave one"])
 
 
 class Schema(ProgramTest):

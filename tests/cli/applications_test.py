@@ -55,6 +55,16 @@ def image(name):
     return f"wattle://sha256:{hashlib.sha256(guest(name).read_bytes()).hexdigest()}"
 
 
+# An interface that wattle's own table leads to no provider.
+FORECAST = """apiVersion: runtime.wasmcloud.dev/v1alpha1
+kind: Workload
+metadata: {name: forecast, annotations: {version: "1"}}
+spec:
+  components: [{name: api, image: "a:1"}]
+  hostInterfaces: [{namespace: example, package: weather, interfaces: [forecast]}]
+"""
+
+
 class ApplicationsTest(ProgramTest):
     def lattice(self, **options):
         lattice = Lattice(self, **options)
@@ -213,6 +223,23 @@ class Versions(ApplicationsTest):
         self.assertEqual(lattice.succeeds("app", "list"), 'There are no applications in the lattice "test".\n')
 
 
+class Table(ApplicationsTest):
+    """Which provider runs in place of which image, and serves which interface, is said by the manager that is asked."""
+
+    def test_manifests_are_checked_by_that_of_the_manager(self):
+        own = self.succeeds("app", "images").replace("interfaces:\n", 'interfaces:\n  "example:weather": "builtin://weather"\n')
+        path = self.file("forecast.yaml", FORECAST)
+        lattice, other = self.lattice(words=["--images", self.file("images.yaml", own)]), self.lattice(name="other")
+        self.assertTrue(lattice.succeeds("app", "diff", path).startswith("+ "))
+        self.assertEqual(lattice.succeeds("app", "put", path), "forecast 1 is put\n")
+        for verb in ("put", "deploy", "diff"):
+            other.refused("app", verb, path, says=[f"{path}:6:", "no provider serves example:weather/forecast"], remedy=["change"])
+        lattice.succeeds("app", "deploy", path)
+        self.assertEqual(lattice.succeeds("app", "images", "--of-manager"), own)
+        self.assertEqual(lattice.json("app", "images", "--of-manager")["interfaces"]["example:weather"], "builtin://weather")
+        self.assertEqual(other.succeeds("app", "images", "--of-manager"), self.succeeds("app", "images"))
+
+
 class Diff(ApplicationsTest):
     def test_before_and_after(self):
         lattice = self.lattice()
@@ -278,10 +305,12 @@ class Nobody(ApplicationsTest):
         lattice = self.lattice()
         connection = lattice.connection()
         words = ["--lattice", "empty", "--nats-url", connection["url"], "--nats-creds", connection["credentials_file"]]
-        done = self.wattle("app", "list", *words, env=lattice.environment)
-        self.assertNotEqual(done.code, 0)
-        self.assertIn('no manager of the lattice "empty" answers', done.err)
-        self.assertRegex(done.err, r'remedy: .*"wattle up".*"wattle manager"')
+        path = self.shop("1")
+        for verb in (("list",), ("put", path), ("deploy", path), ("diff", path), ("images", "--of-manager")):
+            done = self.wattle("app", *verb, *words, env=lattice.environment)
+            self.assertEqual(done.code, 2, done)
+            self.assertIn('no manager of the lattice "empty" answers\n', done.err)
+            self.assertRegex(done.err, r'remedy: .*"wattle up".*"wattle manager"')
 
 
 if __name__ == "__main__":
