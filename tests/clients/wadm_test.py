@@ -38,11 +38,11 @@ def image(name):
     return f"file://{guest(COMPONENTS[name])}"
 
 
-def exchange(address, path="/", body=None):
+def exchange(address, path="/", body=None, host=None):
     """(status, text), or nothing where nobody listens."""
     connection = http.client.HTTPConnection(address, timeout=SECONDS_MAX)
     try:
-        connection.request("GET" if body is None else "POST", path, body)
+        connection.request("GET" if body is None else "POST", path, body, {"Host": host or address})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     except OSError:
@@ -168,11 +168,11 @@ class WadmTest(ProgramTest):
     def providers(self, provider):
         return {host for host in self.all_hosts() for each in self.inventory(host)["providers"] if each["id"] == provider}
 
-    def answers(self, address, path, expected):
+    def answers(self, address, path, expected, host=None):
         try:
-            wait_until(lambda: exchange(address, path) == expected, f"{address}{path} answers {expected}", 20)
+            wait_until(lambda: exchange(address, path, host=host) == expected, f"{address}{path} answers {expected}", 20)
         except AssertionError as late:
-            raise AssertionError(f"{late}: {exchange(address, path)}\n{self.lattice.log_path.read_text()[-4000:]}") from None
+            raise AssertionError(f"{late}: {exchange(address, path, host=host)}\n{self.lattice.log_path.read_text()[-4000:]}") from None
 
     def sets_and_reads(self, address):
         self.answers(address, "/set/a/1", (200, "done"))
@@ -284,6 +284,27 @@ class Examples(WadmTest):
         self.take_away("ledger")
         self.nothing_is_left()
         self.assertEqual(self.control("config.get.company-wide"), {"name": "example"}, "somebody else's")
+
+    def test_a_workload_of_two_components(self):
+        """Of wasmCloud v2: both on the same hosts; the one that an annotation names answers."""
+        self.bring_up(*[{"hostgroup": "public"}] * 3, {})
+        self.start_server(["redis-server", "--port", str(REDIS), "--save", ""], REDIS)
+        self.lattice.succeeds("secrets", "put", "redis", "--as", "url", "--from-file", self.file("url", f"redis://127.0.0.1:{REDIS}"))
+        text = (MANIFESTS / "workload_deployment.yaml").read_text().replace("handler: web", "handler: web\n    version: v2.1")
+        self.deploy(text, "guestbook", "v2.1")
+        manifest = self.wadm.get("guestbook")["manifest"]
+        self.assertEqual(manifest["kind"], "WorkloadDeployment")
+        self.assertEqual([each["name"] for each in manifest["spec"]["template"]["spec"]["components"]], ["web", "entries"])
+        public = self.hosts[:3]
+        self.assertEqual(self.instances("guestbook-web"), {host: 150 for host in public})
+        self.assertEqual(self.instances("guestbook-entries"), {host: 100 for host in public})
+        self.answers("127.0.0.1:8000", "/set/a/1", (200, "done"), "guestbook.example.com")
+        self.answers("127.0.0.1:8000", "/get/a", (200, "1"), "www.guestbook.example.com")
+        self.update(text.replace("replicas: 3", "replicas: 2").replace("v2.1", "v2.2"), "guestbook", "v2.2")
+        self.assertEqual(sum(self.instances("guestbook-entries").values()), 200)
+        self.assertEqual(set(self.instances("guestbook-web")), set(self.instances("guestbook-entries")))
+        self.take_away("guestbook")
+        self.nothing_is_left()
 
 
 class Refusals(WadmTest):
