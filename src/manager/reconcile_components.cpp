@@ -158,6 +158,8 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
     status.ready += former.ready;
     status.revisions.push_back(former.status);
     outcome.stage_reached = outcome.stage_reached && former.placed;
+    // An update that goes back to more of it waits for that room too.
+    if (fresh.shortage.empty()) fresh.shortage = former.shortage;
   }
   if (weighed) end_leftovers(part, fresh, leftovers, now);
   describe_component(part, fresh, outcome);
