@@ -342,8 +342,9 @@ bool Reconciler::keep_calls(const WantedPart& part, const std::optional<Stage>& 
         part, {{reference, stage->fresh_calls}, {part.former->reference, kAllCalls - stage->fresh_calls}},
         now);
   }
-  if (part.former || !others || fresh.ready == 0) return true;
-  return keep_weights(part, {{reference, kAllCalls}}, now);
+  if (part.former) return true;
+  if (!others) return keep_weights(part, {}, now);  // an earlier update may have left some
+  return fresh.ready == 0 || keep_weights(part, {{reference, kAllCalls}}, now);
 }
 
 bool Reconciler::keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights,

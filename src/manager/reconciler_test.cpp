@@ -245,6 +245,16 @@ TEST_F(Lattice, CallsOfAHostThatIsBackAreCountedOnce) {
   EXPECT_EQ(deployed_["shop"], "v2");  // twice as many failures would have ended it
 }
 
+TEST_F(Lattice, WeightsOfAnEarlierUpdateGoWithItsInstances) {
+  weights_["shop-api"] = {{"a:1", 1000}, {"a:2", 0}};
+  tell_lattice();
+  refused_ = "component shop-api";
+  deploy("v1", component("a:2", 3));
+  settle();
+  EXPECT_EQ(count("a:2"), 0u);
+  EXPECT_TRUE(weights_.empty());
+}
+
 class LinkedLattice : public Lattice {
  protected:
   LinkedLattice() {
