@@ -65,6 +65,15 @@ uint32_t Reconciler::placeable(const WantedPart& part, uint32_t instances) {
   return sum;
 }
 
+// Whether a daemon has its place there.
+bool Reconciler::fits(const WantedPart& part, uint32_t host) {
+  const auto& spreads = part.scaling.spreads;
+  return spreads.empty() || std::any_of(spreads.begin(), spreads.end(), [&](const Spread& spread) {
+           const auto& hosts = host_set_->eligible(spread);
+           return std::binary_search(hosts.begin(), hosts.end(), host);
+         });
+}
+
 // What there is of the former revision beyond any stage, as when a host is back that others had taken over
 // from, ends before there is more of the fresh one. And a version that takes the place of one with the same
 // images begins with more of them than its first stage has: so many of them stay while too few of the former
@@ -81,7 +90,7 @@ Reconciler::Beside Reconciler::beside_fresh(const WantedPart& part, const std::o
     beside.surplus_on = beyond(expected, former_until_placed(part));
     const uint32_t enough = stage ? std::min(instances, stage->fresh + stage->former) : 0;
     for (const auto& [host, count] : present_of(part.id, part.revision.reference))
-      beside.least_on[host] = enough - std::min(enough, count_on(there, host));
+      if (fits(part, host)) beside.least_on[host] = enough - std::min(enough, count_on(there, host));
     return beside;
   }
   beside.surplus = beyond_surge(sum_of(expected), former_until_placed(part));
@@ -95,15 +104,17 @@ Reconciler::Beside Reconciler::beside_fresh(const WantedPart& part, const std::o
 // What of the fresh revision is beyond its stage goes before there is more of the former; and of this, what
 // the stage before had stays until the fresh ones are in their place.
 Reconciler::Beside Reconciler::beside_former(const WantedPart& part, const std::optional<Stage>& stage,
-                                             bool fresh_placed,
-                                             const std::vector<Leftover>& leftovers) const {
+                                             bool fresh_placed, const std::vector<Leftover>& leftovers) {
   Beside beside{.leftovers = leftovers};
   const Instances fresh = present_or_commanded(part.id, part.revision.reference);
   const uint32_t least = fresh_placed ? 0 : former_until_placed(part);
   if (is_daemon(part)) {
     if (stage) beside.surplus_on = beyond(fresh, stage->fresh);
-    for (const auto& [host, count] : present_of(part.id, part.former->reference))
+    for (const auto& [host, count] : present_of(part.id, part.former->reference)) {
+      if (!fits(part, host)) continue;
       beside.least_on[host] = least;
+      beside.least += least;
+    }
     return beside;
   }
   if (stage) beside.surplus = beyond_surge(sum_of(fresh), stage->fresh);

@@ -437,8 +437,9 @@ class Reconciler {
   uint32_t placeable(const WantedPart& part, uint32_t instances);
   Beside beside_fresh(const WantedPart& part, const std::optional<Stage>& stage,
                       const std::vector<Leftover>& leftovers);
+  bool fits(const WantedPart& part, uint32_t host);
   Beside beside_former(const WantedPart& part, const std::optional<Stage>& stage, bool fresh_placed,
-                       const std::vector<Leftover>& leftovers) const;
+                       const std::vector<Leftover>& leftovers);
   Kept keep_revision(const WantedPart& part, const WantedRevision& revision, Outcome& outcome,
                      uint32_t instances, const Beside& beside, TimePoint now);
   Placement place_revision(const WantedPart& part, const WantedRevision& revision, uint32_t instances,

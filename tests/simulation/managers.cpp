@@ -76,8 +76,11 @@ void Manager::stop_for(Duration pause, bool clock_stops) {
                      clock_stops ? ", its clock too" : "");
   stopped_until_ = parts_.world.now() + pause;
   if (!clock_stops) return;
-  // Before anything that waits for the end of the stop.
-  parts_.world.at(stopped_until_, [this, pause] { lost_ += pause; });
+  // Before anything that waits for the end of the stop; a process that is started meanwhile has its own
+  // clock.
+  parts_.world.at(stopped_until_, [this, pause, epoch = epoch_] {
+    if (epoch_ == epoch) lost_ += pause;
+  });
 }
 
 void Manager::tick(uint64_t epoch) {
