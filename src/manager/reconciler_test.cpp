@@ -224,6 +224,27 @@ TEST_F(Lattice, WithoutCallsOneIsLeftAndMayBeParked) {
   EXPECT_EQ(idle_after_, Duration::zero());
 }
 
+TEST_F(Lattice, AVersionThatComesMidwayMayFitFewerHosts) {
+  set_label("N1", "zone", "a");
+  const auto daemon = [](uint32_t instances, std::string_view image, std::string_view zone) {
+    return fmt::format(
+        "    - name: api\n      type: component\n      properties: {{image: \"{}\"}}\n      traits: [{{type: "
+        "daemonscaler, properties: {{instances: {}, spread: [{{name: all, requirements: {{{}}}}}]}}}}]\n",
+        image, instances, zone);
+  };
+  deploy("v1", daemon(2, "a:1", ""), "{wattle/update: blue-green}");
+  settle();
+  ASSERT_EQ(count("a:1"), 6u);
+  deploy("v2", daemon(2, "a:2", ""), "{wattle/update: blue-green}");
+  for (int i = 0; i < 1000 && count("a:2") < 6; ++i) settle(milliseconds(5));
+  // There are more of either than it may have, and none where it belongs may begin before others end.
+  deploy("v3", daemon(3, "a:2", "zone: a"), "{wattle/update: blue-green}");
+  settle(seconds(50));
+  EXPECT_EQ(notes_["shop"].stable, "v3");
+  EXPECT_EQ(count("a:2"), 3u);
+  EXPECT_EQ(count("a:1"), 0u);
+}
+
 TEST_F(Lattice, CallsOfAHostThatIsBackAreCountedOnce) {
   deploy("v1", component("a:1", 3));
   settle();
