@@ -13,6 +13,10 @@ namespace {
 constexpr Duration kRoundTimeMax = std::chrono::seconds(10);
 constexpr size_t kStaleMax = 10'000;
 constexpr Duration kRetry = std::chrono::milliseconds(500);
+// So much longer than it takes a round rests: many hosts with much on them that changes must not have it take
+// the time of those who change it.
+constexpr int kRestShare = 10;
+constexpr Duration kRestMax = std::chrono::seconds(5);
 constexpr Duration kLook = kManagerLeaseExpires + std::chrono::milliseconds(200);
 
 BucketConfig bucket_named(std::string name) {
@@ -86,8 +90,11 @@ void BucketMirror::run() {
   while (!async::Fiber::current().cancellation()) {
     const TimePoint now = Clock::now();
     if (dirty_ || told_ != tables() || now >= next_turn_) {
-      if (!async::sleep_for(options_.settle)) return;
+      if (!async::sleep_until(std::max(now + options_.settle, next_start_))) return;
+      const TimePoint begun = Clock::now();
       turn();
+      const TimePoint ended = Clock::now();
+      next_start_ = ended + std::min<Duration>(kRestShare * (ended - begun), kRestMax);
     } else if (now >= next_look_) {
       look_for_manager();
     } else if (!async::Signal::wait_any(signals, std::min(next_turn_, next_look_))) {

@@ -112,6 +112,7 @@ class BucketMirror {
   std::shared_ptr<async::Fiber> fiber_;
   Tables told_;
   TimePoint next_turn_ = Clock::now();
+  TimePoint next_start_{};                  // of a round, not earlier
   TimePoint next_look_ = TimePoint::max();  // whether the manager still leads
   // When wadm_state was last stamped, and with what stamp.
   TimePoint stamped_{};
