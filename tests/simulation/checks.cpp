@@ -135,6 +135,7 @@ void Checks::surge_is_bounded(const Host& host, const Host::ScaleJob& job, uint3
   // Two managers may lead for a moment, and each knows only of its own commands.
   if (now < parts_.faults.leader_unclear_until()) most += bound.surge + bound.instances / 4 + 1;
   uint64_t there = job.request.count - before;
+  uint64_t same = there;
   std::string where;
   for (const auto& each : parts_.hosts.all()) {
     if (!each->up || each->draining || (bound.daemon && each.get() != &host)) continue;
@@ -143,10 +144,13 @@ void Checks::surge_is_bounded(const Host& host, const Host::ScaleJob& job, uint3
     if (revisions == each->components.end()) continue;
     for (const auto& [reference, running] : revisions->second) {
       there += running.count;
+      if (reference == job.request.reference) same += running.count;
       where += fmt::format(", {} {} on host {}", running.count, reference, each->slot);
     }
   }
-  if (there <= most) return;
+  // However many there are of versions before, of which none has been taken over from for long, one can
+  // begin.
+  if (there <= most || same == 1) return;
   parts_.world.violate(
       "surge_is_bounded",
       fmt::format("{} has {} instances, at most {} may be: scaled from {} to {} {} on host {}{}",
