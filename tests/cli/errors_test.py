@@ -224,7 +224,9 @@ class Cache(ProgramTest):
         folder = self.folder / "cache"
         server = Serving(self, guest("hello-http-js"), "--cache-dir", folder)
         self.assertEqual(server.get()[0], 200)
-        wait_until(lambda: any(path.stat().st_size > 1 << 20 for path in folder.iterdir()), "compiled code in the cache")
+        # What is being written has another name until it is whole.
+        whole = lambda: [path for path in folder.iterdir() if not path.name.startswith("writing-")]
+        wait_until(lambda: any(path.stat().st_size > 1 << 20 for path in whole()), "compiled code in the cache")
         server.stop()
         self.assertEqual(Serving(self, guest("hello-http-js"), "--cache-dir", folder).get()[0], 200)
 
