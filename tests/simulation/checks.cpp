@@ -319,16 +319,32 @@ std::string Checks::part_is_as_declared(const manager::WantedPart& part,
                                                    : provider_is_as_declared(part, hosts);
 }
 
-// As many as are declared, or as its calls need; a tenth more may be left.
+// As many as are declared, or as its calls need; a tenth more may be left. How many that are in all is seen
+// by what is there of each spread that has a host.
 uint32_t Checks::instances_of(const manager::WantedPart& part, const std::vector<const Host*>& hosts) const {
   if (!part.scaling.load) return part.scaling.instances;
-  uint32_t running = 0;
-  for (const Host* host : hosts)
+  const auto spreads = spreads_of(part.scaling);
+  std::vector<std::optional<uint32_t>> there(spreads.size());
+  bool any = false;
+  for (const Host* host : hosts) {
+    const auto spread = std::find_if(spreads.begin(), spreads.end(),
+                                     [&](const manager::Spread& each) { return fits(*host, each); });
+    if (spread == spreads.end()) continue;
+    auto& sum = there[static_cast<size_t>(spread - spreads.begin())];
+    sum = sum.value_or(0);
     if (const auto revisions = host->components.find(part.id); revisions != host->components.end())
-      for (const auto& [reference, revision] : revisions->second) running += revision.count;
-  const uint32_t needed =
-      manager::instances_for(*part.scaling.load, running == 0 ? 0 : parts_.calls.level(part.id));
-  return running > needed && (running - needed) * 10 < running ? running : needed;
+      for (const auto& [reference, revision] : revisions->second) *sum += revision.count;
+    any = any || *sum > 0;
+  }
+  const uint32_t needed = manager::instances_for(*part.scaling.load, any ? parts_.calls.level(part.id) : 0);
+  for (uint32_t instances = needed; (instances - needed) * 10 < instances; ++instances) {
+    const auto shares = manager::shares_of(spreads, instances);
+    bool same = true;
+    for (size_t index = 0; index < spreads.size(); ++index)
+      same = same && there[index].value_or(shares[index]) == shares[index];
+    if (same) return instances;
+  }
+  return needed;
 }
 
 std::string Checks::component_is_as_declared(const manager::WantedPart& part,
