@@ -21,6 +21,14 @@ std::string provider_job(const std::string& id) {
   return "provider " + id;
 }
 
+// Between characters: a lease that is no UTF-8 is no lease, and its host counts as dead.
+std::string cut(std::string text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0) == 0x80) --bytes_max;
+  text.resize(bytes_max);
+  return text;
+}
+
 }  // namespace
 
 // ---- life
@@ -155,14 +163,13 @@ void HostControl::take_refused(const std::vector<Refusal>& refusals) {
   std::map<std::string, std::vector<lattice::RefusedLink>> refused;
   for (const Refusal& refusal : refusals) {
     lattice::RefusedLink link = refusal.link;
-    link.reason = told(refusal.reason).substr(0, lattice::kReasonBytesMax);
-    auto& all = refused[refusal.provider_id];
-    const auto& before = refused_[refusal.provider_id];
-    if (std::find(before.begin(), before.end(), link) == before.end())
+    link.reason = cut(told(refusal.reason), lattice::kReasonBytesMax);
+    const auto before = refused_.find(refusal.provider_id);
+    if (before == refused_.end() ||
+        std::find(before->second.begin(), before->second.end(), link) == before->second.end())
       parts_.log.warn(refusal.reason.full_message());
-    if (all.size() < lattice::kRefusedLinksMax) all.push_back(std::move(link));
+    refused[refusal.provider_id].push_back(std::move(link));
   }
-  std::erase_if(refused_, [](const auto& each) { return each.second.empty(); });
   if (std::exchange(refused_, refused) != refused) announce();
 }
 
@@ -247,7 +254,9 @@ std::vector<std::string> HostControl::hosts_of_provider(const std::string& id) c
 
 std::vector<lattice::RefusedLink> HostControl::refused_of(const std::string& provider_id) const {
   const auto found = refused_.find(provider_id);
-  return found == refused_.end() ? std::vector<lattice::RefusedLink>() : found->second;
+  if (found == refused_.end()) return {};
+  const auto& all = found->second;
+  return {all.begin(), all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), lattice::kRefusedLinksMax))};
 }
 
 lattice::BucketMirror::Hosts HostControl::live_hosts() const {

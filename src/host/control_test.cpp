@@ -67,6 +67,7 @@ TEST_P(HostControlTest, ALinkThatItsProviderRefusesIsToldAgain) {
       return std::string();
     };
     data_.refusals = 3;
+    for (int i = 0; i < 300; ++i) data_.long_name += "\u00e9";  // beyond what a lease takes
     ASSERT_THAT(ask("link.put", R"({"source_id":"a","target":"kv","name":"default","wit_namespace":"wasi",
                                     "wit_package":"http","interfaces":["incoming-handler"]})"),
                 HasSubstr("true"));

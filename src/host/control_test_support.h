@@ -52,7 +52,7 @@ class KeepingData final : public DataPlane {
     const lattice::Link& link = links->entries().front().link;
     return {{.provider_id = link.target,
              .link = {.source_id = link.source_id, .target = link.target, .name = link.name},
-             .reason = Error(ErrorCode::already_exists, "the port is in use")}};
+             .reason = Error(ErrorCode::already_exists, "the port is in use " + long_name)}};
   }
   std::vector<Refusal> set_configs(std::shared_ptr<const lattice::ConfigTable> table) override {
     configs = std::move(table);
@@ -85,7 +85,8 @@ class KeepingData final : public DataPlane {
   std::shared_ptr<const lattice::DirectorySnapshot> directory;
   lattice::LinkRecords records;
   bool was_held = false;
-  int refusals = 0;  // of links, the next times that they are told
+  std::string long_name{};  // in what is refused
+  int refusals = 0;         // of links, the next times that they are told
   std::shared_ptr<const SecretTable> secrets = std::make_shared<const SecretTable>();
   bool drained = false;
   bool slow = false;
