@@ -77,6 +77,31 @@ std::map<std::string, const lattice::Border*> by_application(const lattice::Bord
 
 }  // namespace
 
+HostReport report_of(const lattice::HostLease& lease) {
+  HostReport report;
+  report.id = lease.host_id;
+  report.friendly_name = lease.friendly_name;
+  report.incarnation = lease.incarnation;
+  report.draining = lease.draining;
+  report.labels = lease.labels;
+  if (lease.components)
+    for (const lattice::ComponentLease& component : *lease.components)
+      report.components.push_back({component.id,
+                                   component.image_ref,
+                                   {component.calls, component.failures},
+                                   component.in_flight,
+                                   component.queued,
+                                   component.parked,
+                                   component.capacity});
+  if (lease.providers)
+    for (const lattice::ProviderLease& provider : *lease.providers) {
+      report.providers.insert(provider.id);
+      if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
+      if (!provider.refused.empty()) report.refused.emplace(provider.id, provider.refused);
+    }
+  return report;
+}
+
 LatticeTables tables_of(const lattice::LatticeState& state) {
   return {state.links(), state.configs(), state.borders(), state.weights()};
 }

@@ -1,5 +1,7 @@
-// What is another between two moments of a lattice's state, as the reconciler is told it.
+// What a lattice tells, as the reconciler is told it: a host's lease, and what is another between two moments
+// of its state.
 //
+//   reconciler.step(HostSeen{report_of(lease)}, now);
 //   reconciler.step(changes_between(told, tables_of(state)), now);
 #pragma once
 
@@ -7,6 +9,8 @@
 #include "manager/reconciler.h"
 
 namespace wattle::manager {
+
+HostReport report_of(const lattice::HostLease& lease);
 
 struct LatticeTables {
   std::shared_ptr<const lattice::LinkTable> links = std::make_shared<const lattice::LinkTable>();

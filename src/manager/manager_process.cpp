@@ -28,30 +28,6 @@ constexpr Duration kMirrorSettle = std::chrono::milliseconds(500);
 constexpr Duration kListenPauseMin = std::chrono::milliseconds(250);
 constexpr Duration kListenPauseMax = std::chrono::seconds(15);
 
-HostReport report_of(const lattice::HostLease& lease) {
-  HostReport report;
-  report.id = lease.host_id;
-  report.friendly_name = lease.friendly_name;
-  report.incarnation = lease.incarnation;
-  report.draining = lease.draining;
-  report.labels = lease.labels;
-  if (lease.components)
-    for (const lattice::ComponentLease& component : *lease.components)
-      report.components.push_back({component.id,
-                                   component.image_ref,
-                                   {component.calls, component.failures},
-                                   component.in_flight,
-                                   component.queued,
-                                   component.parked});
-  if (lease.providers)
-    for (const lattice::ProviderLease& provider : *lease.providers) {
-      report.providers.insert(provider.id);
-      if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
-      if (!provider.refused.empty()) report.refused.emplace(provider.id, provider.refused);
-    }
-  return report;
-}
-
 class Manager {
  public:
   Manager(async::Worker& worker, const ManagerSetup& setup) : worker_(worker), setup_(setup) {}

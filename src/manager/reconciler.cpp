@@ -64,7 +64,9 @@ void Reconciler::take(HostSeen& event, TimePoint now) {
     follow_calls(host.report, {}, now);
     host = ObservedHost();
   }
-  if (begun_anew || event.changed) {
+  if (event.changed && host.ask != 0) {
+    host.moved = true;
+  } else if (begun_anew || (event.changed && !is_told(host, event.report))) {
     host.stale = true;
     next_ask_ = TimePoint::min();
   }
@@ -233,6 +235,8 @@ void Reconciler::take_answer(const std::string& host_id, const CommandDone& even
   }
   host.ask_failures = 0;
   host.ask_at = now + (host.stale ? Duration{} : options_.ask_interval);
+  host.stale = host.stale || (host.moved && !is_told(host, host.report));
+  host.ask_at = now + (host.stale ? Duration{} : options_.ask_interval);
   set_inventory(host, *event.inventory);
   host.doubt_at = lease_agrees(host) ? TimePoint::max() : now + options_.doubt_time;
   next_ask_ = std::min({next_ask_, host.ask_at, host.doubt_at});
@@ -253,6 +257,24 @@ bool Reconciler::lease_agrees(const ObservedHost& host) {
            return host.providers.contains(id) || report.unhealthy_providers.contains(id);
          });
 }
+// The inventory is known, and the report tells nothing else.
+bool Reconciler::is_told(const ObservedHost& host, const HostReport& report) {
+  if (!host.known || host.stale || report.providers.size() != host.providers.size()) return false;
+  size_t revisions = 0;
+  for (const auto& [id, running] : host.components) revisions += running.size();
+  const auto runs = [&](const HostReport::Component& told) {
+    const auto found = host.components.find(told.id);
+    return found != host.components.end() &&
+           std::any_of(found->second.begin(), found->second.end(), [&](const RunningComponent& one) {
+             return one.reference == told.reference && one.count == told.instances;
+           });
+  };
+  return report.components.size() == revisions &&
+         std::all_of(report.components.begin(), report.components.end(), runs) &&
+         std::all_of(report.providers.begin(), report.providers.end(),
+                     [&](const std::string& id) { return host.providers.contains(id); });
+}
+
 
 // Hosts count from a revision's start, so what matters is by how much each has gone on.
 void Reconciler::count_calls(const HostReport& before, const HostReport& now) {
@@ -281,7 +303,7 @@ void Reconciler::ask_hosts(TimePoint now) {
     const bool due = now >= host.ask_at || (host.stale && host.ask_failures == 0);
     if (due && under_way_.size() < options_.commands_max) {
       host.ask = ++commands_;
-      host.stale = false;  // what happens from now on may not be in the answer
+      host.stale = host.moved = false;  // what happens from now on may not be in the answer
       const std::string object = std::string(kHostObject) + id;
       under_way_.emplace(host.ask, object);
       issued_.push_back({host.ask, object, Ask{id}});

@@ -48,6 +48,7 @@ struct HostReport {
     uint32_t in_flight = 0;
     uint32_t queued = 0;
     bool parked = false;
+    uint32_t instances = 0;
   };
   std::string id{};
   std::string friendly_name{};
@@ -254,6 +255,7 @@ class Reconciler {
     HostReport report{};
     bool known = false;  // its inventory is
     bool stale = true;   // and may be another by now
+    bool moved = false;  // its lease has changed since it was asked
     uint64_t ask = 0;    // the command that asks for it; 0: none
     uint32_t ask_failures = 0;
     TimePoint ask_at{};                     // the next time
@@ -369,6 +371,7 @@ class Reconciler {
   static bool lease_agrees(const ObservedHost& host);
   // Begins the command unless the object has one, or has to wait. `count`: instances that it leads to.
   Work& want(const std::string& object, std::string signature, Action action, TimePoint now,
+  static bool is_told(const ObservedHost& host, const HostReport& report);
              uint32_t count = 0);
   void fail(Work& work, const std::string& object, std::string error, TimePoint now);
   void fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now);

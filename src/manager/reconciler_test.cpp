@@ -36,6 +36,22 @@ TEST_F(Lattice, WhatEndsBeforeAnyLeaseToldOfItRunsAgain) {
   EXPECT_EQ(count("a:1"), 3u);
 }
 
+TEST_F(Lattice, ALeaseThatSaysWhatIsKnownAsksNothing) {
+  deploy("v1", component("a:1", 3));
+  settle();
+  for (const std::string& id : hosts_) tell(see(id));
+  settle();
+  done_.clear();
+  tell(see("N1"));
+  settle(milliseconds(50));
+  EXPECT_THAT(done_, testing::IsEmpty());
+  HostSeen other = see("N1");
+  other.report.components.at(0).instances = 2;
+  tell(other);
+  settle(milliseconds(50));
+  EXPECT_THAT(done_, testing::ElementsAre("host N1"));
+}
+
 TEST_F(Lattice, FewerInstancesAreWhatIsDeclared) {
   deploy("v1", component("a:1", 9));
   settle();

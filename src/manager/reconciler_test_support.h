@@ -34,7 +34,8 @@ class Lattice : public testing::Test {
     report.incarnation = 1;
     if (const auto labels = labels_.find(id); labels != labels_.end()) report.labels = labels->second;
     for (const auto& [running, count] : components_)
-      if (running.host == id) report.components.push_back({running.id, running.reference, counts, calls_, 0});
+      if (running.host == id)
+        report.components.push_back({running.id, running.reference, counts, calls_, 0, false, count});
     return {std::move(report), true};
   }
   void tell(Event event) {

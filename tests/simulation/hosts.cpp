@@ -134,7 +134,7 @@ void Hosts::refresh_lease(Host& host) {
     for (const auto& [reference, running] : revisions) {
       lattice::ComponentLease component;
       component.id = id;
-      component.digest = reference;
+      component.digest = component.image_ref = reference;
       component.capacity = running.count;
       component.in_flight = listeners_.in_flight(host, id, reference);
       component.calls = running.counts.calls;

@@ -4,33 +4,13 @@
 
 #include <ctime>
 
+#include "manager/lattice_changes.h"
+
 namespace wattle::simulation {
 namespace {
 
 constexpr Duration kTick = milliseconds(100);
 constexpr uint64_t kTicksToRenew = kRenewInterval / kTick;
-
-manager::HostReport report_of(const lattice::HostLease& lease) {
-  manager::HostReport report;
-  report.id = lease.host_id;
-  report.friendly_name = lease.friendly_name;
-  report.incarnation = lease.incarnation;
-  report.draining = lease.draining;
-  report.labels = lease.labels;
-  for (const lattice::ComponentLease& component : *lease.components) {
-    manager::HostReport::Component one;
-    one.id = component.id;
-    one.reference = component.digest;
-    one.in_flight = component.in_flight;
-    one.counts = {component.calls, component.failures};
-    report.components.push_back(std::move(one));
-  }
-  for (const lattice::ProviderLease& provider : *lease.providers) {
-    report.providers.insert(provider.id);
-    if (!provider.healthy) report.unhealthy_providers.insert(provider.id);
-  }
-  return report;
-}
 
 double now_in_ms(bool in_cpu_time) {
   timespec now{};
@@ -147,7 +127,8 @@ void Manager::hear(const Lease& lease, uint64_t sequence) {
     if (news) heard = {lease->incarnation, sequence, lease, heard.alive};
     apply(changes);
     // Late leases of who has gone tell nothing.
-    if (changes.empty() && news && !same && heard.alive) feed(manager::HostSeen{report_of(*lease), false});
+    if (changes.empty() && news && !same && heard.alive)
+      feed(manager::HostSeen{manager::report_of(*lease), false});
   });
 }
 
@@ -158,7 +139,7 @@ void Manager::apply(const std::vector<lattice::LeaseChange>& changes) {
     switch (change.kind) {
       case Kind::joined:
       case Kind::changed:
-        feed(manager::HostSeen{report_of(*change.lease), true});
+        feed(manager::HostSeen{manager::report_of(*change.lease), true});
         break;
       case Kind::left:
       case Kind::died:
