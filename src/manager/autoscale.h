@@ -27,6 +27,8 @@ class LoadFollower {
   uint32_t wanted() const { return wanted_; }
   // When it may want another number, if nothing else is told; TimePoint::max(): never.
   TimePoint next_step(const LoadScaling& scaling) const;
+  // It never does.
+  bool is_still() const { return held_.empty() && !rising_; }
 
  private:
   // What was needed before, and until when: less and less, since what is no more than what came later says

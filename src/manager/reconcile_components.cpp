@@ -147,7 +147,7 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   });
   const auto leftovers = leftovers_of(part);
   Kept fresh{.wanted = fresh_wanted, .status = {.image = part.revision.reference}};
-  bool weighed = !others || keep_calls_away(part, now);
+  bool weighed = keep_calls_away(part, now);
   if (weighed) {
     fresh =
         keep_revision(part, part.revision, outcome, fresh_wanted, beside_fresh(part, stage, leftovers), now);
@@ -210,13 +210,15 @@ void Reconciler::describe_component(const WantedPart& part, const Kept& fresh, O
 
 // ---- One revision
 
-// What is placed where, and what there is of it anywhere: `hosts` comes with the latter.
+// What is placed where: where it is already and `staying`, if it can be.
 Placement Reconciler::place_revision(const WantedPart& part, const WantedRevision& revision,
-                                     uint32_t instances, const Instances& hosts) {
+                                     uint32_t instances, const Instances& hosts, const Instances& staying) {
   const std::vector<uint32_t>* only = nullptr;
   const auto together = together_.find(part.together);
   if (!part.together.empty() && together != together_.end()) only = &together->second;
   Instances near = hosts;
+  for (const auto& [host, count] : staying)
+    if (count == 0) near.erase(host);
   add_companions(part, near);
   remove_given(part.id, revision.requests, hosts);
   Placement placement = place(*host_set_, {.scaling = part.scaling,
@@ -237,10 +239,11 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
                                            Outcome& outcome, uint32_t instances, const Beside& beside,
                                            TimePoint now) {
   const Instances present = present_of(part.id, revision.reference);
-  // With what will be there when what was commanded is done.
-  Instances hosts = present;
+  // With what will be there when what was commanded is done, and without what will not.
+  Instances hosts = present, staying = present;
   const bool has_works = add_commanded(part.id, revision.reference, hosts);
-  const Placement placement = place_revision(part, revision, instances, hosts);
+  if (has_works) remove_commanded(part.id, revision.reference, staying);
+  const Placement placement = place_revision(part, revision, instances, hosts, staying);
   Kept kept;
   kept.placed = true;
   kept.lacking = placement.lacking;
@@ -251,12 +254,13 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
     kept.wanted += count;
     hosts.try_emplace(host, 0);
   }
-  kept.running = sum_of(present);
+  kept.running = sum_of(staying);
   Allowance allowance = allowance_of(part, kept, sum_of(hosts), beside);
   for (const auto& [host, expected] : hosts) {
     const uint32_t wanted = count_on(placement.instances, host);
     const uint32_t have = count_on(present, host);
-    const uint32_t next = next_count(part, {host, wanted, have, expected}, beside, allowance);
+    const uint32_t next =
+        next_count(part, {host, wanted, have, expected, count_on(staying, host)}, beside, allowance);
     const bool same = next == have && (have == 0 || is_as_declared(part, revision, host));
     const uint32_t counted = std::min(have, wanted);
     kept.ready += counted;
@@ -301,9 +305,11 @@ uint32_t Reconciler::next_count(const WantedPart& part, const OnHost& on, const 
     return std::min<uint32_t>(here, static_cast<uint32_t>(on.expected + more));
   }
   const uint32_t stay = std::min(on.have, std::max(on.wanted, count_on(beside.least_on, on.host)));
-  const uint64_t less = std::min<uint64_t>(on.have - stay, allowance.end);
+  if (on.staying <= stay) return stay;
+  // What is ending already is not counted twice.
+  const uint64_t less = std::min<uint64_t>(on.staying - stay, allowance.end);
   allowance.end -= less;
-  return static_cast<uint32_t>(on.have - less);
+  return static_cast<uint32_t>(on.staying - less);
 }
 
 bool Reconciler::is_as_declared(const WantedPart& part, const WantedRevision& revision, uint32_t host) const {
@@ -322,7 +328,7 @@ void Reconciler::scale_on(const WantedPart& part, const WantedRevision& revision
   const std::string& host_id = *usable_[host].first;
   const std::string object = component_object(part.id, revision.reference, host_id);
   if (is_full && find_work(object) == nullptr) return;
-  const Work& work = want(object, fmt::format("{} {}", count, revision.scaler),
+  const Work& work = want(object, revision.scaler,
                           Scale{host_id, part.id, revision.reference, count, revision.configs,
                                 annotations_of(part, revision), revision.idle_after},
                           now, count);
@@ -347,11 +353,13 @@ bool Reconciler::keep_calls(const WantedPart& part, const std::optional<Stage>& 
                             bool others, TimePoint now) {
   const std::string& reference = part.revision.reference;
   if (fresh.placed) {
+    // Those of a stage too while nothing runs of the former revision: when it is back it has its calls.
+    if (stage)
+      return keep_weights(
+          part, {{reference, stage->fresh_calls}, {part.former->reference, kAllCalls - stage->fresh_calls}},
+          now);
     if (!others) return keep_weights(part, {}, now);
-    if (!stage || !part.former) return keep_weights(part, {{reference, kAllCalls}}, now);
-    return keep_weights(
-        part, {{reference, stage->fresh_calls}, {part.former->reference, kAllCalls - stage->fresh_calls}},
-        now);
+    return keep_weights(part, {{reference, kAllCalls}}, now);
   }
   if (part.former) return true;
   if (!others) return keep_weights(part, {}, now);  // an earlier update may have left some
@@ -396,8 +404,8 @@ std::vector<Reconciler::Leftover> Reconciler::leftovers_of(const WantedPart& par
   for (const auto* works : {&work_, &belated_})
     for (auto work = works->lower_bound(prefix); work != works->end() && work->first.starts_with(prefix);
          ++work)
-      if (work->second.count > 0 && (work->second.awaited || work->second.command != 0))
-        add(work->first, work->second.count);
+      if (work->second.most > 0 && (work->second.awaited || work->second.command != 0))
+        add(work->first, work->second.most);
   return leftovers;
 }
 

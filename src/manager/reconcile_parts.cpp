@@ -84,21 +84,38 @@ std::optional<uint32_t> Reconciler::find_usable(std::string_view host_id) const 
   return static_cast<uint32_t>(host - usable_.begin());
 }
 
-// Raises the numbers of those hosts that are to have more. False: there is no work on this revision at all.
-bool Reconciler::add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const {
+// Calls `take` with the host and each command on this revision that is not done yet. False: there is no work
+// on it at all.
+bool Reconciler::each_commanded(std::string_view id, std::string_view reference,
+                                const std::function<void(uint32_t host, const Work& work)>& take) const {
   if (work_.empty()) return false;
   const std::string prefix = component_object(id, reference, "");
   bool any = false;
   for (auto work = work_.lower_bound(prefix); work != work_.end() && work->first.starts_with(prefix);
        ++work) {
     any = true;
-    if (work->second.count == 0 || !(work->second.command != 0 || work->second.awaited)) continue;
-    if (const auto host = find_usable(std::string_view(work->first).substr(prefix.size()))) {
-      uint32_t& count = hosts[*host];
-      count = std::max(count, work->second.count);
-    }
+    if (work->second.command == 0 && !work->second.awaited) continue;
+    if (const auto host = find_usable(std::string_view(work->first).substr(prefix.size())))
+      take(*host, work->second);
   }
   return any;
+}
+
+// Raises the numbers of those hosts that are to have more.
+bool Reconciler::add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const {
+  return each_commanded(id, reference, [&](uint32_t host, const Work& work) {
+    if (work.most == 0) return;
+    uint32_t& there = hosts[host];
+    there = std::max(there, work.most);
+  });
+}
+
+// Lowers the numbers of those hosts that are to have less.
+void Reconciler::remove_commanded(std::string_view id, std::string_view reference, Instances& hosts) const {
+  each_commanded(id, reference, [&](uint32_t host, const Work& work) {
+    if (const auto there = hosts.find(host); there != hosts.end())
+      there->second = std::min(there->second, work.count);
+  });
 }
 
 std::string Reconciler::missing_config(const std::vector<std::string>& names) const {

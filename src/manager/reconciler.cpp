@@ -234,10 +234,9 @@ void Reconciler::take_answer(const std::string& host_id, const CommandDone& even
     return;
   }
   host.ask_failures = 0;
-  host.ask_at = now + (host.stale ? Duration{} : options_.ask_interval);
+  set_inventory(host, *event.inventory);
   host.stale = host.stale || (host.moved && !is_told(host, host.report));
   host.ask_at = now + (host.stale ? Duration{} : options_.ask_interval);
-  set_inventory(host, *event.inventory);
   host.doubt_at = lease_agrees(host) ? TimePoint::max() : now + options_.doubt_time;
   next_ask_ = std::min({next_ask_, host.ask_at, host.doubt_at});
 }
@@ -257,6 +256,7 @@ bool Reconciler::lease_agrees(const ObservedHost& host) {
            return host.providers.contains(id) || report.unhealthy_providers.contains(id);
          });
 }
+
 // The inventory is known, and the report tells nothing else.
 bool Reconciler::is_told(const ObservedHost& host, const HostReport& report) {
   if (!host.known || host.stale || report.providers.size() != host.providers.size()) return false;
@@ -274,7 +274,6 @@ bool Reconciler::is_told(const ObservedHost& host, const HostReport& report) {
          std::all_of(report.providers.begin(), report.providers.end(),
                      [&](const std::string& id) { return host.providers.contains(id); });
 }
-
 
 // Hosts count from a revision's start, so what matters is by how much each has gone on.
 void Reconciler::count_calls(const HostReport& before, const HostReport& now) {
@@ -326,11 +325,20 @@ Reconciler::Work& Reconciler::want(const std::string& object, std::string signat
     work.application = planned_;
   }
   if (work.command != 0) return work;
-  if (work.signature != signature) {
-    const bool had_failed = work.failures != 0;
-    work = Work{.application = planned_, .signature = std::move(signature), .plan = plans_};
-    // What fails is not tried faster because its numbers change.
-    if (had_failed) work.not_before = now + options_.first_pause;
+  if (work.signature != signature || work.count != count) {
+    Work next{.application = planned_, .count = count, .plan = plans_};
+    next.most = std::max(count, work.awaited ? work.most : 0);
+    // What fails is not tried faster because its number changes, nor at once because it is declared
+    // otherwise.
+    if (work.signature == signature) {
+      next.failures = work.failures, next.unanswered = work.unanswered;
+      next.not_before = work.not_before;
+      next.error = std::move(work.error);
+    } else if (work.failures != 0) {
+      next.not_before = now + options_.first_pause;
+    }
+    next.signature = std::move(signature);
+    work = std::move(next);
   }
   if (work.awaited) {
     if (now < work.until) {
@@ -351,7 +359,6 @@ Reconciler::Work& Reconciler::want(const std::string& object, std::string signat
   belated_.erase(object);
   work.overtaken = false;
   work.command = ++commands_;
-  work.count = count;
   under_way_.emplace(work.command, object);
   issued_.push_back({work.command, object, std::move(action)});
   return work;
@@ -396,7 +403,7 @@ void Reconciler::forget_works(const std::string& application) {
     const auto found = work_.find(object);
     Work& work = found->second;
     if (work.plan == plans_ || work.command != 0) return false;
-    if (work.awaited && work.count > 0) belated_.insert_or_assign(object, std::move(work));
+    if (work.awaited && work.most > 0) belated_.insert_or_assign(object, std::move(work));
     work_.erase(found);
     return true;
   });
@@ -405,6 +412,8 @@ void Reconciler::forget_works(const std::string& application) {
 
 bool Reconciler::is_settled() const {
   return leading_ && !hosts_stale_ && agenda_.next() != Agenda::kNow && work_.empty() &&
+         std::all_of(followers_.begin(), followers_.end(),
+                     [](const auto& follower) { return follower.second.is_still(); }) &&
          std::all_of(hosts_.begin(), hosts_.end(),
                      [](const auto& host) { return host.second.known && !host.second.stale; });
 }

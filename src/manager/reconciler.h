@@ -269,6 +269,7 @@ class Reconciler {
     uint64_t command = 0;       // under way; 0: none
     std::string signature{};    // of the last command
     uint32_t count = 0;         // instances that it leads to, where it does
+    uint32_t most = 0;          // the same, or more of an earlier one that is not seen done
     bool awaited = false;       // acknowledged, and not seen yet
     TimePoint until{};          // seen by then, else it failed
     bool overtaken = false;     // the store's object was another while the command was under way
@@ -333,7 +334,8 @@ class Reconciler {
     uint32_t host = 0;
     uint32_t wanted = 0;
     uint32_t have = 0;
-    uint32_t expected = 0;  // when what was commanded is done
+    uint32_t expected = 0;  // when all that was commanded to begin has
+    uint32_t staying = 0;   // when all that was commanded to end has
   };
   // Of one component, on all hosts.
   struct Load {
@@ -346,7 +348,7 @@ class Reconciler {
   struct Kept {
     uint32_t wanted = 0;
     uint32_t ready = 0;
-    uint64_t running = 0;  // those too that are not where they should be
+    uint64_t running = 0;  // those too that are not where they should be, and not those that are ending
     uint32_t failures = 0;
     bool placed = false;   // exactly as it should be
     uint32_t lacking = 0;  // instances for which there is no room
@@ -369,9 +371,9 @@ class Reconciler {
   void count_calls(const HostReport& before, const HostReport& now);
   void ask_hosts(TimePoint now);
   static bool lease_agrees(const ObservedHost& host);
+  static bool is_told(const ObservedHost& host, const HostReport& report);
   // Begins the command unless the object has one, or has to wait. `count`: instances that it leads to.
   Work& want(const std::string& object, std::string signature, Action action, TimePoint now,
-  static bool is_told(const ObservedHost& host, const HostReport& report);
              uint32_t count = 0);
   void fail(Work& work, const std::string& object, std::string error, TimePoint now);
   void fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now);
@@ -430,7 +432,10 @@ class Reconciler {
   Instances present_or_commanded(std::string_view id, std::string_view reference) const;
   void add_companions(const WantedPart& part, Instances& present) const;
   std::optional<uint32_t> find_usable(std::string_view host_id) const;
+  bool each_commanded(std::string_view id, std::string_view reference,
+                      const std::function<void(uint32_t host, const Work& work)>& take) const;
   bool add_commanded(std::string_view id, std::string_view reference, Instances& hosts) const;
+  void remove_commanded(std::string_view id, std::string_view reference, Instances& hosts) const;
 
   // reconcile_components.cpp
   void keep_component(const WantedPart& part, Outcome& outcome, TimePoint now);
@@ -446,7 +451,7 @@ class Reconciler {
   Kept keep_revision(const WantedPart& part, const WantedRevision& revision, Outcome& outcome,
                      uint32_t instances, const Beside& beside, TimePoint now);
   Placement place_revision(const WantedPart& part, const WantedRevision& revision, uint32_t instances,
-                           const Instances& hosts);
+                           const Instances& hosts, const Instances& staying);
   // `expected`: how many there will be when what was commanded is done.
   static Allowance allowance_of(const WantedPart& part, const Kept& kept, uint64_t expected,
                                 const Beside& beside);

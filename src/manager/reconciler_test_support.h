@@ -88,6 +88,7 @@ class Lattice : public testing::Test {
   void settle(Duration time = std::chrono::seconds(2)) {
     for (const TimePoint end = now_ + time; now_ < end; now_ += std::chrono::milliseconds(5)) {
       for (auto commands = std::exchange(waiting_, {}); Command & command : commands) obey(command);
+      end_scales();
       if (reconciler_->next_step() <= now_) tell(TimePassed{});
     }
   }
@@ -130,6 +131,22 @@ class Lattice : public testing::Test {
     tell(HostActed{stop.host_id});
   }
   void act(const Scale& scale, CommandDone&) {
+    if (scale_takes_.contains(scale.host_id))
+      scaling_.emplace_back(now_ + scale_takes_.at(scale.host_id), scale);
+    else
+      end(scale);
+  }
+  void end_scales() {
+    for (auto scaling = std::exchange(scaling_, {}); const auto& one : scaling) {
+      if (one.first > now_)
+        scaling_.push_back(one);
+      else if (one.second.reference == never_starts_)
+        tell(HostFailed{one.second.host_id, one.second.id, "it could not be started"});
+      else
+        end(one.second);
+    }
+  }
+  void end(const Scale& scale) {
     idle_after_ = scale.idle_after;
     const Running running{scale.host_id, scale.id, scale.reference};
     if (scale.count == 0)
@@ -220,6 +237,9 @@ class Lattice : public testing::Test {
   std::vector<Command> waiting_;
   std::vector<std::string> done_;
   std::optional<std::string> refused_;
+  std::map<std::string, Duration> scale_takes_;  // by host; others scale at once
+  std::vector<std::pair<TimePoint, Scale>> scaling_;
+  std::string never_starts_;  // a reference, on hosts that take some time
   uint32_t calls_ = 0;
   uint32_t most_on_host_ = 0;  // instances of one component, at any moment
   Duration idle_after_{};

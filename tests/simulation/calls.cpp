@@ -32,7 +32,9 @@ uint32_t Calls::level(std::string_view id) const {
 }
 
 void Calls::set_level(const std::string& id, uint32_t calls) {
-  levels_[id] = calls;
+  uint32_t& level = levels_[id];
+  if (level != calls) world_.trace("{} has {} calls in flight", id, calls);
+  level = calls;
   ++in_flight_changes_;
 }
 

@@ -1,0 +1,64 @@
+// How many instances there are while something changes, on hosts that take their time.
+#include <gmock/gmock.h>
+
+#include "manager/reconciler_test_support.h"
+
+namespace wattle::manager {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Slow : public Lattice {
+ protected:
+  void take(Duration first, Duration second, Duration third) {
+    scale_takes_ = {{"N1", first}, {"N2", second}, {"N3", third}};
+  }
+  int64_t scales_of(std::string_view reference) const {
+    return std::count_if(done_.begin(), done_.end(), [&](const std::string& object) {
+      return object.find(reference) != std::string::npos;
+    });
+  }
+};
+
+TEST_F(Slow, WhatFailsIsNotTriedMoreOftenForItsNumbers) {
+  take(milliseconds(90), milliseconds(130), milliseconds(170));
+  never_starts_ = "bad:1";
+  deploy("v1", component("bad:1", 8));
+  settle(seconds(60));
+  EXPECT_GE(scales_of(" bad:1 "), 3 * 4);
+  EXPECT_LE(scales_of(" bad:1 "), 3 * 10);
+}
+
+TEST_F(Slow, WhatIsEndingDoesNotStandForWhatStays) {
+  deploy("v1", component("a:1", 9));
+  settle();
+  take(milliseconds(10), milliseconds(10), milliseconds(40));
+  deploy("v2", component("a:2", 2));
+  for (int step = 0; step < 2000; ++step) {
+    settle(milliseconds(5));
+    if (notes_["shop"].stable == "v2") break;
+    const bool ends = notes_["shop"].stage > 0;
+    ASSERT_TRUE(ends || count("a:1") >= 2);
+  }
+  EXPECT_EQ(count("a:1"), 0u);
+  EXPECT_EQ(count("a:2"), 2u);
+}
+
+TEST_F(Slow, AStageHasItsWeightsWhileNothingRunsOfTheFormer) {
+  deploy("v1", component("a:1", 1));
+  settle();
+  deploy("v2", component("a:2", 1), "{wattle/update: canary, wattle/canary: \"10%\"}");
+  for (int i = 0; i < 1000 && count("a:2") == 0; ++i) settle(milliseconds(5));
+  settle(milliseconds(50));
+  ASSERT_EQ(weights_["shop-api"]["a:2"], 100u);
+  std::erase_if(components_, [](const auto& one) { return one.first.reference == "a:1"; });
+  told_weights_.clear();
+  for (const std::string& id : hosts_) tell(HostActed{id});
+  settle(milliseconds(200));
+  EXPECT_EQ(count("a:1"), 1u);
+  EXPECT_THAT(told_weights_, testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace wattle::manager
