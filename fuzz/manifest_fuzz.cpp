@@ -36,8 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Problems problems;
   auto applications = read_manifests(text, images, problems);
-  for (Application& application : applications) take_shared_ids(application, applications);
-  for (const Application& application : applications) check(application, applications, {}, problems);
+  const auto together = pointers_to(applications);
+  for (Application& application : applications) take_shared_ids(application, together);
+  for (const Application& application : applications) check(application, together, {}, problems);
   check_places(problems);
   if (problems.any_errors()) return read_table(text), 0;
   for (const Application& application : applications)

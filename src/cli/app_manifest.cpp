@@ -105,9 +105,10 @@ Result<void> check_file(const std::string& path, const std::string& text, const 
                         const Output& output) {
   manager::Problems problems;
   auto applications = manager::read_manifests(text, table, problems);
-  for (manager::Application& application : applications) take_shared_ids(application, applications);
+  const auto together = manager::pointers_to(applications);
+  for (manager::Application& application : applications) take_shared_ids(application, together);
   for (const manager::Application& application : applications)
-    manager::check(application, applications, {}, problems);
+    manager::check(application, together, {}, problems);
   const std::string shown = path == kStandardInput ? "standard input" : path;
   if (problems.any_errors()) return failure(refusal(problems, shown));
   tell_warnings(problems, shown, output);

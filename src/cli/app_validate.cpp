@@ -46,6 +46,7 @@ void check_files(const manager::Application& application, ManifestFile& file) {
 
 // What the files declare together: each is checked beside the others.
 void check_together(const std::vector<manager::Application>& applications, std::vector<ManifestFile>& files) {
+  const auto together = manager::pointers_to(applications);
   std::set<std::string_view> names;
   for (ManifestFile& file : files) {
     for (size_t i = file.begin; i < file.end; ++i) {
@@ -55,7 +56,7 @@ void check_together(const std::vector<manager::Application>& applications, std::
             application.place,
             fmt::format("the application {} is declared twice", manager::in_quotes(application.name)),
             "give one of them another name, or check them one by one");
-      manager::check(application, applications, {}, file.problems);
+      manager::check(application, together, {}, file.problems);
       check_files(application, file);
     }
     file.problems.sort();
@@ -138,7 +139,8 @@ Result<void> validate(const AppOptions& options, const Output& output) {
       applications.push_back(std::move(application));
     file.end = applications.size();
   }
-  for (manager::Application& application : applications) take_shared_ids(application, applications);
+  const auto together = manager::pointers_to(applications);
+  for (manager::Application& application : applications) take_shared_ids(application, together);
   check_together(applications, files);
   json::array items;
   size_t refused = 0;

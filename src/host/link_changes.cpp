@@ -97,7 +97,7 @@ Result<std::string> LinkChanges::answer(const lattice::LinkStateRequest& request
 Result<void> LinkChanges::wait_until_obeyed(const lattice::LinkStateRequest& request,
                                             const std::string& key) {
   const auto obeys = [&] {
-    const std::string* value = obeyed_ ? obeyed_->find(key) : nullptr;
+    const auto value = obeyed_ ? obeyed_->find(key) : nullptr;
     return value != nullptr &&
            (request.in_force ? is_in_force(*request.in_force, *value) : *value == request.value);
   };
@@ -202,7 +202,7 @@ void LinkChanges::retire_later(const LinkKey& key, std::string value) {
     // Whoever changes it meanwhile retires this too.
     const std::string name = lattice::LatticeState::key_of(key);
     const auto is_same = [&] {
-      const std::string* now = parts_.state.snapshot()->find(name);
+      const auto now = parts_.state.snapshot()->find(name);
       return now != nullptr && *now == value;
     };
     const TimePoint until = Clock::now() + kGoingMax;
@@ -261,7 +261,7 @@ void LinkChanges::refresh() {
     if (entry.phase == LinkPhase::in_force && entry.copy.empty()) continue;
     const LinkKey key = lattice::LatticeState::key_of(entry.link);
     const std::string name = lattice::LatticeState::key_of(key);
-    const std::string* value = snapshot->find(name);
+    const auto value = snapshot->find(name);
     if (value == nullptr) continue;
     Watched& each = watched[name];
     each.key = key;

@@ -223,7 +223,7 @@ Result<void> LatticeState::put_claims(const ComponentClaims& claims) {
   WATTLE_CHECK(check_id(claims.subject, "the component's public key"));
   const std::string key = fmt::format("{}{}", kClaims, claims.subject);
   const std::string value = to_json(claims);
-  if (const std::string* known = seen_->find(key); known != nullptr && *known == value) return {};
+  if (const auto known = seen_->find(key); known != nullptr && *known == value) return {};
   return store_->put(key, value);
 }
 

@@ -21,14 +21,19 @@ class ParsedValuesTest : public ::testing::Test {
   void set(const std::string& key, std::string value) {
     stored_[key] = std::make_shared<const std::string>(std::move(value));
   }
-  bool update() { return values_.update(StoreSnapshot(stored_)); }
+  bool update() {
+    StoreSnapshot::Items items;
+    for (const auto& [key, value] : stored_)
+      items.push_back(std::make_shared<const StoreSnapshot::Item>(StoreSnapshot::Item{key, value}));
+    return values_.update(StoreSnapshot(std::move(items)));
+  }
   Texts all() const {
     Texts found;
     values_.visit([&](const std::string& name, const std::string& value) { found[name] = value; });
     return found;
   }
 
-  StoreSnapshot::Values stored_;
+  std::map<std::string, std::shared_ptr<const std::string>> stored_;
   ParsedValues<std::string> values_{"config.", parse_text};
 };
 

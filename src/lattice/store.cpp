@@ -24,21 +24,31 @@ constexpr Duration kPokeInterval = 300ms;
 constexpr size_t kBatchMax = 512;
 constexpr uint64_t kSkipsMax = 1'000'000;
 
+std::shared_ptr<const StoreSnapshot::Item> make_item(const std::string& key, std::string value) {
+  return std::make_shared<const StoreSnapshot::Item>(
+      StoreSnapshot::Item{key, std::make_shared<const std::string>(std::move(value))});
+}
+
 bool waiting_may_mend(const Error& error) {
   return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded;
 }
 
 }  // namespace
 
-const std::string* StoreSnapshot::find(std::string_view key) const {
-  const auto found = values_.find(key);
-  return found == values_.end() ? nullptr : found->second.get();
+StoreSnapshot::Items::const_iterator StoreSnapshot::lower_bound(std::string_view key) const {
+  return std::lower_bound(items_.begin(), items_.end(), key,
+                          [](const auto& item, std::string_view wanted) { return item->key < wanted; });
+}
+
+std::shared_ptr<const std::string> StoreSnapshot::find(std::string_view key) const {
+  const auto found = lower_bound(key);
+  return found == items_.end() || (*found)->key != key ? nullptr : (*found)->value;
 }
 
 StoreSnapshot::Range StoreSnapshot::prefix(std::string_view text) const {
-  const auto first = values_.lower_bound(text);
-  auto last = first;
-  while (last != values_.end() && last->first.starts_with(text)) ++last;
+  const auto first = lower_bound(text);
+  const auto last =
+      std::find_if_not(first, items_.end(), [&](const auto& item) { return item->key.starts_with(text); });
   return {first, last};
 }
 
@@ -54,7 +64,8 @@ struct Store::State {
     StoreVersion version;
     std::string id;
     bool deleted = false;
-    std::shared_ptr<const std::string> value;
+    std::shared_ptr<const StoreSnapshot::Item> item;
+    const std::string& value() const { return *item->value; }
   };
   struct InBucket {
     uint64_t revision = 0;
@@ -328,7 +339,7 @@ void Store::State::merge_one(const std::string& key, const Entry& entry, std::se
   const auto kept = records.find(key);
   if (record && (kept == records.end() || there.version > kept->second.version)) {
     records[key] = {there.version, std::move(record->id), record->deleted,
-                    std::make_shared<const std::string>(std::move(record->value))};
+                    make_item(key, std::move(record->value))};
     unsynced.insert(key);
     snapshot.reset();
     news = true;
@@ -348,7 +359,7 @@ void Store::State::sync() {
     rows.reserve(unsynced.size());
     for (const std::string& key : unsynced) {
       const Kept& record = records.at(key);
-      rows.push_back({key, record.version, record.id, record.deleted, *record.value});
+      rows.push_back({key, record.version, record.id, record.deleted, record.value()});
     }
     const StoreFile::Source from = source;
     written = async::offload(*pool, [&] { return file->write(rows, from, retag); });
@@ -373,7 +384,7 @@ Result<void> Store::State::fill(const std::string& key) {
   if (there.newer_format) return {};
   WATTLE_TRY(const std::string to, bucket_key(key));
   const StoreVersion version = record.version;
-  const std::string bytes = encode(StoreRecord{record.id, record.deleted, *record.value, version});
+  const std::string bytes = encode(StoreRecord{record.id, record.deleted, record.value(), version});
   const auto written =
       there.revision == 0 ? bucket->create(to, bytes) : bucket->update(to, bytes, there.revision);
   if (written) {
@@ -453,7 +464,7 @@ Result<bool> Store::State::try_update(Attempt& attempt, const Change& change) {
   }
   const auto kept = records.find(attempt.key);
   if (kept != records.end() && kept->second.version > version)
-    record = StoreRecord{kept->second.id, kept->second.deleted, *kept->second.value, std::nullopt};
+    record = StoreRecord{kept->second.id, kept->second.deleted, kept->second.value(), std::nullopt};
   std::optional<std::string_view> value;
   if (record && !record->deleted) value = record->value;
   WATTLE_TRY(auto next, change(value));
@@ -541,8 +552,8 @@ Result<std::unique_ptr<Store>> Store::open(Bus& bus, StoreOptions options) {
                async::offload(*state->pool, [&] { return StoreFile::open(path, state->bucket_name); }));
     WATTLE_TRY(auto rows, async::offload(*state->pool, [&] { return state->file->load(); }));
     for (StoreFile::Row& row : rows)
-      state->records[std::move(row.key)] = {row.version, std::move(row.id), row.deleted,
-                                            std::make_shared<const std::string>(std::move(row.value))};
+      state->records[row.key] = {row.version, std::move(row.id), row.deleted,
+                                 make_item(row.key, std::move(row.value))};
     WATTLE_TRY(state->source, async::offload(*state->pool, [&] { return state->file->source(); }));
   }
   State* self = state.get();
@@ -591,10 +602,11 @@ Result<void> Store::update(std::string_view key, const Change& change) {
 
 std::shared_ptr<const StoreSnapshot> Store::snapshot() {
   if (state_->snapshot == nullptr) {
-    StoreSnapshot::Values values;
+    StoreSnapshot::Items items;
+    items.reserve(state_->records.size());
     for (const auto& [key, record] : state_->records)
-      if (!record.deleted) values.emplace_hint(values.end(), key, record.value);
-    state_->snapshot = std::make_shared<const StoreSnapshot>(std::move(values));
+      if (!record.deleted) items.push_back(record.item);
+    state_->snapshot = std::make_shared<const StoreSnapshot>(std::move(items));
   }
   return state_->snapshot;
 }

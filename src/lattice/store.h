@@ -16,12 +16,14 @@
 // writing ends at its deadline.
 #pragma once
 
+#include <boost/iterator/indirect_iterator.hpp>
+#include <boost/range/iterator_range_core.hpp>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "async/offload.h"
 #include "lattice/bus.h"
@@ -42,25 +44,30 @@ struct StoreOptions {
   const telemetry::Log* log = nullptr;               // outlives it
 };
 
-// Every key and value at one moment; immutable.
+// Every key and value at one moment; immutable. Of thousands one changes at a time, so snapshots share what
+// they have in common.
 class StoreSnapshot {
  public:
-  using Values = std::map<std::string, std::shared_ptr<const std::string>, std::less<>>;
-  struct Range {
-    Values::const_iterator first, last;
-    Values::const_iterator begin() const { return first; }
-    Values::const_iterator end() const { return last; }
+  struct Item {
+    std::string key{};
+    std::shared_ptr<const std::string> value{};
   };
+  using Items = std::vector<std::shared_ptr<const Item>>;
+  using Range = boost::iterator_range<boost::indirect_iterator<Items::const_iterator, const Item>>;
 
-  explicit StoreSnapshot(Values values) : values_(std::move(values)) {}
-  const Values& values() const { return values_; }
+  // Precondition: ordered by key, each once.
+  explicit StoreSnapshot(Items items) : items_(std::move(items)) {}
+  // Ordered by key.
+  Range values() const { return {items_.begin(), items_.end()}; }
   // Null when there is none.
-  const std::string* find(std::string_view key) const;
+  std::shared_ptr<const std::string> find(std::string_view key) const;
   // The keys that begin so.
   Range prefix(std::string_view text) const;
 
  private:
-  Values values_;
+  Items::const_iterator lower_bound(std::string_view key) const;
+
+  Items items_;
 };
 
 class Store {

@@ -126,7 +126,7 @@ Result<void> ApplicationStore::put_version(const StoredVersion& version, std::st
       if (there->manifest == version.manifest) return false;  // a write that was thought to be lost
       const std::string there_key = manifest_key(name, there->manifest);
       const auto now = store_->snapshot();
-      const std::string* same = now->find(there_key);
+      const auto same = now->find(there_key);
       put.is_new_version = false;
       if (same != nullptr && *same == text) return false;
       return failure(
@@ -174,7 +174,7 @@ Result<std::string> ApplicationStore::manifest(std::string_view name, std::strin
   const auto record = find(name);
   WATTLE_TRY(const StoredVersion* stored, find_version(record.get(), name, version));
   const auto now = store_->snapshot();
-  if (const std::string* text = now->find(manifest_key(name, stored->manifest))) return *text;
+  if (const auto text = now->find(manifest_key(name, stored->manifest))) return *text;
   return failure(
       Error(ErrorCode::unavailable,
             fmt::format("the manifest of \"{}\" {} has not reached this manager yet", name, version))
@@ -200,8 +200,11 @@ Result<std::shared_ptr<const Application>> ApplicationStore::application(std::st
   return application;
 }
 
-// Those that no record names any more.
+// Those that no record names any more, when there are more than records can name.
 void ApplicationStore::forget_applications() {
+  size_t versions = 0;
+  for (const auto& [name, record] : *records_) versions += record->versions.size();
+  if (applications_.size() <= versions) return;
   std::set<std::string_view> named;
   for (const auto& [name, record] : *records_)
     for (const StoredVersion& version : record->versions) named.insert(version.manifest);
@@ -304,34 +307,32 @@ std::shared_ptr<const ApplicationStore::Records> ApplicationStore::snapshot() {
   const auto now = store_->snapshot();
   if (now == seen_) return records_;
   Records records;
-  std::map<std::string, std::shared_ptr<const std::string>, std::less<>> texts;
   for (const auto& [key, text] : now->prefix(kRecords)) {
-    const std::string name = key.substr(kRecords.size());
-    const auto before = texts_.find(name);
-    const bool same = before != texts_.end() && before->second == text;
-    records.emplace(name, same ? records_->find(name)->second : read_record(name, *text));
-    texts.emplace(name, text);
+    const std::string_view name = std::string_view(key).substr(kRecords.size());
+    records.emplace_hint(records.end(), name, read(name, text));
   }
   seen_ = now;
-  const auto texts_before = std::exchange(texts_, std::move(texts));
-  const bool fewer = std::any_of(texts_before.begin(), texts_before.end(), [&](const auto& item) {
-    const auto now_there = texts_.find(item.first);
-    return now_there == texts_.end() || now_there->second != item.second;
-  });
   records_ = std::make_shared<const Records>(std::move(records));
-  if (fewer) forget_applications();
+  std::erase_if(read_, [&](const auto& item) { return !records_->contains(item.first); });
+  forget_applications();
   return records_;
 }
 
 std::shared_ptr<const ApplicationRecord> ApplicationStore::find(std::string_view name) {
-  const auto records = snapshot();
-  const auto found = records->find(name);
-  return found == records->end() ? nullptr : found->second;
+  const auto text = store_->snapshot()->find(key_of(kRecords, name));
+  return text == nullptr ? nullptr : read(name, text);
+}
+
+std::shared_ptr<const ApplicationRecord> ApplicationStore::read(
+    std::string_view name, const std::shared_ptr<const std::string>& text) {
+  auto there = read_.find(name);
+  if (there == read_.end()) there = read_.emplace(name, Read()).first;
+  if (there->second.text != text) there->second = {text, read_record(name, *text)};
+  return there->second.record;
 }
 
 std::optional<std::string> ApplicationStore::note(std::string_view name) {
-  const auto now = store_->snapshot();
-  const std::string* text = now->find(key_of(kNotes, name));
+  const auto text = store_->snapshot()->find(key_of(kNotes, name));
   return text == nullptr ? std::nullopt : std::optional(*text);
 }
 
@@ -342,18 +343,17 @@ std::set<std::string> ApplicationStore::changed_since(const lattice::StoreSnapsh
     names.emplace(key.substr(begin, key.find('/', begin) - begin));
   };
   const auto snapshot = store_->snapshot();
-  const auto& now = snapshot->values();
-  static const lattice::StoreSnapshot::Values kNothing;
-  const auto& then = before == nullptr ? kNothing : before->values();
+  static const lattice::StoreSnapshot kNothing({});
+  const auto then = (before == nullptr ? kNothing : *before).values();
   auto old = then.begin();
-  for (const auto& [key, value] : now) {
-    for (; old != then.end() && old->first < key; ++old) add(old->first);
-    if (old == then.end() || old->first != key)
+  for (const auto& [key, value] : snapshot->values()) {
+    for (; old != then.end() && old->key < key; ++old) add(old->key);
+    if (old == then.end() || old->key != key)
       add(key);
-    else if (old++->second != value)
+    else if (old++->value != value)
       add(key);
   }
-  for (; old != then.end(); ++old) add(old->first);
+  for (; old != then.end(); ++old) add(old->key);
   return names;
 }
 

@@ -108,10 +108,18 @@ class ApplicationStore {
   std::unique_ptr<lattice::Store> store_;
   ImageTable images_;
   size_t payload_bytes_max_;
+  struct Read {
+    std::shared_ptr<const std::string> text{};
+    std::shared_ptr<const ApplicationRecord> record{};
+  };
+  // Of `text`, once.
+  std::shared_ptr<const ApplicationRecord> read(std::string_view name,
+                                                const std::shared_ptr<const std::string>& text);
+
+  std::map<std::string, Read, std::less<>> read_;
   // What snapshot() made last, and of which values.
   std::shared_ptr<const lattice::StoreSnapshot> seen_;
   std::shared_ptr<const Records> records_ = std::make_shared<const Records>();
-  std::map<std::string, std::shared_ptr<const std::string>, std::less<>> texts_;
   std::map<std::string, std::shared_ptr<const Application>, std::less<>> applications_;  // by manifest
 };
 

@@ -327,7 +327,7 @@ bool may_overlap(const Spread& a, const Spread& b) {
   });
 }
 
-void check(const Application& application, std::span<const Application> others, const CheckOptions& options,
+void check(const Application& application, Applications others, const CheckOptions& options,
            Problems& problems) {
   if (const auto strategy = update_strategy(application); !strategy)
     problems.error(application.place, strategy.error().full_message(),

@@ -9,8 +9,6 @@
 //                  share it, that shares it with somebody else, or that does not exist; circles of sharing
 #pragma once
 
-#include <span>
-
 #include "manager/manifest.h"
 #include "manager/problem.h"
 
@@ -23,13 +21,13 @@ struct CheckOptions {
 
 // Checks `application` by itself, and against `others`. One of those that has its name is the version that it
 // replaces, and left out. Its shared parts have their ids already (take_shared_ids).
-void check(const Application& application, std::span<const Application> others, const CheckOptions& options,
+void check(const Application& application, Applications others, const CheckOptions& options,
            Problems& problems);
 
 // Of check(): routes and ports of HTTP servers; links into and out of other applications.
-void check_routes(const Application& application, std::span<const Application> others, Problems& problems);
-void check_sharing(const Application& application, std::span<const Application> others,
-                   const CheckOptions& options, Problems& problems);
+void check_routes(const Application& application, Applications others, Problems& problems);
+void check_sharing(const Application& application, Applications others, const CheckOptions& options,
+                   Problems& problems);
 
 // Whether a host may have the labels of both.
 bool may_overlap(const Spread& a, const Spread& b);

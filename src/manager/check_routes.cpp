@@ -15,8 +15,6 @@ namespace {
 constexpr std::string_view kHttpServer = "builtin://http-server";
 constexpr std::string_view kDefaultAddress = "0.0.0.0:8000";
 
-using Applications = std::vector<const Application*>;
-
 struct Route {
   const Application* application;
   const Part* server;
@@ -73,7 +71,7 @@ bool set_address(Route& route, std::string_view address) {
 
 // The declaration of a shared server, where its application is known.
 std::pair<const Application*, const Part*> declaration(const Application& application, const Part& part,
-                                                       const Applications& all) {
+                                                       Applications all) {
   if (!part.shared) return {&application, &part};
   for (const Application* other : all)
     if (other->name == part.shared->application)
@@ -81,7 +79,7 @@ std::pair<const Application*, const Part*> declaration(const Application& applic
   return {nullptr, nullptr};
 }
 
-std::vector<Route> routes_of(const Application& application, const Applications& all) {
+std::vector<Route> routes_of(const Application& application, Applications all) {
   std::vector<Route> routes;
   for (const Link& link : application.links) {
     const Part* part = find_part(application, link.source);
@@ -154,10 +152,10 @@ bool conflict(const Route& route, const Route& other, std::set<std::string>& tol
 
 }  // namespace
 
-void check_routes(const Application& application, std::span<const Application> others, Problems& problems) {
-  Applications all{&application};
-  for (const Application& other : others)
-    if (other.name != application.name) all.push_back(&other);
+void check_routes(const Application& application, Applications others, Problems& problems) {
+  std::vector<const Application*> all{&application};
+  for (const Application* other : others)
+    if (other->name != application.name) all.push_back(other);
   const auto routes = routes_of(application, all);
   std::set<std::string> told;
   // The first conflict of each is enough to act on.

@@ -138,11 +138,11 @@ void check_taken(const Application& application, const LinkKeys& mine, const App
 
 }  // namespace
 
-void check_sharing(const Application& application, std::span<const Application> others,
-                   const CheckOptions& options, Problems& problems) {
+void check_sharing(const Application& application, Applications others, const CheckOptions& options,
+                   Problems& problems) {
   ByName by_name;
-  for (const Application& other : others)
-    if (other.name != application.name) by_name.emplace(other.name, &other);
+  for (const Application* other : others)
+    if (other->name != application.name) by_name.emplace(other->name, other);
   for (const Part& part : application.parts) {
     if (!part.shared) continue;
     if (part.shared->application == application.name) {

@@ -333,9 +333,10 @@ TEST(Examples, AreValidTogether) {
   all += file_text("examples/shop/wattle.yaml");
   Read result = read(all);
   EXPECT_EQ(result.applications.size(), 11u);
-  for (Application& application : result.applications) take_shared_ids(application, result.applications);
+  const auto together = pointers_to(result.applications);
+  for (Application& application : result.applications) take_shared_ids(application, together);
   for (const Application& application : result.applications)
-    check(application, result.applications, {.others_are_all = true}, result.problems);
+    check(application, together, {.others_are_all = true}, result.problems);
   EXPECT_FALSE(result.problems.any_errors()) << result.told();
 }
 

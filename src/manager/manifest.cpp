@@ -89,12 +89,19 @@ std::string generated_secret_name(std::string_view application, std::string_view
   return "SECRET_" + generated_name(application, name);
 }
 
-void take_shared_ids(Application& application, std::span<const Application> others) {
+std::vector<const Application*> pointers_to(std::span<const Application> applications) {
+  std::vector<const Application*> pointers;
+  pointers.reserve(applications.size());
+  for (const Application& application : applications) pointers.push_back(&application);
+  return pointers;
+}
+
+void take_shared_ids(Application& application, Applications others) {
   for (Part& part : application.parts) {
     if (!part.shared || part.id_given) continue;
-    for (const Application& other : others) {
-      if (other.name != part.shared->application) continue;
-      if (const Part* target = find_part(other, part.shared->part)) part.id = target->id;
+    for (const Application* other : others) {
+      if (other->name != part.shared->application) continue;
+      if (const Part* target = find_part(*other, part.shared->part)) part.id = target->id;
     }
   }
 }

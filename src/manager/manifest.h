@@ -187,8 +187,12 @@ std::string generated_name(std::string_view application, std::string_view name);
 // "SECRET_shop-password"
 std::string generated_secret_name(std::string_view application, std::string_view name);
 
+// Applications beside each other; none is null.
+using Applications = std::span<const Application* const>;
+std::vector<const Application*> pointers_to(std::span<const Application> applications);
+
 // Shared parts get the ids that the applications in `others` gave them.
-void take_shared_ids(Application& application, std::span<const Application> others);
+void take_shared_ids(Application& application, Applications others);
 
 // `link` as hosts know it. Precondition: both its parts are the application's.
 lattice::Link lattice_link(const Application& application, const Link& link);

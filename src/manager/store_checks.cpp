@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <memory>
 #include <set>
 
 namespace wattle::manager {
@@ -30,13 +32,23 @@ class Others {
         add_used_by(*used);
     }
   }
-  // With the ids that they have of each other.
-  std::vector<Application> take() {
-    std::vector<Application> others;
-    others.reserve(applications_.size());
-    for (const auto& application : applications_) others.push_back(*application);
-    for (Application& other : others) take_shared_ids(other, others);
-    return others;
+  // Beside them: with the ids that they have of each other. Few use what another shares, and only those are
+  // copied for it.
+  void check_beside(const CheckOptions& options, Application& application, Problems& problems) const {
+    std::vector<const Application*> others;
+    for (const auto& other : applications_) others.push_back(other.get());
+    take_shared_ids(application, others);
+    std::vector<std::unique_ptr<Application>> users;
+    auto with_ids = others;
+    for (const Application*& other : with_ids) {
+      if (std::none_of(other->parts.begin(), other->parts.end(),
+                       [](const Part& part) { return part.shared; }))
+        continue;
+      users.push_back(std::make_unique<Application>(*other));
+      take_shared_ids(*users.back(), others);
+      other = users.back().get();
+    }
+    check(application, with_ids, options, problems);
   }
 
  private:
@@ -56,19 +68,13 @@ class Others {
   std::vector<std::shared_ptr<const Application>> applications_;
 };
 
-void check_beside(const std::vector<Application>& others, const CheckOptions& options,
-                  Application& application, Problems& problems) {
-  take_shared_ids(application, others);
-  check(application, others, options, problems);
-}
-
 }  // namespace
 
 void check_put(ApplicationStore& store, Application& application, Problems& problems) {
   Others others(store, application);
   others.add_deployed();
   others.add_used_by(application);
-  check_beside(others.take(), {}, application, problems);
+  others.check_beside({}, application, problems);
 }
 
 void check_deploy(ApplicationStore& store, Application& application, Problems& problems) {
@@ -87,7 +93,7 @@ void check_deploy(ApplicationStore& store, Application& application, Problems& p
   if (!all_deployed) return;
   Others others(store, application);
   others.add_deployed();
-  check_beside(others.take(), {.others_are_all = true}, application, problems);
+  others.check_beside({.others_are_all = true}, application, problems);
 }
 
 Result<void> check_unused(ApplicationStore& store, std::string_view name) {

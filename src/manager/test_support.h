@@ -38,10 +38,10 @@ inline Read checked(std::string_view text, std::string_view others = {}, const C
   if (result.applications.empty()) return result;
   std::vector<Application> beside;
   if (!others.empty()) beside = read(others).applications;
-  take_shared_ids(result.applications[0], beside);
+  take_shared_ids(result.applications[0], pointers_to(beside));
   const std::vector<Application> as_declared = beside;
-  for (Application& other : beside) take_shared_ids(other, as_declared);
-  check(result.applications[0], beside, options, result.problems);
+  for (Application& other : beside) take_shared_ids(other, pointers_to(as_declared));
+  check(result.applications[0], pointers_to(beside), options, result.problems);
   return result;
 }
 

@@ -177,10 +177,10 @@ bool People::put(ApplicationModel model) {
   }
   manager::Application application = std::move(read.front());
   application.version = fmt::format("v{}", model.version);
-  std::vector<manager::Application> others;
+  std::vector<const manager::Application*> others;
   for (const auto& [name, record] : stores_.state().applications)
     if (const auto deployed = record.versions.find(record.deployed); deployed != record.versions.end())
-      others.push_back(*deployed->second);
+      others.push_back(deployed->second.get());
   manager::take_shared_ids(application, others);
   if (!options_.plain) manager::check(application, others, {.others_are_all = true}, problems);
   if (problems.any_errors()) {
