@@ -102,7 +102,7 @@ void HostControl::follow_state() {
   while (!async::Fiber::current().cancellation()) {
     if (told_configs_ == parts_.state.configs() && told_links_ == parts_.state.links() &&
         told_weights_ == parts_.state.weights()) {
-      async::Signal* const changed[] = {&parts_.state.changed()};
+      async::Signal* const changed[] = {&parts_.state.changed(), &retry_changed_};
       if (Clock::now() < next_retry_) {
         if (!async::Signal::wait_any(changed, next_retry_)) return;
         continue;
@@ -155,10 +155,9 @@ void HostControl::tell_data() {
     link_changes_->obeyed(snapshot);
     return {};
   });
-  next_retry_ = refused_.empty() ? TimePoint::max() : Clock::now() + retry_pause_;
 }
 
-// All that is refused now, by provider. Whoever put it learns it from the lease.
+// All that is refused now, by provider. Whoever put it learns it from the lease; it is tried again.
 void HostControl::take_refused(const std::vector<Refusal>& refusals) {
   std::map<std::string, std::vector<lattice::RefusedLink>> refused;
   for (const Refusal& refusal : refusals) {
@@ -171,6 +170,8 @@ void HostControl::take_refused(const std::vector<Refusal>& refusals) {
     refused[refusal.provider_id].push_back(std::move(link));
   }
   if (std::exchange(refused_, refused) != refused) announce();
+  next_retry_ = refused_.empty() ? TimePoint::max() : Clock::now() + retry_pause_;
+  retry_changed_.notify();
 }
 
 Result<void> HostControl::with_data(const std::function<Result<void>()>& work) {

@@ -221,6 +221,7 @@ class HostControl final : public lattice::ControlHandler {
   std::map<std::string, std::vector<lattice::RefusedLink>> refused_;
   Duration retry_pause_ = kRetryPauseMin;
   TimePoint next_retry_ = TimePoint::max();
+  async::Signal retry_changed_;
   lattice::BucketMirror::Hosts told_hosts_;
   bool data_busy_ = false;
   async::Signal data_free_;

@@ -54,6 +54,23 @@ TEST_P(HostControlTest, ASecretOfALinkIsForItsProvider) {
   });
 }
 
+TEST_P(HostControlTest, ALinkThatIsRefusedForItsSecretsIsToldAgain) {
+  with_host([&] {
+    EXPECT_EQ(ask("config.put.SECRET_token", refer("kept")), kDone);
+    EXPECT_EQ(ask("provider.start.NHOST",
+                  R"({"provider_id":"kv","provider_ref":"builtin://keyvalue-memory","host_id":"NHOST"})"),
+              kDone);
+    expect_event("provider_started", R"("provider_id":"kv")");
+    data_.refuses_secrets = true;
+    EXPECT_EQ(ask("link.put", R"({"source_id":"shop","target":"kv","name":"default","wit_namespace":"wasi",)"
+                              R"("wit_package":"keyvalue","interfaces":["store"],"source_config":[],)"
+                              R"("target_config":["SECRET_token"]})"),
+              kDone);
+    EXPECT_TRUE(nats::eventually([&] { return data_.secrets->of("kv", {"SECRET_token"}).has_value(); }));
+    EXPECT_TRUE(nats::eventually([&] { return data_.links_told > 0; }));
+  });
+}
+
 TEST_P(HostControlTest, ALinkThatItsProviderRefusesIsToldAgain) {
   with_host([&] {
     EXPECT_EQ(ask("provider.start.NHOST",

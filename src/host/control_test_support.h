@@ -45,10 +45,14 @@ class KeepingData final : public DataPlane {
   }
   void remove_provider(const std::string& id) override { providers.erase(id); }
   std::vector<Refusal> set_links(std::shared_ptr<const lattice::LinkTable> table) override {
+    ++links_told;
     links = std::move(table);
     for (const auto& entry : links->entries()) was_held = was_held || !entry.hold.empty();
     if (refusals == 0 || links->entries().empty()) return {};
     --refusals;
+    return refuse_link();
+  }
+  std::vector<Refusal> refuse_link() const {
     const lattice::Link& link = links->entries().front().link;
     return {{.provider_id = link.target,
              .link = {.source_id = link.source_id, .target = link.target, .name = link.name},
@@ -64,7 +68,9 @@ class KeepingData final : public DataPlane {
   }
   std::vector<Refusal> set_secrets(std::shared_ptr<const SecretTable> table) override {
     secrets = std::move(table);
-    return {};
+    if (!refuses_secrets || links->entries().empty()) return {};
+    links_told = 0;
+    return refuse_link();
   }
   void set_weights(std::shared_ptr<const lattice::WeightTable> table) override { weights = std::move(table); }
   void set_directory(std::shared_ptr<const lattice::DirectorySnapshot> hosts) override {
@@ -87,6 +93,8 @@ class KeepingData final : public DataPlane {
   bool was_held = false;
   std::string long_name{};  // in what is refused
   int refusals = 0;         // of links, the next times that they are told
+  bool refuses_secrets = false;
+  size_t links_told = 0;  // how often, since secrets were refused
   std::shared_ptr<const SecretTable> secrets = std::make_shared<const SecretTable>();
   bool drained = false;
   bool slow = false;
