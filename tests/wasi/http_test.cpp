@@ -213,6 +213,9 @@ TEST_F(HttpGuest, AFailureAfterTheHeadIsAStatusOrACutBody) {
       const size_t before = failures_.size();
       const auto answer = get(path);
       const bool trapped = !path.ends_with("-body") && path != "/leave-body-open";
+      // Its head may be out, and read, before it has failed.
+      while (trapped && failures_.size() == before)
+        ASSERT_TRUE(async::sleep_for(std::chrono::milliseconds(1)));
       EXPECT_TRUE(!trapped || failures_.size() == before + 1);
       EXPECT_TRUE(answer.status == 500 || answer.error) << answer.status << " " << answer.body;
       EXPECT_EQ(get("/").body, "well-behaved\n");
