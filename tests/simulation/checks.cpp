@@ -473,8 +473,26 @@ std::string Checks::lattice_is_as_declared(const manager::Desired& wanted) {
   for (const auto& [name, values] : *state.configs)
     if (!configs.contains(name)) return fmt::format("the config {} is there, and nobody wants it", name);
   for (const auto& [id, weights] : state.weights)
-    if (!weights.empty()) return fmt::format("{} still has weights", id);
+    if (!weights.empty() && !serves_what_was_before(wanted, id, weights))
+      return fmt::format("{} still has weights", id);
   return {};
+}
+
+// Where the deployed revision never starts: those of an update that was given up give what ran before its
+// calls.
+bool Checks::serves_what_was_before(const manager::Desired& wanted, const std::string& id,
+                                    const lattice::RevisionWeights& weights) const {
+  const auto part = wanted.parts.find(id);
+  if (part == wanted.parts.end() || !never_starts(part->second.revision.reference)) return false;
+  const auto hosts = usable_hosts();
+  return std::any_of(hosts.begin(), hosts.end(), [&](const Host* host) {
+    const auto revisions = host->components.find(id);
+    return revisions != host->components.end() &&
+           std::any_of(revisions->second.begin(), revisions->second.end(), [&](const auto& revision) {
+             const auto weight = weights.find(revision.first);
+             return weight != weights.end() && weight->second > 0;
+           });
+  });
 }
 
 std::string Checks::no_accepted_change_is_lost() const {

@@ -75,6 +75,8 @@ class Checks {
   std::string provider_is_as_declared(const manager::WantedPart& part, const std::vector<const Host*>& hosts);
   std::string nothing_is_left(const manager::Desired& wanted);
   std::string lattice_is_as_declared(const manager::Desired& wanted);
+  bool serves_what_was_before(const manager::Desired& wanted, const std::string& id,
+                              const lattice::RevisionWeights& weights) const;
   std::string links_stay_within_borders(const manager::Desired& wanted) const;
 
   Parts parts_;
