@@ -193,6 +193,8 @@ void Reconciler::take(Leading& event, TimePoint now) {
   for (auto& [name, known] : applications_) {
     known.note = known.input.note;
     known.rollout.reset();
+    // What was wanted meanwhile, nobody here has followed.
+    known.parts_seen.clear(), known.configs_seen.clear(), known.links_seen.clear();
     stale_.insert(name);
   }
 }

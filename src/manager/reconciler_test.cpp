@@ -195,6 +195,21 @@ TEST_F(Lattice, AfterAnUndeployNothingTakesOver) {
   }));
 }
 
+// What ran may be on a host that is cut off.
+TEST_F(Lattice, WhatWasWantedUnderAnotherManagerIsRememberedAnew) {
+  deploy("v1", component("a:1", 1));
+  settle();
+  undeploy();
+  settle();
+  tell(Leading{false});
+  now_ += std::chrono::minutes(11);
+  deploy("v2", component("a:2", 1));
+  undeploy();
+  tell(Leading{true});
+  settle();
+  EXPECT_THAT(notes_["shop"].parts, testing::Contains("shop-api"));
+}
+
 std::string scaled(std::string_view image, uint32_t instances, std::string_view scaling) {
   return fmt::format(
       "    - name: api\n      type: component\n      properties: {{image: \"{}\"}}\n      traits:\n        - "
