@@ -38,35 +38,37 @@ TEST_P(HostControlTest, AComponentWhoseSecretsCannotBeHadIsNotStarted) {
   });
 }
 
-TEST_P(HostControlTest, ASecretOfALinkIsForItsProvider) {
-  with_host([&] {
+class LinkSecretsTest : public HostControlTest {
+ protected:
+  void start_linked_provider() {
     EXPECT_EQ(ask("config.put.SECRET_token", refer("kept")), kDone);
     EXPECT_EQ(ask("provider.start.NHOST",
                   R"({"provider_id":"kv","provider_ref":"builtin://keyvalue-memory","host_id":"NHOST"})"),
               kDone);
     expect_event("provider_started", R"("provider_id":"kv")");
+  }
+  void put_secret_link() {
     EXPECT_EQ(ask("link.put", R"({"source_id":"shop","target":"kv","name":"default","wit_namespace":"wasi",)"
                               R"("wit_package":"keyvalue","interfaces":["store"],"source_config":[],)"
                               R"("target_config":["SECRET_token"]})"),
               kDone);
     EXPECT_TRUE(nats::eventually([&] { return data_.secrets->of("kv", {"SECRET_token"}).has_value(); }));
+  }
+};
+
+TEST_P(LinkSecretsTest, AreForTheProvider) {
+  with_host([&] {
+    start_linked_provider();
+    put_secret_link();
     EXPECT_FALSE(data_.secrets->of("shop", {"SECRET_token"}));
   });
 }
 
-TEST_P(HostControlTest, ALinkThatIsRefusedForItsSecretsIsToldAgain) {
+TEST_P(LinkSecretsTest, AreToldAgainWhenTheLinkIsRefused) {
   with_host([&] {
-    EXPECT_EQ(ask("config.put.SECRET_token", refer("kept")), kDone);
-    EXPECT_EQ(ask("provider.start.NHOST",
-                  R"({"provider_id":"kv","provider_ref":"builtin://keyvalue-memory","host_id":"NHOST"})"),
-              kDone);
-    expect_event("provider_started", R"("provider_id":"kv")");
+    start_linked_provider();
     data_.refuses_secrets = true;
-    EXPECT_EQ(ask("link.put", R"({"source_id":"shop","target":"kv","name":"default","wit_namespace":"wasi",)"
-                              R"("wit_package":"keyvalue","interfaces":["store"],"source_config":[],)"
-                              R"("target_config":["SECRET_token"]})"),
-              kDone);
-    EXPECT_TRUE(nats::eventually([&] { return data_.secrets->of("kv", {"SECRET_token"}).has_value(); }));
+    put_secret_link();
     EXPECT_TRUE(nats::eventually([&] { return data_.links_told > 0; }));
   });
 }
@@ -539,6 +541,7 @@ TEST_P(HostControlTest, WhatOneHostIsToldEveryHostKnows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Buses, HostControlTest, kBuses, bus_name);
+INSTANTIATE_TEST_SUITE_P(Buses, LinkSecretsTest, kBuses, bus_name);
 INSTANTIATE_TEST_SUITE_P(Buses, LinkCopyTest, kBuses, bus_name);
 
 TEST(Identity, IsAnNkeyWithAName) {
