@@ -252,10 +252,15 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
   for (const auto& [host, count] : placement.instances) {
     place_on(outcome, host);
     kept.wanted += count;
+    kept.ready += std::min(count_on(present, host), count);
     hosts.try_emplace(host, 0);
   }
   kept.running = sum_of(staying);
-  Allowance allowance = allowance_of(part, kept, sum_of(hosts), beside);
+  // A daemon begins on one host whatever there is on others that it is not for.
+  uint64_t expected_in_all = 0;
+  for (const auto& [host, expected] : hosts)
+    if (!is_daemon(part) || placement.instances.contains(host)) expected_in_all += expected;
+  Allowance allowance = allowance_of(part, kept, expected_in_all, beside);
   for (const auto& [host, expected] : hosts) {
     const uint32_t wanted = count_on(placement.instances, host);
     const uint32_t have = count_on(present, host);
@@ -263,10 +268,12 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
         next_count(part, {host, wanted, have, expected, count_on(staying, host)}, beside, allowance);
     const bool same = next == have && (have == 0 || is_as_declared(part, revision, host));
     const uint32_t counted = std::min(have, wanted);
-    kept.ready += counted;
     if (counted > 0) kept.status.hosts[*usable_[host].first] = counted;
     kept.placed = kept.placed && have == wanted && same;
-    if (!same) scale_on(part, revision, host, next, has_works, kept, now);
+    if (!same)
+      scale_on(part, revision, host, next, has_works, kept, now);
+    else if (has_works)
+      see_done(component_object(part.id, revision.reference, *usable_[host].first), have);
   }
   kept.status.ready = kept.ready;
   return kept;
@@ -274,7 +281,8 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
 
 Reconciler::Allowance Reconciler::allowance_of(const WantedPart& part, const Kept& kept, uint64_t expected,
                                                const Beside& beside) {
-  // A daemon's instances make room for each other on each host, see next_count().
+  // A daemon's instances make room for each other on each host, see next_count(); only the last ones, on
+  // hosts that it is not for any more, stay until one is where it should be.
   uint64_t total = expected + beside.surplus;
   if (!is_daemon(part))
     for (const Leftover& one : beside.leftovers) total += one.count;
@@ -285,7 +293,9 @@ Reconciler::Allowance Reconciler::allowance_of(const WantedPart& part, const Kep
   return {.begin = most > total ? most - total
                    : may_begin  ? 1
                                 : 0,
-          .end = is_daemon(part) ? kept.running : kept.running - std::min(kept.running, stay)};
+          .end = !is_daemon(part)                     ? kept.running - std::min(kept.running, stay)
+                 : kept.wanted == 0 || kept.ready > 0 ? kept.running
+                                                      : 0};
 }
 
 uint32_t Reconciler::next_count(const WantedPart& part, const OnHost& on, const Beside& beside,
