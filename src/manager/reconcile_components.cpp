@@ -270,10 +270,7 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
     const uint32_t counted = std::min(have, wanted);
     if (counted > 0) kept.status.hosts[*usable_[host].first] = counted;
     kept.placed = kept.placed && have == wanted && same;
-    if (!same)
-      scale_on(part, revision, host, next, has_works, kept, now);
-    else if (has_works)
-      see_done(component_object(part.id, revision.reference, *usable_[host].first), have);
+    if (!same) scale_on(part, revision, host, next, has_works, kept, now);
   }
   kept.status.ready = kept.ready;
   return kept;

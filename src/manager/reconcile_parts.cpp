@@ -84,21 +84,20 @@ std::optional<uint32_t> Reconciler::find_usable(std::string_view host_id) const 
   return static_cast<uint32_t>(host - usable_.begin());
 }
 
-// Calls `take` with the host and each command on this revision that is not done yet, wanted or not. False:
-// there is no work on it at all.
+// Calls `take` with the host and each command on this revision that is not done yet. False: there is no work
+// on it at all.
 bool Reconciler::each_commanded(std::string_view id, std::string_view reference,
                                 const std::function<void(uint32_t host, const Work& work)>& take) const {
-  if (work_.empty() && belated_.empty()) return false;
+  if (work_.empty()) return false;
   const std::string prefix = component_object(id, reference, "");
   bool any = false;
-  for (const auto* works : {&work_, &belated_})
-    for (auto work = works->lower_bound(prefix); work != works->end() && work->first.starts_with(prefix);
-         ++work) {
-      any = any || works == &work_;
-      if (work->second.command == 0 && !work->second.awaited) continue;
-      if (const auto host = find_usable(std::string_view(work->first).substr(prefix.size())))
-        take(*host, work->second);
-    }
+  for (auto work = work_.lower_bound(prefix); work != work_.end() && work->first.starts_with(prefix);
+       ++work) {
+    any = true;
+    if (work->second.command == 0 && !work->second.awaited) continue;
+    if (const auto host = find_usable(std::string_view(work->first).substr(prefix.size())))
+      take(*host, work->second);
+  }
   return any;
 }
 

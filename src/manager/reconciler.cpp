@@ -116,9 +116,6 @@ void Reconciler::take(HostFailed& event, TimePoint now) {
   const std::string suffix = fmt::format(" on {}", event.host_id);
   for (const std::string& prefix :
        {fmt::format("component {} ", event.id), fmt::format("provider {} ", event.id)}) {
-    std::erase_if(belated_, [&](const auto& work) {
-      return work.first.starts_with(prefix) && work.first.ends_with(suffix);
-    });
     for (auto work = work_.lower_bound(prefix); work != work_.end() && work->first.starts_with(prefix);
          ++work) {
       if (!work->first.ends_with(suffix) || !(work->second.awaited || work->second.command != 0)) continue;
@@ -393,12 +390,6 @@ void Reconciler::stop_awaiting(Work& work, TimePoint now) const {
   work.overtaken = work.command != 0;
   if (!std::exchange(work.awaited, false)) return;
   work.not_before = now + options_.first_pause;
-}
-
-// So many instances run, as they shall: nothing else is on its way, unless an earlier command led to more.
-void Reconciler::see_done(const std::string& object, uint32_t count) {
-  const auto work = work_.find(object);
-  if (work != work_.end() && work->second.awaited && work->second.most == count) work->second.awaited = false;
 }
 
 const Reconciler::Work* Reconciler::find_work(const std::string& object) const {

@@ -381,7 +381,6 @@ class Reconciler {
   // somebody else, who may be a manager that thinks it leads.
   void stop_awaiting(std::string_view object, TimePoint now);
   void stop_awaiting(Work& work, TimePoint now) const;
-  void see_done(const std::string& object, uint32_t count);
   Duration pause_after(uint32_t failures, std::string_view object) const;
   void forget_works(const std::string& application);
   const Work* find_work(const std::string& object) const;
