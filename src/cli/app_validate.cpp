@@ -45,18 +45,17 @@ void check_files(const manager::Application& application, ManifestFile& file) {
 }
 
 // What the files declare together: each is checked beside the others.
-void check_together(const std::vector<manager::Application>& applications, std::vector<ManifestFile>& files) {
-  const auto together = manager::pointers_to(applications);
+void check_together(manager::Applications applications, std::vector<ManifestFile>& files) {
   std::set<std::string_view> names;
   for (ManifestFile& file : files) {
     for (size_t i = file.begin; i < file.end; ++i) {
-      const manager::Application& application = applications[i];
+      const manager::Application& application = *applications[i];
       if (!application.name.empty() && !names.insert(application.name).second)
         file.problems.error(
             application.place,
             fmt::format("the application {} is declared twice", manager::in_quotes(application.name)),
             "give one of them another name, or check them one by one");
-      manager::check(application, together, {}, file.problems);
+      manager::check(application, applications, {}, file.problems);
       check_files(application, file);
     }
     file.problems.sort();
@@ -141,7 +140,7 @@ Result<void> validate(const AppOptions& options, const Output& output) {
   }
   const auto together = manager::pointers_to(applications);
   for (manager::Application& application : applications) take_shared_ids(application, together);
-  check_together(applications, files);
+  check_together(together, files);
   json::array items;
   size_t refused = 0;
   for (const ManifestFile& file : files) {

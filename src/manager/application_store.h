@@ -104,10 +104,6 @@ class ApplicationStore {
   Result<const StoredVersion*> find_version(const ApplicationRecord* record, std::string_view name,
                                             std::string_view version) const;
   void forget_applications();
-
-  std::unique_ptr<lattice::Store> store_;
-  ImageTable images_;
-  size_t payload_bytes_max_;
   struct Read {
     std::shared_ptr<const std::string> text{};
     std::shared_ptr<const ApplicationRecord> record{};
@@ -116,6 +112,9 @@ class ApplicationStore {
   std::shared_ptr<const ApplicationRecord> read(std::string_view name,
                                                 const std::shared_ptr<const std::string>& text);
 
+  std::unique_ptr<lattice::Store> store_;
+  ImageTable images_;
+  size_t payload_bytes_max_;
   std::map<std::string, Read, std::less<>> read_;
   // What snapshot() made last, and of which values.
   std::shared_ptr<const lattice::StoreSnapshot> seen_;
