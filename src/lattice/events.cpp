@@ -215,6 +215,19 @@ Result<Failure> parse_failure(const Event& event) {
   return failed;
 }
 
+Result<ComponentScale> parse_scale(const Event& event) {
+  WATTLE_TRY(const object data, parse_object(event.data, "the event's data"));
+  ComponentScale scale;
+  FieldReader fields(data, "");
+  fields.required("host_id", scale.host_id);
+  fields.required("component_id", scale.component_id);
+  fields.required("image_ref", scale.image_ref);
+  fields.required("max_instances", scale.max_instances);
+  if (auto read = fields.done(); !read)
+    return failure(ErrorCode::malformed, "{}: {}", event.name, read.error().message());
+  return scale;
+}
+
 Event linkdef_set(const Link& link) {
   return event("linkdef_set", write_object(link));
 }

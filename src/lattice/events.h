@@ -74,6 +74,8 @@ struct Failure {
   std::string error{};
 };
 Result<Failure> parse_failure(const Event& event);
+// What component_scaled says, without annotations and claims. Refused: malformed.
+Result<ComponentScale> parse_scale(const Event& event);
 
 Event linkdef_set(const Link& link);
 Event linkdef_set_failed(const Link& link, std::string_view error);

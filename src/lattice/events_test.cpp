@@ -114,5 +114,17 @@ TEST(Events, SayWhatFailed) {
   EXPECT_FALSE(parse_failure({.name = "provider_start_failed", .data = "["}));
 }
 
+TEST(Events, SayHowManyRun) {
+  const auto scale = parse_scale(
+      component_scaled({.host_id = "N1", .image_ref = "shop:1", .max_instances = 5, .component_id = "shop"}));
+  ASSERT_TRUE(scale);
+  EXPECT_EQ(scale->host_id, "N1");
+  EXPECT_EQ(scale->component_id, "shop");
+  EXPECT_EQ(scale->image_ref, "shop:1");
+  EXPECT_EQ(scale->max_instances, 5u);
+  for (const char* data : {"{}", "[", R"({"host_id":"N1","component_id":"shop","image_ref":"shop:1"})"})
+    EXPECT_FALSE(parse_scale({.name = "component_scaled", .data = data}));
+}
+
 }  // namespace
 }  // namespace wattle::lattice

@@ -115,6 +115,11 @@ class Manager {
   void take(const lattice::Message& message) {
     const auto event = lattice::parse_event(message.payload);
     if (!event) return;
+    if (event->name == "component_scaled") {
+      if (auto scale = lattice::parse_scale(*event))
+        return feed(HostScaled{event->source, std::move(scale->component_id), std::move(scale->image_ref),
+                               scale->max_instances});
+    }
     if (event->name == "component_scale_failed" || event->name == "provider_start_failed") {
       if (auto failed = lattice::parse_failure(*event))
         feed(HostFailed{event->source, std::move(failed->id), std::move(failed->error)});

@@ -270,7 +270,8 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
     const uint32_t counted = std::min(have, wanted);
     if (counted > 0) kept.status.hosts[*usable_[host].first] = counted;
     kept.placed = kept.placed && have == wanted && same;
-    if (!same) scale_on(part, revision, host, next, has_works, kept, now);
+    if (!same || (has_works && is_to_revoke(part, revision, {host, wanted, have, expected}, next, now)))
+      scale_on(part, revision, host, next, has_works, kept, now);
   }
   kept.status.ready = kept.ready;
   return kept;
@@ -324,6 +325,22 @@ bool Reconciler::is_as_declared(const WantedPart& part, const WantedRevision& re
   return std::all_of(revisions.begin(), revisions.end(), [&](const RunningComponent& running) {
     return running.reference != revision.reference || running.scaler == revision.scaler;
   });
+}
+
+// More is on its way than shall be here, for a version before this one: the host is told anew, and what it
+// was told before counts until that is done.
+bool Reconciler::is_to_revoke(const WantedPart& part, const WantedRevision& revision, const OnHost& on,
+                              uint32_t next, TimePoint now) {
+  if (on.expected <= on.have) return false;
+  const auto found = work_.find(component_object(part.id, revision.reference, *usable_[on.host].first));
+  if (found == work_.end()) return false;
+  Work& work = found->second;
+  if (work.count != next) return true;
+  if (work.awaited && now < work.until) {
+    work.plan = plans_;
+    wake_at(work.until);
+  }
+  return false;
 }
 
 void Reconciler::scale_on(const WantedPart& part, const WantedRevision& revision, uint32_t host,

@@ -48,9 +48,9 @@ TEST_F(Slow, WhatIsEndingDoesNotStandForWhatStays) {
 // A component on the hosts of a zone.
 std::string in_zone(std::string_view zone, std::string_view kind, uint32_t instances) {
   return fmt::format(
-      "    - name: api\n      type: component\n      properties: {{image: \"a:1\"}}\n      traits: [{{type: "
-      "{}, "
-      "properties: {{instances: {}, spread: [{{name: one, requirements: {{zone: \"{}\"}}}}]}}}}]\n",
+      "    - name: api\n      type: component\n      properties: {{image: \"a:1\"}}\n      traits: "
+      "[{{type: {}, properties: {{instances: {}, spread: [{{name: one, requirements: {{zone: "
+      "\"{}\"}}}}]}}}}]\n",
       kind, instances, zone);
 }
 
@@ -65,6 +65,21 @@ TEST_F(Slow, ADaemonEndsWhereItMayNotRunWhenItIsElsewhere) {
     ASSERT_GE(count("a:1"), 1u);
   }
   EXPECT_EQ(components_, (std::map<Running, uint32_t>{{{"N3", "shop-api", "a:1"}, 2}}));
+}
+
+TEST_F(Slow, WhatIsOnItsWayToAHostThatIsNotChosenAnyMoreCounts) {
+  for (const char* host : {"N1", "N2", "N3"}) set_label(host, "zone", std::string(1, host[1]));
+  take(milliseconds(10), milliseconds(10), milliseconds(400));
+  deploy("v1", in_zone("3", "spreadscaler", 4));
+  settle(milliseconds(30));
+  deploy("v2", in_zone("2", "spreadscaler", 4));
+  uint32_t most = 0;
+  for (int step = 0; step < 200; ++step) {
+    settle(milliseconds(5));
+    most = std::max(most, count("a:1"));
+  }
+  EXPECT_LE(most, 5u);
+  EXPECT_EQ(components_, (std::map<Running, uint32_t>{{{"N2", "shop-api", "a:1"}, 4}}));
 }
 
 TEST_F(Slow, AStageHasItsWeightsWhileNothingRunsOfTheFormer) {

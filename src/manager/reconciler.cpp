@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "manager/reconcile_objects.h"
+
 namespace wattle::manager {
 namespace {
 
@@ -110,6 +112,17 @@ void Reconciler::take(HostActed& event, TimePoint) {
   if (host == hosts_.end()) return;
   host->second.stale = true;
   next_ask_ = TimePoint::min();
+}
+
+// A host does one thing after another: what was commanded of this revision before is done as well.
+void Reconciler::take(HostScaled& event, TimePoint now) {
+  const auto found = work_.find(component_object(event.id, event.reference, event.host_id));
+  if (found != work_.end() && found->second.count == event.count && found->second.most > event.count) {
+    found->second.most = event.count;
+    touch(found->second.application);
+  }
+  HostActed acted{std::move(event.host_id)};
+  take(acted, now);
 }
 
 void Reconciler::take(HostFailed& event, TimePoint now) {
@@ -259,7 +272,8 @@ bool Reconciler::lease_agrees(const ObservedHost& host) {
          });
 }
 
-// The inventory is known, and the report tells nothing else.
+// The inventory is known, and the report tells nothing else: with images and numbers, unlike lease_agrees().
+// Hosts that tell no images are asked each time.
 bool Reconciler::is_told(const ObservedHost& host, const HostReport& report) {
   if (!host.known || host.stale || report.providers.size() != host.providers.size()) return false;
   size_t revisions = 0;

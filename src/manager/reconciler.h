@@ -72,6 +72,13 @@ struct HostGone {
 struct HostActed {
   std::string host_id{};
 };
+// So many instances of a revision run on the host now.
+struct HostScaled {
+  std::string host_id{};
+  std::string id{};
+  std::string reference{};
+  uint32_t count = 0;
+};
 // A host could not do what it had acknowledged.
 struct HostFailed {
   std::string host_id{};
@@ -113,8 +120,8 @@ struct Leading {
   bool leading = false;
 };
 struct TimePassed {};
-using Event = std::variant<HostSeen, HostGone, HostActed, HostFailed, ApplicationsChanged, LatticeChanged,
-                           CommandDone, Leading, TimePassed>;
+using Event = std::variant<HostSeen, HostGone, HostActed, HostScaled, HostFailed, ApplicationsChanged,
+                           LatticeChanged, CommandDone, Leading, TimePassed>;
 
 // ---- Commands
 
@@ -361,6 +368,7 @@ class Reconciler {
   void take(HostSeen& event, TimePoint now);
   void take(HostGone& event, TimePoint now);
   void take(HostActed& event, TimePoint now);
+  void take(HostScaled& event, TimePoint now);
   void take(HostFailed& event, TimePoint now);
   void take(ApplicationsChanged& event, TimePoint now);
   void take(LatticeChanged& event, TimePoint now);
@@ -452,7 +460,8 @@ class Reconciler {
                      uint32_t instances, const Beside& beside, TimePoint now);
   Placement place_revision(const WantedPart& part, const WantedRevision& revision, uint32_t instances,
                            const Instances& hosts, const Instances& staying);
-  // `expected`: how many there will be when what was commanded is done.
+  // `expected`: how many there will be when what was commanded is done; of a daemon, on the hosts that it is
+  // for.
   static Allowance allowance_of(const WantedPart& part, const Kept& kept, uint64_t expected,
                                 const Beside& beside);
   static uint32_t next_count(const WantedPart& part, const OnHost& on, const Beside& beside,
@@ -460,6 +469,8 @@ class Reconciler {
   bool is_as_declared(const WantedPart& part, const WantedRevision& revision, uint32_t host) const;
   void scale_on(const WantedPart& part, const WantedRevision& revision, uint32_t host, uint32_t count,
                 bool has_works, Kept& kept, TimePoint now);
+  bool is_to_revoke(const WantedPart& part, const WantedRevision& revision, const OnHost& on, uint32_t next,
+                    TimePoint now);
   bool keep_calls_away(const WantedPart& part, TimePoint now);
   bool keep_calls(const WantedPart& part, const std::optional<Stage>& stage, const Kept& fresh, bool others,
                   TimePoint now);

@@ -160,7 +160,7 @@ class Lattice : public testing::Test {
     if (const auto scaler = scale.annotations.find(std::string(kScalerAnnotation));
         scaler != scale.annotations.end())
       scalers_[running] = scaler->second;
-    tell(HostActed{scale.host_id});
+    tell(HostScaled{scale.host_id, scale.id, scale.reference, scale.count});
   }
   void act(const PutLink& put, CommandDone&) { links_.push_back(put.link), tell_lattice(); }
   void act(const DeleteLinks& links, CommandDone&) {

@@ -260,7 +260,7 @@ bool Hosts::finish(Host& host, Host::ScaleJob& job) {
   const manager::Scale& request = job.request;
   const auto there = host.components.find(request.id);
   if (request.count == 0) {
-    if (there == host.components.end()) return tell(host, request.id, ""), true;
+    if (there == host.components.end()) return tell_scaled(host, request), true;
     listeners_.before_change(request.id);
     uint32_t before = 0;
     for (const auto& [reference, running] : there->second)
@@ -272,20 +272,20 @@ bool Hosts::finish(Host& host, Host::ScaleJob& job) {
     if (there->second.empty()) host.components.erase(there);
     world_.trace("host {} has ended {} {}", host.slot, request.id, request.reference);
     changed(host);
-    tell(host, request.id, "");
+    tell_scaled(host, request);
     return true;
   }
   for (const std::string& config : request.configs) {
     if (stores_.state().configs->contains(config)) continue;
     if (world_.now() < job.patience) return false;
-    tell(host, request.id, fmt::format("the config {} is not there", config));
+    tell_failed(host, request.id, fmt::format("the config {} is not there", config));
     return true;
   }
   const bool runs = there != host.components.end() && there->second.contains(request.reference);
   if (!runs) {
     const ImageManner manner = manner_of(request.reference);
     if (manner.kind == ImageKind::never || world_.now() < manner.starts_from) {
-      tell(host, request.id, fmt::format("{} could not be started", request.reference));
+      tell_failed(host, request.id, fmt::format("{} could not be started", request.reference));
       return true;
     }
   }
@@ -298,7 +298,7 @@ bool Hosts::finish(Host& host, Host::ScaleJob& job) {
   host.readied.insert(request.reference);
   world_.trace("host {} runs {} {} x{}", host.slot, request.id, request.reference, request.count);
   changed(host);
-  tell(host, request.id, "");
+  tell_scaled(host, request);
   return true;
 }
 
@@ -307,12 +307,12 @@ void Hosts::finish(Host& host, const Host::StartJob& job) {
   if (there == host.providers.end()) return;
   if (manner_of(job.request.reference).kind == ImageKind::never) {
     host.providers.erase(there);
-    return tell(host, job.request.id, fmt::format("{} could not be started", job.request.reference));
+    return tell_failed(host, job.request.id, fmt::format("{} could not be started", job.request.reference));
   }
   there->second.running = true;
   world_.trace("host {} runs provider {}", host.slot, job.request.id);
   changed(host);
-  tell(host, job.request.id, "");
+  listeners_.on_event(host, manager::HostActed{host.id});
 }
 
 void Hosts::finish(Host& host, const Host::StopJob& job) {
@@ -321,12 +321,16 @@ void Hosts::finish(Host& host, const Host::StopJob& job) {
   host.providers.erase(job.id);
   world_.trace("host {} has stopped provider {}", host.slot, job.id);
   changed(host);
-  tell(host, job.id, "");
+  listeners_.on_event(host, manager::HostActed{host.id});
 }
 
-void Hosts::tell(Host& host, const std::string& id, std::string error) {
-  if (!error.empty()) world_.trace("host {} could not: {}: {}", host.slot, id, error);
-  listeners_.on_event(host, id, error);
+void Hosts::tell_scaled(const Host& host, const manager::Scale& scale) {
+  listeners_.on_event(host, manager::HostScaled{host.id, scale.id, scale.reference, scale.count});
+}
+
+void Hosts::tell_failed(const Host& host, const std::string& id, const std::string& error) {
+  world_.trace("host {} could not: {}: {}", host.slot, id, error);
+  listeners_.on_event(host, manager::HostFailed{host.id, id, error});
 }
 
 }  // namespace wattle::simulation

@@ -91,7 +91,8 @@ struct Host {
 // What hosts tell, and what checks look at.
 struct HostListeners {
   std::function<void(const Host&, const Lease&, uint64_t sequence)> on_lease{};
-  std::function<void(const Host&, const std::string& id, const std::string& error)> on_event{};  // "": done
+  // HostActed, HostScaled or HostFailed.
+  std::function<void(const Host&, const manager::Event&)> on_event{};
   // Before a revision's count becomes another, or a provider starts or stops.
   std::function<void(const Host&, const Host::ScaleJob&, uint32_t before)> on_scale{};
   std::function<void(const Host&, const Host::StopJob&)> on_stop{};
@@ -154,7 +155,8 @@ class Hosts {
   void finish(Host& host, const Host::StopJob& job);
   Duration duration_of(Host& host, const Host::Job& job);
   void refresh_lease(Host& host);
-  void tell(Host& host, const std::string& id, std::string error);
+  void tell_scaled(const Host& host, const manager::Scale& scale);
+  void tell_failed(const Host& host, const std::string& id, const std::string& error);
 
   World& world_;
   Stores& stores_;

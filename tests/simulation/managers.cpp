@@ -149,13 +149,8 @@ void Manager::apply(const std::vector<lattice::LeaseChange>& changes) {
   }
 }
 
-void Manager::hear_event(const std::string& host_id, const std::string& id, const std::string& error) {
-  receive([this, host_id, id, error] {
-    if (error.empty())
-      feed(manager::HostActed{host_id});
-    else
-      feed(manager::HostFailed{host_id, id, error});
-  });
+void Manager::hear_event(const manager::Event& event) {
+  receive([this, event] { feed(event); });
 }
 
 void Manager::hear_store(Topic topic) {

@@ -50,7 +50,7 @@ class Manager {
   void stop_for(Duration pause, bool clock_stops);
 
   void hear(const Lease& lease, uint64_t sequence);
-  void hear_event(const std::string& host_id, const std::string& id, const std::string& error);
+  void hear_event(const manager::Event& event);
   // The store has changed; `view`: what it hears is this, and not what is there now.
   void hear_store(Topic topic);
   void hear_earlier(manager::LatticeChanged view);

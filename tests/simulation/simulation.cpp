@@ -87,12 +87,10 @@ void Simulation::wire() {
                 [&manager = *manager, lease, sequence](const Delivery&) { manager.hear(lease, sequence); });
     }
   };
-  listeners.on_event = [this](const Host& host, const std::string& id, const std::string& error) {
+  listeners.on_event = [this](const Host& host, const manager::Event& event) {
     for (auto& manager : managers_)
       bus_.send(host.endpoint, manager->endpoint(),
-                [&manager = *manager, host_id = host.id, id, error](const Delivery&) {
-                  manager.hear_event(host_id, id, error);
-                });
+                [&manager = *manager, event](const Delivery&) { manager.hear_event(event); });
   };
   listeners.before_change = [this](const std::string& id) { calls_.change(id); };
   listeners.in_flight_changes = [this] { return calls_.in_flight_changes(); };
