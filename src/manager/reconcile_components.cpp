@@ -168,7 +168,11 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
     status.wanted = std::max(status.wanted, instances);
     status.ready += former.ready;
     status.revisions.push_back(former.status);
-    outcome.stage_reached = outcome.stage_reached && former.placed;
+    // What cannot be started any more holds up nothing that takes its place, of which more than the stage has
+    // may stay for it.
+    const bool is_broken = former.failures > 0 && former.ready == 0;
+    outcome.stage_reached = is_broken ? weighed && fresh.wanted > 0 && fresh.ready == fresh.wanted
+                                      : outcome.stage_reached && former.placed;
     // An update that goes back to more of it waits for that room too.
     if (fresh.shortage.empty()) fresh.shortage = former.shortage;
   }
@@ -387,7 +391,20 @@ bool Reconciler::keep_calls(const WantedPart& part, const std::optional<Stage>& 
   }
   if (part.former) return true;
   if (!others) return keep_weights(part, {}, now);  // an earlier update may have left some
-  return fresh.ready == 0 || keep_weights(part, {{reference, kAllCalls}}, now);
+  if (fresh.ready > 0) return keep_weights(part, {{reference, kAllCalls}}, now);
+  // Those of an update that was given up stay where they give calls to what ran before.
+  return leave_calls(part) || keep_weights(part, {}, now);
+}
+
+// Whether the weights leave any of what runs its calls.
+bool Reconciler::leave_calls(const WantedPart& part) const {
+  const auto known = weights_.find(part.id);
+  if (known == weights_.end()) return true;
+  const auto references = references_of(part.id);
+  return std::any_of(references.begin(), references.end(), [&](const std::string& reference) {
+    const auto weight = known->second.find(reference);
+    return weight != known->second.end() && weight->second > 0;
+  });
 }
 
 bool Reconciler::keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights,

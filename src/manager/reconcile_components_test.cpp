@@ -14,6 +14,12 @@ class Slow : public Lattice {
   void take(Duration first, Duration second, Duration third) {
     scale_takes_ = {{"N1", first}, {"N2", second}, {"N3", third}};
   }
+  // Its instances are gone, and none starts any more.
+  void break_down(const std::string& reference) {
+    never_starts_ = reference;
+    std::erase_if(components_, [&](const auto& one) { return one.first.reference == reference; });
+    for (const std::string& id : hosts_) tell(HostActed{id});
+  }
   int64_t scales_of(std::string_view reference) const {
     return std::count_if(done_.begin(), done_.end(), [&](const std::string& object) {
       return object.find(reference) != std::string::npos;
@@ -28,6 +34,58 @@ TEST_F(Slow, WhatFailsIsNotTriedMoreOftenForItsNumbers) {
   settle(seconds(60));
   EXPECT_GE(scales_of(" bad:1 "), 3 * 4);
   EXPECT_LE(scales_of(" bad:1 "), 3 * 10);
+}
+
+TEST_F(Slow, WhatSomebodyElseUndoesIsNotDoneAgainAtOnce) {
+  deploy("v1", component("a:1", 3));
+  settle();
+  done_.clear();
+  for (int step = 0; step < 100; ++step) {
+    components_.erase({"N1", "shop-api", "a:1"});
+    tell(HostActed{"N1"});
+    settle(milliseconds(20));
+  }
+  EXPECT_GE(scales_of(" a:1 "), 3);
+  EXPECT_LE(scales_of(" a:1 "), 6);
+}
+
+TEST_F(Slow, AnUpdateIsNotHeldUpByWhatDoesNotStartAnyMore) {
+  take(milliseconds(10), milliseconds(10), milliseconds(10));
+  deploy("v1", component("a:1", 4));
+  settle();
+  break_down("a:1");
+  deploy("v2", component("a:2", 4));
+  settle(seconds(30));
+  EXPECT_EQ(count("a:2"), 4u);
+  EXPECT_EQ(notes_["shop"].stable, "v2");
+}
+
+TEST_F(Slow, AnUpdateThatBeginsAnewIsNotHeldUpByWhatDoesNotStartAnyMore) {
+  take(milliseconds(10), milliseconds(10), milliseconds(10));
+  deploy("v1", component("a:1", 4));
+  settle();
+  deploy("v2", component("a:2", 4));
+  for (int step = 0; step < 1000 && count("a:2") < 3; ++step) settle(milliseconds(5));
+  break_down("a:1");
+  deploy("v3", component("a:2", 4));
+  settle(seconds(30));
+  EXPECT_EQ(count("a:2"), 4u);
+  EXPECT_EQ(notes_["shop"].stable, "v3");
+}
+
+TEST_F(Slow, WeightsThatGiveNothingItsCallsGo) {
+  take(milliseconds(10), milliseconds(10), milliseconds(400));
+  deploy("v1", component("a:1", 3));
+  settle();
+  deploy("v2", component("a:2", 3), "{wattle/update: blue-green}");
+  settle(milliseconds(100));
+  ASSERT_EQ(count("a:2"), 2u);
+  ASSERT_EQ(weights_["shop-api"]["a:2"], 0u);
+  break_down("a:1");
+  deploy("v1", component("a:1", 3));
+  settle();
+  EXPECT_GE(count("a:2"), 1u);
+  EXPECT_FALSE(weights_.contains("shop-api"));
 }
 
 TEST_F(Slow, WhatIsEndingDoesNotStandForWhatStays) {

@@ -353,6 +353,11 @@ Reconciler::Work& Reconciler::want(const std::string& object, std::string signat
     } else if (work.failures != 0) {
       next.not_before = now + options_.first_pause;
     }
+    // What was done and is undone at once is some other manager's doing, which thinks that it leads.
+    if (const auto done = belated_.find(object);
+        done != belated_.end() && done->second.signature == signature && done->second.count == count)
+      next.not_before =
+          std::max(next.not_before, done->second.until - options_.answer_time + options_.first_pause);
     next.signature = std::move(signature);
     work = std::move(next);
   }

@@ -474,6 +474,7 @@ class Reconciler {
   bool keep_calls_away(const WantedPart& part, TimePoint now);
   bool keep_calls(const WantedPart& part, const std::optional<Stage>& stage, const Kept& fresh, bool others,
                   TimePoint now);
+  bool leave_calls(const WantedPart& part) const;
   bool keep_weights(const WantedPart& part, std::map<std::string, uint32_t> weights, TimePoint now);
   std::vector<Leftover> leftovers_of(const WantedPart& part) const;
   void end_leftovers(const WantedPart& part, const Kept& fresh, const std::vector<Leftover>& leftovers,
@@ -589,7 +590,7 @@ class Reconciler {
   std::map<std::string, Work, std::less<>> work_;
   std::map<std::string, std::set<std::string>> works_of_;  // objects by application
   std::map<uint64_t, std::string> under_way_;              // objects by command
-  // Acknowledged, and not wanted any more before it was seen: it may still come.
+  // Acknowledged, and not wanted any more: done, or it may still come.
   std::map<std::string, Work, std::less<>> belated_;
   // By component id: its calls now, and what they need of those that follow them.
   std::map<std::string, Load, std::less<>> loads_;
