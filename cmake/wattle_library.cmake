@@ -30,6 +30,7 @@ add_custom_target(unit_tests)
 # wattle_test_sources(TARGET): for programs that test: half the time to compile, and what is measured lies in libraries.
 function(wattle_test_sources TARGET)
   target_compile_options(${TARGET} PRIVATE -O0)
+  set_target_properties(${TARGET} PROPERTIES UNITY_BUILD OFF)  # fixtures of the same name in several files are usual
   if(WATTLE_SANITIZE STREQUAL "address")
     target_compile_options(${TARGET} PRIVATE -fno-sanitize=undefined)
   endif()
@@ -37,18 +38,21 @@ function(wattle_test_sources TARGET)
   target_precompile_headers(${TARGET} REUSE_FROM wattle_precompiled_for_tests)
 endfunction()
 
-# wattle_library(NAME DEPENDS folder... LIBRARIES target...)
+# wattle_library(NAME DEPENDS folder... LIBRARIES target... ALONE file...)
 #
 # One folder is one static library: every x.cpp beside this list belongs to it, every x_test.cpp goes into the
 # folder's test program NAME_test. DEPENDS names other folders, exactly as the table in docs/architecture.md
-# allows; tests/style checks the includes against the same table.
+# allows; tests/style checks the includes against the same table. ALONE names files that are not compiled together with
+# others (CMAKE_UNITY_BUILD), since their own names would meet those of others.
 function(wattle_library NAME)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES;ALONE" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS *.cpp)
   set(TESTS ${SOURCES})
   list(FILTER SOURCES EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")  # main.cpp is a program's, which links the library
   list(FILTER TESTS INCLUDE REGEX "_test\\.cpp$")
   list(TRANSFORM ARG_DEPENDS PREPEND "wattle_" OUTPUT_VARIABLE DEPENDS)
+
+  set_source_files_properties(${ARG_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
   if(SOURCES)
     add_library(wattle_${NAME} STATIC ${SOURCES})

@@ -6,7 +6,6 @@ namespace wattle::component {
 namespace {
 constexpr size_t kMaxTypes = 1'000'000;
 constexpr size_t kMaxFunctions = 1'000'000;
-constexpr size_t kMaxInstances = 1'000;
 constexpr size_t kMaxModules = 1'000;
 constexpr size_t kMaxComponents = 1'000;
 constexpr size_t kMaxCoreItems = 1'000'000;

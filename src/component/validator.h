@@ -16,6 +16,7 @@
 
 namespace wattle::component {
 
+inline constexpr size_t kMaxInstances = 1'000;
 inline constexpr uint32_t kMaxNesting = 100;  // components and types within each other
 
 // The type of an import or export as the binary says it.

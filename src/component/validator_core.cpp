@@ -6,7 +6,6 @@
 namespace wattle::component {
 namespace {
 constexpr size_t kMaxCoreTypes = 1'000'000;
-constexpr size_t kMaxInstances = 1'000;
 }  // namespace
 
 Result<CoreTypeEntry> Validator::core_type_at(const Scope& scope, uint32_t index) {

@@ -230,4 +230,29 @@ struct RegistryCredential {
 };
 using RegistryCredentials = std::map<std::string, RegistryCredential>;
 
+// ---- lists and maps
+
+struct Link;  // lattice/link.h
+
+template <>
+Result<StringMap> parse_json<StringMap>(std::string_view json);
+template <>
+std::string to_json<StringMap>(const StringMap& value);
+template <>
+Result<std::vector<StringMap>> parse_json<std::vector<StringMap>>(std::string_view json);
+template <>
+std::string to_json<std::vector<StringMap>>(const std::vector<StringMap>& value);
+template <>
+Result<std::vector<Link>> parse_json<std::vector<Link>>(std::string_view json);
+template <>
+std::string to_json<std::vector<Link>>(const std::vector<Link>& value);
+template <>
+Result<RegistryCredentials> parse_json<RegistryCredentials>(std::string_view json);
+template <>
+std::string to_json<RegistryCredentials>(const RegistryCredentials& value);
+template <>
+Result<WeightTable> parse_json<WeightTable>(std::string_view json);
+template <>
+std::string to_json<WeightTable>(const WeightTable& value);
+
 }  // namespace wattle::lattice

@@ -10,7 +10,7 @@ using wit::Kind;
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -83,8 +83,8 @@ bool is_nullable(const wit::TypeRef& type) {
 }
 
 std::string case_text(std::string_view tag, const wit::TypeRef& type, const wit::CaseValue& value) {
-  if (type == nullptr || value.payload == nullptr) return fmt::format("{{tag: {}}}", quoted(tag));
-  return fmt::format("{{tag: {}, val: {}}}", quoted(tag), to_javascript(type, *value.payload));
+  if (type == nullptr || value.payload == nullptr) return fmt::format("{{tag: {}}}", in_quotes(tag));
+  return fmt::format("{{tag: {}, val: {}}}", in_quotes(tag), to_javascript(type, *value.payload));
 }
 
 std::string sequence(const wit::TypeRef& type, const wit::Values& values) {
@@ -103,7 +103,7 @@ std::string cases(const wit::TypeRef& type, const wit::CaseValue& value) {
   const wit::Member& member = type->members[type->kind == Kind::option ? 0 : value.index];
   switch (type->kind) {
     case Kind::enumeration:
-      return quoted(member.name);
+      return in_quotes(member.name);
     case Kind::option:
       if (is_nullable(type))
         return value.index == 0 ? "undefined" : to_javascript(member.type, *value.payload);
@@ -149,13 +149,13 @@ std::string to_javascript(const wit::TypeRef& type, const wit::Value& value) {
         else if constexpr (std::is_same_v<Data, int64_t> || std::is_same_v<Data, uint64_t>)
           return fmt::format("{}n", data);
         else if constexpr (std::is_same_v<Data, char32_t>)
-          return quoted(utf8(data));
+          return in_quotes(utf8(data));
         else if constexpr (std::is_floating_point_v<Data>)
           return number(data);
         else if constexpr (std::is_integral_v<Data>)
           return fmt::format("{}", static_cast<int64_t>(data));
         else if constexpr (std::is_same_v<Data, std::string>)
-          return quoted(data);
+          return in_quotes(data);
         else if constexpr (std::is_same_v<Data, wit::Values>)
           return sequence(type, data);
         else if constexpr (std::is_same_v<Data, wit::ByteList>)
