@@ -205,6 +205,17 @@ TEST(Signal, CancelledWaitLeavesNoWaiterBehind) {
   EXPECT_FALSE(signal.has_waiters());
 }
 
+TEST(Pipe, CopiesWithoutTakingOut) {
+  Pipe pipe(4);
+  uint8_t bytes[4] = {1, 2, 3, 0};
+  pipe.try_write(std::span(bytes).first(3));
+  pipe.try_read(std::span(bytes).first(2));
+  pipe.try_write(std::span(bytes).first(3));  // beyond the ring's end
+  EXPECT_EQ(pipe.copy(bytes), 4u);
+  EXPECT_EQ(std::vector(bytes, bytes + 4), (std::vector<uint8_t>{3, 1, 2, 3}));
+  EXPECT_EQ(pipe.buffered(), 4u);
+}
+
 TEST(Pipe, HoldsTheWriterBackUntilTheReaderTakes) {
   Worker worker;
   Pipe pipe(16);

@@ -19,6 +19,12 @@ void Pipe::consume(size_t bytes) {
 }
 
 size_t Pipe::try_read(std::span<uint8_t> into) {
+  const size_t total = copy(into);
+  consume(total);
+  return total;
+}
+
+size_t Pipe::copy(std::span<uint8_t> into) const {
   size_t total = 0;
   while (total < into.size() && total < size_) {
     size_t from = (head_ + total) % ring_.size();
@@ -26,7 +32,6 @@ size_t Pipe::try_read(std::span<uint8_t> into) {
     std::memcpy(into.data() + total, ring_.data() + from, count);
     total += count;
   }
-  consume(total);
   return total;
 }
 

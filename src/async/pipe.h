@@ -22,6 +22,8 @@ class Pipe {
 
   // Reader's side. Copies what is there, at most `into.size()`; 0 when nothing is there now.
   size_t try_read(std::span<uint8_t> into);
+  // The same, and leaves them in.
+  size_t copy(std::span<uint8_t> into) const;
   // The bytes that lie ready in one piece, without copying; consume() takes them out.
   std::span<const uint8_t> peek() const;
   void consume(size_t bytes);

@@ -136,6 +136,21 @@ TEST_F(RemoteHttp, PassesHeadsAsTheyAre) {
       });
 }
 
+TEST_F(RemoteHttp, ASmallAnswerIsOneMessage) {
+  run(
+      [&](wrpc::IncomingCall& call) {
+        auto reply = answer_incoming(call, [](http::Exchange& exchange) {
+          auto body = exchange.respond_streaming(http::Response{});
+          (void)(*body)->pipe.write_all(http::as_bytes("small"));
+          (void)async::sleep_for(1ms);
+          (*body)->pipe.close();
+        });
+        EXPECT_TRUE(reply && reply->streams.empty());
+        return reply;
+      },
+      [&] { EXPECT_EQ(fetch(request("GET", "/")).second, "small"); });
+}
+
 TEST_F(RemoteHttp, AnswersFailuresByTheirKind) {
   Error error(ErrorCode::internal, "a bug");
   run([&](wrpc::IncomingCall&) -> Result<wrpc::Reply> { return failure(error); },

@@ -206,9 +206,7 @@ struct Code<std::vector<uint8_t>> : ScalarCode<std::vector<uint8_t>> {
 template <>
 struct Code<ByteStream> : ScalarCode<ByteStream> {
   static constexpr bool kStreams = true;
-  static void encode(Writer& writer, const ByteStream& value) {
-    write_pending(writer, Flow::bytes, value.pipe);
-  }
+  static void encode(Writer& writer, const ByteStream& value) { write_byte_stream(writer, value.pipe); }
   static Result<ByteStream> decode(Reader& reader) {
     return read_byte_stream(reader).map([](auto pipe) { return ByteStream{std::move(pipe)}; });
   }
@@ -219,11 +217,8 @@ struct Code<Future<T>> : ScalarCode<Future<T>> {
   static constexpr bool kStreams = true;
   static void encode(Writer& writer, const Future<T>& future) {
     if (!future.value) return write_pending(writer, Flow::raw, future.pipe);
-    const std::string bytes = encoded(*future.value);
-    auto pipe = std::make_shared<async::Pipe>(std::max<size_t>(bytes.size(), 1));
-    pipe->try_write({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-    pipe->close();
-    write_pending(writer, Flow::raw, std::move(pipe));
+    writer.byte(1);
+    Code<T>::encode(writer, *future.value);
   }
   static Result<Future<T>> decode(Reader& reader) {
     WATTLE_TRY(const bool is_there, reader.boolean());

@@ -172,7 +172,7 @@ class Encoder {
     if (handles_ == nullptr) return no_handles();
     if (handles_->is_byte_stream(type.resource)) {
       WATTLE_TRY(auto pipe, handles_->pipe_of(*handle));
-      write_pending(writer_, Flow::bytes, std::move(pipe));
+      write_byte_stream(writer_, std::move(pipe));
       return {};
     }
     WATTLE_TRY(const std::string token, handles_->token_of(type.kind, type.resource, *handle));

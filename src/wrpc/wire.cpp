@@ -160,6 +160,15 @@ void write_pending(Writer& writer, Flow flow, std::shared_ptr<async::Pipe> pipe)
   writer.streams.push_back({writer.path, flow, std::move(pipe)});
 }
 
+void write_byte_stream(Writer& writer, std::shared_ptr<async::Pipe> pipe) {
+  const size_t size = pipe->buffered();
+  if (!pipe->closed() || pipe->error() || size == 0 || size > kInlineStreamBytesMax)
+    return write_pending(writer, Flow::bytes, std::move(pipe));
+  std::string whole(size, '\0');
+  pipe->copy({reinterpret_cast<uint8_t*>(whole.data()), size});
+  writer.text(whole);
+}
+
 std::shared_ptr<async::Pipe> read_pending(Reader& reader, Flow flow) {
   // Whoever lets go of it reads no more, and the sender should know.
   std::shared_ptr<async::Pipe> pipe(new async::Pipe(), [](async::Pipe* gone) {

@@ -118,12 +118,16 @@ class Reader {
   uint32_t depth_ = 0;
 };
 
-// A stream or future whose content follows under the writer's path: encoders always choose this form.
+// A stream or future whose content follows under the writer's path.
 void write_pending(Writer& writer, Flow flow, std::shared_ptr<async::Pipe> pipe);
 // After the mark that says so: what will come under the reader's path. The sender is told when the pipe is
 // let go.
 std::shared_ptr<async::Pipe> read_pending(Reader& reader, Flow flow);
-// A stream<u8>: pending, or, as other encoders may choose, whole and inline.
+// A stream<u8>: whole and inline where it has ended and is small, so that it comes with the rest of the
+// message or not at all, and can be sent again; else pending. An empty one is pending too: that is what a
+// count of 0 says.
+inline constexpr size_t kInlineStreamBytesMax = 16 * 1024;
+void write_byte_stream(Writer& writer, std::shared_ptr<async::Pipe> pipe);
 Result<std::shared_ptr<async::Pipe>> read_byte_stream(Reader& reader);
 
 // Keeps a codec's path at a place while it lives.
