@@ -128,6 +128,9 @@ TEST(Limits, MemoryOfAllInstancesTogetherIsBounded) {
 }
 
 TEST(Limits, AddressSpaceForMemoriesEndsWithAClearError) {
+#if defined(WATTLE_SANITIZE_ADDRESS)
+  GTEST_SKIP() << "the address sanitizer goes without the trap handler, and memories then reserve little";
+#endif
   auto module = compile("(module (memory 1))");
   auto store = *Store::create({.max_memory_bytes = uint64_t{1} << 50, .max_instances = 20'000});
   Store::Scope scope(*store, {});
@@ -137,12 +140,10 @@ TEST(Limits, AddressSpaceForMemoriesEndsWithAClearError) {
     instance = store->instantiate(*module, {});
     ++count;
   }
-#if !defined(WATTLE_SANITIZE_ADDRESS)  // without the trap handler memories reserve less
   ASSERT_FALSE(instance);
   EXPECT_GT(count, 10'000);
   EXPECT_EQ(instance.error().code(), ErrorCode::memory_exceeded);
   EXPECT_FALSE(instance.error().remedy().empty());
-#endif
 }
 
 TEST(Limits, MemoryMayGrowAndIsSeenToHaveGrown) {

@@ -570,6 +570,18 @@ std::string Checks::statuses_are_true() {
   return {};
 }
 
+// A spread whose last host has gone since the version was deployed does not run, and is not judged.
+bool Checks::has_hosts(const manager::Application& application, std::string_view id) const {
+  const auto hosts = usable_hosts();
+  const auto part = std::find_if(application.parts.begin(), application.parts.end(),
+                                 [&](const manager::Part& each) { return each.id == id; });
+  return part != application.parts.end() &&
+         std::all_of(part->scaling->spreads.begin(), part->scaling->spreads.end(), [&](const auto& spread) {
+           return std::any_of(hosts.begin(), hosts.end(),
+                              [&](const Host* host) { return fits(*host, spread); });
+         });
+}
+
 std::string Checks::bad_versions_are_gone() const {
   parts_.calls.count_all();
   for (const BadDeploy& bad : parts_.people.bad_deploys()) {
@@ -579,7 +591,8 @@ std::string Checks::bad_versions_are_gone() const {
     if (parts_.faults.bus_unclear_until() > bad.at) continue;
     const auto accepted = parts_.people.accepted().find(bad.application);
     const bool last = accepted != parts_.people.accepted().end() && accepted->second.deployed == bad.version;
-    if (last && record->second.deployed == bad.version)
+    if (last && record->second.deployed == bad.version &&
+        has_hosts(*record->second.versions.at(bad.version), bad.id))
       return fmt::format("{} {} fails every tenth call of {}, and is still deployed", bad.application,
                          bad.version, bad.id);
   }

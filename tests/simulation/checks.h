@@ -41,6 +41,7 @@ class Checks {
   std::string no_accepted_change_is_lost() const;
   std::string statuses_are_true();
   std::string bad_versions_are_gone() const;
+  bool has_hosts(const manager::Application& application, std::string_view id) const;
   // For whoever looks for what went wrong.
   void trace_statuses();
   // How long it may take beyond the usual: rollouts have schedules, and images that fail are tried again
