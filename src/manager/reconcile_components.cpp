@@ -260,11 +260,7 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
     hosts.try_emplace(host, 0);
   }
   kept.running = sum_of(staying);
-  // A daemon begins on one host whatever there is on others that it is not for.
-  uint64_t expected_in_all = 0;
-  for (const auto& [host, expected] : hosts)
-    if (!is_daemon(part) || placement.instances.contains(host)) expected_in_all += expected;
-  Allowance allowance = allowance_of(part, kept, expected_in_all, beside);
+  Allowance allowance = allowance_of(part, kept, sum_of(hosts), beside);
   for (const auto& [host, expected] : hosts) {
     const uint32_t wanted = count_on(placement.instances, host);
     const uint32_t have = count_on(present, host);
@@ -283,11 +279,12 @@ Reconciler::Kept Reconciler::keep_revision(const WantedPart& part, const WantedR
 
 Reconciler::Allowance Reconciler::allowance_of(const WantedPart& part, const Kept& kept, uint64_t expected,
                                                const Beside& beside) {
-  // A daemon's instances make room for each other on each host, see next_count(); only the last ones, on
-  // hosts that it is not for any more, stay until one is where it should be.
+  // A daemon's instances make room for each other on each host, see next_count(), whatever there is on
+  // others; only the last ones, on hosts that it is not for any more, stay until one is where it should be.
+  if (is_daemon(part))
+    return {.begin = kept.wanted, .end = kept.wanted == 0 || kept.ready > 0 ? kept.running : 0};
   uint64_t total = expected + beside.surplus;
-  if (!is_daemon(part))
-    for (const Leftover& one : beside.leftovers) total += one.count;
+  for (const Leftover& one : beside.leftovers) total += one.count;
   const uint64_t most = uint64_t{kept.wanted} + surge_of(kept.wanted);
   // However many others there are, one can begin.
   const bool may_begin = expected == 0 && !beside.leftovers.empty();
@@ -295,9 +292,7 @@ Reconciler::Allowance Reconciler::allowance_of(const WantedPart& part, const Kep
   return {.begin = most > total ? most - total
                    : may_begin  ? 1
                                 : 0,
-          .end = !is_daemon(part)                     ? kept.running - std::min(kept.running, stay)
-                 : kept.wanted == 0 || kept.ready > 0 ? kept.running
-                                                      : 0};
+          .end = kept.running - std::min(kept.running, stay)};
 }
 
 uint32_t Reconciler::next_count(const WantedPart& part, const OnHost& on, const Beside& beside,

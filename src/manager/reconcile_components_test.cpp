@@ -125,6 +125,33 @@ TEST_F(Slow, ADaemonEndsWhereItMayNotRunWhenItIsElsewhere) {
   EXPECT_EQ(components_, (std::map<Running, uint32_t>{{{"N3", "shop-api", "a:1"}, 2}}));
 }
 
+TEST_F(Slow, ADaemonBeginsOnAHostThatIsBackWhateverOthersHave) {
+  for (const char* host : {"N1", "N2", "N3"}) set_label(host, "zone", "a");
+  const std::string annotations = "{wattle/observe: \"2s\"}";
+  const auto daemon = [](const char* image) {
+    std::string text = in_zone("a", "daemonscaler", 2);
+    return text.replace(text.find("a:1"), 3, image);
+  };
+  deploy("v1", daemon("a:1"), annotations);
+  settle();
+  ASSERT_EQ(count("a:1"), 6u);
+  deploy("v2", daemon("a:2"), annotations);
+  const auto settle_to_stage = [&](uint32_t stage) {
+    for (int step = 0; step < 2000 && notes_["shop"].stage < stage; ++step) settle(milliseconds(5));
+    ASSERT_EQ(notes_["shop"].stage, stage);
+  };
+  settle_to_stage(1);
+  tell(HostGone{"N1"});
+  // As a later update left it, of which the host has not heard the end.
+  components_.erase({"N1", "shop-api", "a:1"});
+  components_[{"N1", "shop-api", "a:2"}] = 2;
+  settle_to_stage(2);
+  tell(see("N1"));
+  settle(seconds(30));
+  EXPECT_EQ(notes_["shop"].stable, "v2");
+  EXPECT_EQ(count("a:2"), 6u);
+}
+
 TEST_F(Slow, WhatIsOnItsWayToAHostThatIsNotChosenAnyMoreCounts) {
   for (const char* host : {"N1", "N2", "N3"}) set_label(host, "zone", std::string(1, host[1]));
   take(milliseconds(10), milliseconds(10), milliseconds(400));
