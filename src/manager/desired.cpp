@@ -103,7 +103,7 @@ class Collector {
 
   void add(const std::string& application, const lattice::Link& link, const std::string& remark = {}) {
     add_link(desired_.links[group_of(link)],
-             {application, link, fingerprint(lattice::to_json(link)), remark});
+             {application, link, fingerprint(lattice::to_json(link)), lattice::describe(link), remark});
   }
 
   void add_configs(const Application& application, const std::vector<Config>& configs,

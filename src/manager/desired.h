@@ -54,7 +54,8 @@ struct WantedLink {
   std::string application{};
   lattice::Link link{};
   std::string fingerprint{};  // of the link
-  std::string remark{};       // what people are told of it
+  std::string description{};  // of the link, for people
+  std::string remark{};       // what they are told of it
   bool operator==(const WantedLink&) const = default;
 };
 

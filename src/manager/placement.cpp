@@ -166,7 +166,12 @@ HostSet::HostSet(std::vector<HostView> hosts) : hosts_(std::move(hosts)), parts_
 
 std::string HostSet::requirements_of(const Spread& spread) {
   std::string key = spread.host_id;
-  for (const auto& [label, value] : spread.requirements) key += fmt::format("\n{}={}", label, value);
+  for (const auto& [label, value] : spread.requirements) {
+    key += '\n';
+    key += label;
+    key += '=';
+    key += value;
+  }
   return key;
 }
 

@@ -12,6 +12,7 @@
 // others have been given there, and the rest goes where there is room. What a host has already it keeps.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -61,7 +62,7 @@ class HostSet {
 };
 
 // Instances by the host's place in the set.
-using Instances = std::map<uint32_t, uint32_t>;
+using Instances = boost::container::flat_map<uint32_t, uint32_t>;
 
 struct PlacementRequest {
   const Scaling& scaling;

@@ -142,7 +142,7 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   const auto stage = stage_of(part);
   const uint32_t fresh_wanted = stage ? stage->fresh : instances;
   const auto references = references_of(part.id);
-  const bool others = std::any_of(references.begin(), references.end(), [&](const std::string& reference) {
+  const bool others = std::any_of(references.begin(), references.end(), [&](std::string_view reference) {
     return reference != part.revision.reference;
   });
   const auto leftovers = leftovers_of(part);
@@ -351,10 +351,11 @@ void Reconciler::scale_on(const WantedPart& part, const WantedRevision& revision
   const std::string& host_id = *usable_[host].first;
   const std::string object = component_object(part.id, revision.reference, host_id);
   if (is_full && find_work(object) == nullptr) return;
-  const Work& work = want(object, revision.scaler,
-                          Scale{host_id, part.id, revision.reference, count, revision.configs,
-                                annotations_of(part, revision), revision.idle_after},
-                          now, count);
+  const auto [work, due] = is_due(object, revision.scaler, now, count);
+  if (due)
+    begin(work, object,
+          Scale{host_id, part.id, revision.reference, count, revision.configs, annotations_of(part, revision),
+                revision.idle_after});
   if (work.failures <= kept.failures) return;
   kept.failures = work.failures;
   const std::string& name = usable_[host].second->report.friendly_name;
@@ -396,8 +397,8 @@ bool Reconciler::leave_calls(const WantedPart& part) const {
   const auto known = weights_.find(part.id);
   if (known == weights_.end()) return true;
   const auto references = references_of(part.id);
-  return std::any_of(references.begin(), references.end(), [&](const std::string& reference) {
-    const auto weight = known->second.find(reference);
+  return std::any_of(references.begin(), references.end(), [&](std::string_view reference) {
+    const auto weight = known->second.find(std::string(reference));
     return weight != known->second.end() && weight->second > 0;
   });
 }
@@ -423,7 +424,7 @@ std::vector<Reconciler::Leftover> Reconciler::leftovers_of(const WantedPart& par
       if (!is_wanted(one.component->reference))
         leftovers.push_back({one.host, one.component->reference, one.component->count});
   if (work_.empty() && belated_.empty()) return leftovers;
-  const std::string prefix = fmt::format("component {} ", part.id);
+  const std::string prefix = joined({"component ", part.id, " "});
   const auto add = [&](const std::string& object, uint32_t count) {
     const size_t on = object.rfind(" on ");
     const std::string_view reference = std::string_view(object).substr(prefix.size(), on - prefix.size());

@@ -1,14 +1,15 @@
 // Links and configs: the same on every host, so each is one object of the lattice.
 #include <algorithm>
 
+#include "manager/reconcile_objects.h"
 #include "manager/reconciler.h"
 
 namespace wattle::manager {
 namespace {
 
 std::string link_object(const LinkGroup& group, std::string_view target) {
-  return fmt::format("link {} {} {}:{} {}", group.source_id, group.name, group.wit_namespace,
-                     group.wit_package, target);
+  return joined({"link ", group.source_id, " ", group.name, " ", group.wit_namespace, ":", group.wit_package,
+                 " ", target});
 }
 
 std::string group_object(const LinkGroup& group) {
@@ -16,7 +17,7 @@ std::string group_object(const LinkGroup& group) {
 }
 
 std::string config_object(std::string_view name) {
-  return fmt::format("config {}", name);
+  return joined({"config ", name});
 }
 
 bool share_interface(const lattice::Link& left, const lattice::Link& right) {
@@ -97,7 +98,7 @@ void Reconciler::keep_links(const LinkGroup& group, TimePoint now) {
     ObjectStatus status;
     status.id = one.fingerprint;
     status.kind = "LinkScaler";
-    status.name = lattice::describe(one.link);
+    status.name = one.description;
     status.status = keep_link(group, wanted, one, now);
     if (status.status.message.empty()) status.status.message = one.remark;
     put.objects.emplace_back(one.application, std::move(status));

@@ -2,8 +2,7 @@
 // folder.
 #pragma once
 
-#include <fmt/format.h>
-
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -12,13 +11,23 @@
 
 namespace wattle::manager {
 
+// Every plan names hundreds of objects, and formatting was a twelfth of its time.
+inline std::string joined(std::initializer_list<std::string_view> parts) {
+  size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  std::string all;
+  all.reserve(size);
+  for (const std::string_view part : parts) all += part;
+  return all;
+}
+
 inline std::string component_object(std::string_view id, std::string_view reference,
                                     std::string_view host_id) {
-  return fmt::format("component {} {} on {}", id, reference, host_id);
+  return joined({"component ", id, " ", reference, " on ", host_id});
 }
 
 inline std::string provider_object(std::string_view id, std::string_view host_id) {
-  return fmt::format("provider {} on {}", id, host_id);
+  return joined({"provider ", id, " on ", host_id});
 }
 
 inline StringMap annotations_of(const WantedPart& part, const WantedRevision& revision) {

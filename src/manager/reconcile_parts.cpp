@@ -31,8 +31,8 @@ bool Reconciler::is_foreign(std::string_view id) const {
   return false;
 }
 
-std::vector<std::string> Reconciler::references_of(std::string_view id) const {
-  std::vector<std::string> references;
+std::vector<std::string_view> Reconciler::references_of(std::string_view id) const {
+  std::vector<std::string_view> references;
   const auto components = running_.find(id);
   if (components == running_.end()) return references;
   for (const RunsOn& one : components->second)

@@ -86,10 +86,13 @@ bool is_remembered(Seen& seen, const Key& key, bool there, TimePoint now, Durati
 }  // namespace
 
 Note Reconciler::wanted_note(Known& known, TimePoint now) const {
-  Note note = known.note;
   const Belongings& own = table_.of(known.input.name);
   const Note& stored = known.input.note;
-  note.parts.clear(), note.links.clear(), note.configs.clear();
+  Note note{.stable = known.note.stable,
+            .target = known.note.target,
+            .stage = known.note.stage,
+            .outcome = known.note.outcome,
+            .interfaces = known.note.interfaces};
   // What somebody else has put under our names is not ours.
   for (const std::string& id : own.parts)
     if (stored.parts.contains(id) || !is_foreign(id)) note.parts.insert(id);

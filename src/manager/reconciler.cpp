@@ -333,6 +333,13 @@ void Reconciler::ask_hosts(TimePoint now) {
 
 Reconciler::Work& Reconciler::want(const std::string& object, std::string signature, Action action,
                                    TimePoint now, uint32_t count) {
+  const auto [work, due] = is_due(object, std::move(signature), now, count);
+  if (due) begin(work, object, std::move(action));
+  return work;
+}
+
+std::pair<Reconciler::Work&, bool> Reconciler::is_due(const std::string& object, std::string signature,
+                                                      TimePoint now, uint32_t count) {
   Work& work = work_[object];
   work.plan = plans_;
   if (work.application != planned_ || work.signature.empty()) {
@@ -340,7 +347,7 @@ Reconciler::Work& Reconciler::want(const std::string& object, std::string signat
     works_of_[planned_].insert(object);
     work.application = planned_;
   }
-  if (work.command != 0) return work;
+  if (work.command != 0) return {work, false};
   if (work.signature != signature || work.count != count) {
     Work next{.application = planned_, .count = count, .plan = plans_};
     next.most = std::max(count, work.awaited ? work.most : 0);
@@ -364,25 +371,26 @@ Reconciler::Work& Reconciler::want(const std::string& object, std::string signat
   if (work.awaited) {
     if (now < work.until) {
       wake_at(work.until);
-      return work;
+      return {work, false};
     }
     work.awaited = false;
     fail(work, object, "was acknowledged, and did not happen in time", now);
   }
   if (now < work.not_before) {
     wake_at(work.not_before);
-    return work;
+    return {work, false};
   }
-  if (under_way_.size() >= options_.commands_max) {
-    held_up_.insert(planned_);
-    return work;
-  }
+  const bool is_full = under_way_.size() >= options_.commands_max;
+  if (is_full) held_up_.insert(planned_);
+  return {work, !is_full};
+}
+
+void Reconciler::begin(Work& work, const std::string& object, Action action) {
   belated_.erase(object);
   work.overtaken = false;
   work.command = ++commands_;
   under_way_.emplace(work.command, object);
   issued_.push_back({work.command, object, std::move(action)});
-  return work;
 }
 
 Duration Reconciler::pause_after(uint32_t failures, std::string_view object) const {

@@ -383,6 +383,10 @@ class Reconciler {
   // Begins the command unless the object has one, or has to wait. `count`: instances that it leads to.
   Work& want(const std::string& object, std::string signature, Action action, TimePoint now,
              uint32_t count = 0);
+  // The same in two steps, for actions that cost more to make than to leave: true when its turn is now.
+  std::pair<Work&, bool> is_due(const std::string& object, std::string signature, TimePoint now,
+                                uint32_t count);
+  void begin(Work& work, const std::string& object, Action action);
   void fail(Work& work, const std::string& object, std::string error, TimePoint now);
   void fail_unanswered(Work& work, const std::string& object, std::string error, TimePoint now);
   // What a store has of the object is another than before: what was acknowledged has come, or was undone by
@@ -433,7 +437,7 @@ class Reconciler {
   std::string obstacle(const WantedPart& part) const;
   std::string missing_config(const std::vector<std::string>& names) const;
   bool is_foreign(std::string_view id) const;
-  std::vector<std::string> references_of(std::string_view id) const;
+  std::vector<std::string_view> references_of(std::string_view id) const;
   Instances present_of(std::string_view id, std::string_view reference) const;
   Instances present_of(const WantedPart& provider) const;
   // With what will be there when what was commanded is done.

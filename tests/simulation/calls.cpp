@@ -59,13 +59,11 @@ void Calls::count_all() {
 }
 
 void Calls::count_changing(const Host& host) {
-  for (const auto& [id, revisions] : host.components) {
-    const auto stream = streams_.find(id);
-    if (stream == streams_.end() || stream->second.rate == 0) continue;
-    if (world_.now() - stream->second.counted_to < kCountInterval) continue;
-    if (world_.now() - stream->second.changed < kCountedFor ||
-        stores_.state().weights.contains(std::string(id)))
-      count(id);
+  const auto& weights = stores_.state().weights;
+  for (auto& [id, stream] : streams_) {
+    if (stream.rate == 0 || world_.now() - stream.counted_to < kCountInterval) continue;
+    if (world_.now() - stream.changed >= kCountedFor && (weights.empty() || !weights.contains(id))) continue;
+    if (host.components.contains(id)) count(id);
   }
 }
 

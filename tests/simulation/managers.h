@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bus.h"
@@ -124,8 +125,8 @@ class Manager {
   TimePoint scheduled_ = TimePoint::max();  // by its own clock
   bool lattice_known_ = false, applications_known_ = false;
   bool lattice_coming_ = false, applications_coming_ = false;
-  std::map<uint64_t, TimePoint> pending_;  // commands
-  std::map<std::string, Heard, std::less<>> heard_;
+  std::map<uint64_t, TimePoint> pending_;         // commands
+  std::unordered_map<std::string, Heard> heard_;  // by host id
 };
 
 // A command in a line, for people.

@@ -73,7 +73,7 @@ class World {
   struct Event {
     TimePoint when{};
     uint64_t order = 0;
-    std::function<void()> happen{};
+    uint32_t place = 0;  // in happenings_: events move often, closures do not
   };
   static bool is_later(const Event& left, const Event& right) {
     return left.when != right.when ? left.when > right.when : left.order > right.order;
@@ -84,6 +84,8 @@ class World {
   Random random_;
   std::FILE* trace_file_;
   std::vector<Event> events_;  // a heap
+  std::vector<std::function<void()>> happenings_;
+  std::vector<uint32_t> free_places_;
   uint64_t order_ = 0;
   uint64_t happened_ = 0;
   uint64_t happened_now_ = 0;
