@@ -60,9 +60,10 @@ void Calls::count_all() {
 
 void Calls::count_changing(const Host& host) {
   const auto& weights = stores_.state().weights;
+  if (weights.empty() && world_.now() - changed_ >= kCountedFor) return;
   for (auto& [id, stream] : streams_) {
     if (stream.rate == 0 || world_.now() - stream.counted_to < kCountInterval) continue;
-    if (world_.now() - stream.changed >= kCountedFor && (weights.empty() || !weights.contains(id))) continue;
+    if (world_.now() - stream.changed >= kCountedFor && !weights.contains(id)) continue;
     if (host.components.contains(id)) count(id);
   }
 }
@@ -70,7 +71,8 @@ void Calls::count_changing(const Host& host) {
 void Calls::change(std::string_view id) {
   count(id);
   if (level(id) != 0) ++in_flight_changes_;
-  if (const auto stream = streams_.find(id); stream != streams_.end()) stream->second.changed = world_.now();
+  if (const auto stream = streams_.find(id); stream != streams_.end())
+    stream->second.changed = changed_ = world_.now();
 }
 
 void Calls::count(std::string_view id) {

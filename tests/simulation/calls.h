@@ -60,6 +60,7 @@ class Calls {
   Hosts& hosts_;
   Stores& stores_;
   std::map<std::string, Stream, std::less<>> streams_;
+  TimePoint changed_{};  // the latest of theirs
   std::map<std::string, uint32_t, std::less<>> levels_;
   uint64_t in_flight_changes_ = 0;
 };

@@ -124,7 +124,8 @@ void Manager::hear(const Lease& lease, uint64_t sequence) {
                       (lease->incarnation == heard.incarnation && sequence > heard.sequence);
     const bool same = heard.lease == lease;
     const auto changes = book_.step(lease, sequence, own_now());
-    if (news) heard = {lease->incarnation, sequence, lease, heard.alive};
+    if (news) heard.incarnation = lease->incarnation, heard.sequence = sequence;
+    if (news && !same) heard.lease = lease;
     apply(changes);
     // Late leases of who has gone tell nothing.
     if (changes.empty() && news && !same && heard.alive)
