@@ -180,10 +180,13 @@ void Reconciler::keep_component(const WantedPart& part, Outcome& outcome, TimePo
   describe_component(part, fresh, outcome);
 }
 
-// Without a host that fits nothing is lacking, and nothing is there either.
+// Without a host that fits nothing is lacking, and nothing is there either. A spread whose share is none
+// takes nothing, whatever fits it.
 bool Reconciler::any_host_fits(const WantedPart& part) {
   const auto& spreads = part.scaling.spreads;
   if (spreads.empty()) return host_set_->size() != 0;
+  if (const uint32_t instances = instances_of(part); !is_daemon(part) && instances != 0)
+    return placeable(part, instances) != 0;
   return std::any_of(spreads.begin(), spreads.end(),
                      [&](const Spread& spread) { return !host_set_->eligible(spread).empty(); });
 }

@@ -182,5 +182,58 @@ TEST_F(Slow, AStageHasItsWeightsWhileNothingRunsOfTheFormer) {
   EXPECT_THAT(told_weights_, testing::IsEmpty());
 }
 
+// Of two instances all are the first spread's.
+std::string mostly_in(const char* image, std::string_view zone, std::string_view other) {
+  return fmt::format(
+      "    - name: api\n      type: component\n      properties: {{image: \"{}\"}}\n      traits: "
+      "[{{type: spreadscaler, properties: {{instances: 2, spread: [{{name: one, weight: 99, requirements: "
+      "{{zone: "
+      "\"{}\"}}}}, {{name: two, weight: 1, requirements: {{zone: \"{}\"}}}}]}}}}]\n",
+      image, zone, other);
+}
+
+TEST_F(Slow, AnUpdateWaitsForTheOnlyHostThatTakesAnyOfIt) {
+  for (const char* host : {"N1", "N2", "N3"}) set_label(host, "zone", std::string(1, host[1]));
+  deploy("v1", mostly_in("a:1", "1", "2"));
+  settle();
+  ASSERT_EQ(components_, (std::map<Running, uint32_t>{{{"N1", "shop-api", "a:1"}, 2}}));
+  tell(HostGone{"N1"});
+  std::erase_if(components_, [](const auto& one) { return one.first.host == "N1"; });
+  deploy("v2", mostly_in("a:2", "1", "2"));
+  settle(seconds(20));
+  EXPECT_EQ(notes_["shop"].stable, "v1");
+  EXPECT_EQ(notes_["shop"].target, "v2");
+  tell(see("N1"));
+  settle(seconds(20));
+  EXPECT_EQ(notes_["shop"].stable, "v2");
+  EXPECT_EQ(count("a:2"), 2u);
+}
+
+TEST_F(Slow, AProviderThatIsBeingStoppedRunsNowhere) {
+  for (const char* host : {"N1", "N2", "N3"}) set_label(host, "zone", std::string(1, host[1]));
+  const auto store = [](uint32_t instances) {
+    return fmt::format(
+        "    - name: store\n      type: capability\n      properties: {{image: \"file:///store\"}}\n      "
+        "traits: [{{type: spreadscaler, properties: {{instances: {}}}}}]\n",
+        instances);
+  };
+  deploy("v1", store(2));
+  settle();
+  deploy("v1", in_zone("2", "spreadscaler", 1), "{}", "other");
+  settle();
+  stop_takes_ = milliseconds(500);
+  deploy("v2", store(1));
+  settle(milliseconds(50));
+  ASSERT_EQ(stopping_.size(), 1u);
+  ASSERT_EQ(stopping_.front().second.host_id, "N2");
+  hosts_.erase("N1");
+  std::erase_if(providers_, [](const auto& one) { return one.first.host == "N1"; });
+  tell(HostGone{"N1"});
+  settle(milliseconds(50));
+  EXPECT_TRUE(providers_.contains({"N3", "shop-store", "file:///store"}));
+  settle();
+  EXPECT_EQ(providers_.size(), 1u);
+}
+
 }  // namespace
 }  // namespace wattle::manager

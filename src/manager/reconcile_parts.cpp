@@ -5,6 +5,12 @@
 #include "manager/reconciler.h"
 
 namespace wattle::manager {
+namespace {
+
+constexpr std::string_view kStop = "stop";  // the signature of such work on a provider
+
+}  // namespace
+
 // ---- What is there
 
 bool Reconciler::is_noted(const WantedPart& part) const {
@@ -55,6 +61,20 @@ Instances Reconciler::present_of(const WantedPart& provider) const {
   if (const auto found = providers_on_.find(provider.id); found != providers_on_.end())
     for (const auto& [host, running] : found->second) present[host] = 1;
   return present;
+}
+
+// Without those that are being stopped because others were chosen: a host that is chosen again meanwhile
+// would have it stopped and started.
+Instances Reconciler::staying_of(const WantedPart& provider) const {
+  Instances staying;
+  const auto found = providers_on_.find(provider.id);
+  if (found == providers_on_.end()) return staying;
+  for (const auto& [host, running] : found->second) {
+    const Work* work = find_work(provider_object(provider.id, *usable_[host].first));
+    const bool ends = work != nullptr && work->signature == kStop && (work->command != 0 || work->awaited);
+    if (!ends || !is_as_declared(*running, provider.revision)) staying[host] = 1;
+  }
+  return staying;
 }
 
 Instances Reconciler::present_or_commanded(std::string_view id, std::string_view reference) const {
@@ -187,6 +207,12 @@ void Reconciler::displace(Outcome& outcome) {
 
 // ---- Providers
 
+// It is told its configs' names and its program when it starts.
+bool Reconciler::is_as_declared(const RunningProvider& running, const WantedRevision& revision) {
+  return running.reference == revision.reference &&
+         (running.scaler.empty() || running.scaler == revision.scaler);
+}
+
 void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoint now) {
   ObjectStatus& status = outcome.status;
   status.id = part.revision.scaler;
@@ -200,13 +226,14 @@ void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoi
   std::map<uint32_t, const RunningProvider*> there;
   if (const auto found = providers_on_.find(part.id); found != providers_on_.end()) there = found->second;
   const Instances present = present_of(part);
+  const Instances staying = staying_of(part);
   const Requests& requests = part.revision.requests;
   remove_given(part.id, requests, present);
   const Placement placement = place(*host_set_, {.scaling = part.scaling,
                                                  .kind = PartKind::provider,
                                                  .instances = part.scaling.instances,
                                                  .failure_domain = part.failure_domain,
-                                                 .present = present,
+                                                 .present = staying,
                                                  .requests = requests,
                                                  .kept = &present});
   add_given(part.id, requests, placement, present);
@@ -226,10 +253,8 @@ void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoi
                    StartProvider{host_id, part.id, part.revision.reference, part.revision.configs,
                                  annotations_of(part, part.revision)},
                    now);
-    } else if (running->second->reference != part.revision.reference ||
-               (!running->second->scaler.empty() && running->second->scaler != part.revision.scaler)) {
-      // A provider is told its configs' names and its program when it starts.
-      work = &want(object, "stop", StopProvider{host_id, part.id}, now);
+    } else if (!is_as_declared(*running->second, part.revision)) {
+      work = &want(object, std::string(kStop), StopProvider{host_id, part.id}, now);
     } else {
       ++revision.ready;
       revision.hosts[host_id] = 1;
@@ -248,7 +273,8 @@ void Reconciler::keep_provider(const WantedPart& part, Outcome& outcome, TimePoi
   for (const auto& [host, provider] : there) {
     if (placement.instances.contains(host)) continue;
     const std::string& host_id = *usable_[host].first;
-    if (all_placed) want(provider_object(part.id, host_id), "stop", StopProvider{host_id, part.id}, now);
+    if (all_placed)
+      want(provider_object(part.id, host_id), std::string(kStop), StopProvider{host_id, part.id}, now);
     outcome.stage_reached = false;
   }
   if (!error.empty()) {
@@ -299,7 +325,7 @@ void Reconciler::end_running(const std::string& id, TimePoint now,
     for (const auto& [host, provider] : providers->second) {
       if (!is_meant(provider->application)) continue;
       const std::string& host_id = *usable_[host].first;
-      want(provider_object(id, host_id), "stop", StopProvider{host_id, id}, now);
+      want(provider_object(id, host_id), std::string(kStop), StopProvider{host_id, id}, now);
     }
   }
 }

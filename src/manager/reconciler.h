@@ -427,6 +427,7 @@ class Reconciler {
   void keep_part(const std::string& id, TimePoint now);
   void place_on(Outcome& outcome, uint32_t host);
   void displace(Outcome& outcome);
+  static bool is_as_declared(const RunningProvider& running, const WantedRevision& revision);
   void keep_provider(const WantedPart& part, Outcome& outcome, TimePoint now);
   void end_part(const std::string& id, TimePoint now);
   void end_strays(TimePoint now);
@@ -440,6 +441,7 @@ class Reconciler {
   std::vector<std::string_view> references_of(std::string_view id) const;
   Instances present_of(std::string_view id, std::string_view reference) const;
   Instances present_of(const WantedPart& provider) const;
+  Instances staying_of(const WantedPart& provider) const;
   // With what will be there when what was commanded is done.
   Instances present_or_commanded(std::string_view id, std::string_view reference) const;
   void add_companions(const WantedPart& part, Instances& present) const;

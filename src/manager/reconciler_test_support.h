@@ -89,6 +89,7 @@ class Lattice : public testing::Test {
     for (const TimePoint end = now_ + time; now_ < end; now_ += std::chrono::milliseconds(5)) {
       for (auto commands = std::exchange(waiting_, {}); Command & command : commands) obey(command);
       end_scales();
+      end_stops();
       if (reconciler_->next_step() <= now_) tell(TimePassed{});
     }
   }
@@ -124,7 +125,16 @@ class Lattice : public testing::Test {
     providers_[{start.host_id, start.id, start.reference}] = start.annotations;
     tell(HostActed{start.host_id});
   }
-  void act(const StopProvider& stop, CommandDone&) {
+  void act(const StopProvider& stop, CommandDone&) { stopping_.emplace_back(now_ + stop_takes_, stop); }
+  void end_stops() {
+    for (auto stopping = std::exchange(stopping_, {}); const auto& one : stopping) {
+      if (one.first > now_)
+        stopping_.push_back(one);
+      else
+        end(one.second);
+    }
+  }
+  void end(const StopProvider& stop) {
     std::erase_if(providers_, [&](const auto& running) {
       return running.first.host == stop.host_id && running.first.id == stop.id;
     });
@@ -239,6 +249,8 @@ class Lattice : public testing::Test {
   std::optional<std::string> refused_;
   std::map<std::string, Duration> scale_takes_;  // by host; others scale at once
   std::vector<std::pair<TimePoint, Scale>> scaling_;
+  Duration stop_takes_{};  // of a provider
+  std::vector<std::pair<TimePoint, StopProvider>> stopping_;
   std::string never_starts_;  // a reference, on hosts that take some time
   uint32_t calls_ = 0;
   uint32_t most_on_host_ = 0;  // instances of one component, at any moment

@@ -31,6 +31,20 @@ uint32_t most_of(const manager::Scaling& scaling) {
   return scaling.load ? scaling.load->most : scaling.instances;
 }
 
+// Whether any host takes an instance, however few there are.
+bool is_taken(const manager::Scaling& scaling, const std::vector<const Host*>& hosts) {
+  const auto spreads = spreads_of(scaling);
+  const bool daemon = scaling.kind == manager::ScalingKind::daemon;
+  const auto shares =
+      manager::shares_of(spreads, scaling.load ? std::max(1u, scaling.load->least) : scaling.instances);
+  for (size_t index = 0; index < spreads.size(); ++index)
+    if ((daemon || shares[index] != 0) && std::any_of(hosts.begin(), hosts.end(), [&](const Host* host) {
+          return fits(*host, spreads[index]);
+        }))
+      return true;
+  return false;
+}
+
 uint32_t moving_surge(uint32_t instances) {
   return std::max(1u, (instances + 3) / 4);
 }
@@ -612,14 +626,9 @@ Duration Checks::allowance() {
       if (record.note.stable != record.deployed)
         for (const manager::Stage& stage : manager::schedule_of(strategy, most_of(*part.scaling)))
           schedule += stage.judged ? strategy.observe + seconds(1) : seconds(1);
-      const auto spreads = spreads_of(*part.scaling);
       const auto hosts = usable_hosts();
       // Then it goes back when its time is over.
-      if (record.note.stable != record.deployed &&
-          std::none_of(spreads.begin(), spreads.end(), [&](const auto& spread) {
-            return std::any_of(hosts.begin(), hosts.end(),
-                               [&](const Host* host) { return fits(*host, spread); });
-          }))
+      if (record.note.stable != record.deployed && !is_taken(*part.scaling, hosts))
         schedule += strategy.progress_timeout + seconds(15);
       // Without room beside the version before likewise.
       if (record.note.stable != record.deployed && part.requests.any())
