@@ -260,13 +260,14 @@ Result<void> ApiServer::alone(const std::function<Result<void>()>& work) {
   return done;
 }
 
-Result<void> ApiServer::deploy_checked(std::string_view name, const std::string& version,
+Result<void> ApiServer::deploy_checked(std::string_view name, const std::string& version, bool force,
                                        const std::function<Result<void>()>& write) {
   return alone([&]() -> Result<void> {
     WATTLE_TRY(const auto declared, store_.application(name, version));
     Application application = *declared;
     Problems problems;
     check_deploy(store_, application, problems);
+    if (!force) check_users(store_, application, problems);
     if (problems.any_errors()) return failure(refusal(problems, name));
     return write();
   });
@@ -280,7 +281,7 @@ Result<api::DeployAnswer> ApiServer::deploy(const Request& request) {
     WATTLE_CHECK(store_.deploy(request.name, version));
     return {};
   };
-  WATTLE_CHECK(deploy_checked(request.name, version, write));
+  WATTLE_CHECK(deploy_checked(request.name, version, wanted.force.value_or(false), write));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} {} is to be deployed", request.name, version));
   answer.name = request.name;
@@ -314,7 +315,7 @@ Result<api::DeployAnswer> ApiServer::roll_back(const Request& request) {
         Error(ErrorCode::invalid_argument,
               fmt::format("no other version of \"{}\" was deployed before", request.name))
             .with_remedy(fmt::format("name one of those of \"wattle app versions {}\"", request.name)));
-  WATTLE_CHECK(deploy_checked(request.name, *version,
+  WATTLE_CHECK(deploy_checked(request.name, *version, wanted.force.value_or(false),
                               [&] { return store_.roll_back(request.name, *version, "asked for"); }));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} is to go back to {}", request.name, *version));

@@ -89,8 +89,9 @@ class ApiServer {
   Result<std::shared_ptr<const ApplicationRecord>> find(std::string_view name);
   // Runs `work` with nobody else deploying or undeploying meanwhile.
   Result<void> alone(const std::function<Result<void>()>& work);
-  // Checks a version beside what is deployed, and deploys it by `write`.
-  Result<void> deploy_checked(std::string_view name, const std::string& version,
+  // Checks a version beside what is deployed, and deploys it by `write`; with `force` though others use what
+  // it does not share any more.
+  Result<void> deploy_checked(std::string_view name, const std::string& version, bool force,
                               const std::function<Result<void>()>& write);
   Result<Application> read_one(std::string_view text, Problems& problems);
   ApplicationStatus status_of(const ApplicationRecord& record);

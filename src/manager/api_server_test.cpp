@@ -315,7 +315,10 @@ TEST_F(ApiServerTest, WhatIsUsedMustBeSharedAndDeployed) {
     ASSERT_THAT(told("deploy.shop"), HasSubstr("acknowledged"));
     EXPECT_THAT(told("deploy.user"), HasSubstr("acknowledged"));
     ASSERT_THAT(put(shop("2", "a:2")), HasSubstr("newversion"));
-    ASSERT_THAT(told("deploy.shop"), HasSubstr("acknowledged"));
+    EXPECT_THAT(
+        told("deploy.shop"),
+        AllOf(HasSubstr("error: "), HasSubstr("the application \"user\", which is deployed, uses it")));
+    ASSERT_THAT(told("deploy.shop", R"({"force": true})"), HasSubstr("acknowledged"));
     EXPECT_THAT(told("deploy.user"), HasSubstr("the application \"shop\" is not shared"));
   });
 }

@@ -5,13 +5,9 @@
 #include <set>
 
 #include "lattice/names.h"
-#include "manager/rollout.h"
 
 namespace wattle::manager {
 namespace {
-
-constexpr size_t kLabelNameBytesMax = 63;
-constexpr size_t kLabelPrefixBytesMax = 253;
 
 // Which interfaces the packages that everybody uses have: another one in them is most likely a slip.
 struct KnownPackage {
@@ -39,25 +35,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_label_word(std::string_view text, size_t bytes_max, std::string_view also) {
-  return !text.empty() && text.size() <= bytes_max && is_letter_or_digit(text.front()) &&
-         is_letter_or_digit(text.back()) && std::all_of(text.begin(), text.end(), [also](char c) {
-           return is_letter_or_digit(c) || also.find(c) != std::string_view::npos;
-         });
-}
-
-// OAM's rule: NAME, or DNS.NAME/NAME.
-bool is_label_key(std::string_view key) {
-  const size_t slash = key.find('/');
-  if (slash == std::string_view::npos) return is_label_word(key, kLabelNameBytesMax, "-_.");
-  return is_label_word(key.substr(0, slash), kLabelPrefixBytesMax, "-.") &&
-         is_label_word(key.substr(slash + 1), kLabelNameBytesMax, "-_.");
-}
-
 bool holds(const Spread& wider, const Spread& narrower) {
   if (!wider.host_id.empty() && wider.host_id != narrower.host_id) return false;
   return std::includes(narrower.requirements.begin(), narrower.requirements.end(), wider.requirements.begin(),
@@ -79,7 +56,6 @@ class Checker {
           "make several applications of it");
       return false;
     }
-    check_labels();
     for (const Part& part : application_.parts) check_part(part);
     for (const Link& link : application_.links) check_link(link);
     check_replaced_links();
@@ -87,15 +63,6 @@ class Checker {
   }
 
  private:
-  void check_labels() {
-    for (const auto* map : {&application_.labels, &application_.annotations})
-      for (const auto& [key, value] : *map)
-        if (!is_label_key(key))
-          problems_.error(application_.place,
-                          fmt::format("{} is no name of a label or annotation", in_quotes(key)),
-                          "write NAME or DOMAIN/NAME, of at most 63 letters, digits and -_. each");
-  }
-
   void check_part(const Part& part) {
     if (part.name.empty()) return;  // told when it was read
     if (!names_.insert(part.name).second)
@@ -207,7 +174,7 @@ class Checker {
         std::vector<std::string_view> names;
         names.reserve(application_.policies.size());
         for (const Policy& one : application_.policies) names.push_back(one.name);
-        const std::string_view near = nearest(secret.policy, names);
+        const std::string_view near = problems_.nearest(secret.policy, names);
         problems_.error(
             secret.place,
             fmt::format("the secret {} needs the policy {}, which is not declared",
@@ -234,7 +201,9 @@ class Checker {
 
   void check_link(const Link& link) {
     check_ends(link);
-    if (problems_.any_errors()) return;
+    if (problems_.any_errors() || find_part(application_, link.source) == nullptr ||
+        find_part(application_, link.target) == nullptr)
+      return;
     // What is accepted, hosts must take.
     if (auto fits = lattice::check(lattice_link(application_, link)); !fits)
       problems_.error(link.place, fits.error().message());
@@ -250,7 +219,7 @@ class Checker {
     const Part* target = find_part(application_, link.target);
     if (link.target.empty()) return;  // told when it was read
     if (target == nullptr) {
-      const std::string_view near = nearest(link.target, part_names(application_));
+      const std::string_view near = problems_.nearest(link.target, part_names(application_));
       return problems_.error(
           link.target_place,
           fmt::format("the link leads to {}, which this manifest does not declare", in_quotes(link.target)),
@@ -277,7 +246,7 @@ class Checker {
         if (known.name != package) continue;
         const auto words = split(known.interfaces, '|');
         if (std::find(words.begin(), words.end(), interface) != words.end()) continue;
-        const std::string_view near = nearest(interface, words);
+        const std::string_view near = problems_.nearest(interface, words);
         problems_.warning(
             link.place,
             fmt::format("{} has no interface {} that wattle knows", package, in_quotes(interface)),
@@ -329,9 +298,6 @@ bool may_overlap(const Spread& a, const Spread& b) {
 
 void check(const Application& application, Applications others, const CheckOptions& options,
            Problems& problems) {
-  if (const auto strategy = update_strategy(application); !strategy)
-    problems.error(application.place, strategy.error().full_message(),
-                   "docs/applications.md has what each annotation takes");
   if (Checker(application, problems).run()) {
     check_sharing(application, others, options, problems);
     check_routes(application, others, problems);

@@ -1,12 +1,10 @@
 // What no host can ever make true: found when a manifest is put, so that nothing is deployed that cannot
 // converge.
 //
-//   in itself      names and ids twice, links to nothing, links that replace each other, spreads of which one
-//   holds
-//                  the other, configs that contradict each other, secrets without a policy, routes twice
-//   beside others  an id, a route or a link that is another application's; a part of an application that does
-//   not
-//                  share it, that shares it with somebody else, or that does not exist; circles of sharing
+//   in itself      names and ids twice, links to nothing, links that replace each other, overlapping spreads,
+//                  configs that contradict each other, secrets without a policy, routes twice
+//   beside others  an id, a route or a link that is another application's; a part of an application that
+//                  does not share it (with this one), or that does not exist; circles of sharing
 #pragma once
 
 #include "manager/manifest.h"
@@ -28,6 +26,9 @@ void check(const Application& application, Applications others, const CheckOptio
 void check_routes(const Application& application, Applications others, Problems& problems);
 void check_sharing(const Application& application, Applications others, const CheckOptions& options,
                    Problems& problems);
+
+// What deployed `users` use of `owner`, and this version of it does not give them.
+void check_users(const Application& owner, Applications users, Problems& problems);
 
 // Whether a host may have the labels of both.
 bool may_overlap(const Spread& a, const Spread& b);

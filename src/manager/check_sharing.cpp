@@ -138,6 +138,22 @@ void check_taken(const Application& application, const LinkKeys& mine, const App
 
 }  // namespace
 
+void check_users(const Application& owner, Applications users, Problems& problems) {
+  const ByName owners{{owner.name, &owner}};
+  for (const Application* user : users) {
+    if (user->name == owner.name) continue;
+    Problems found;
+    for (const Part& part : user->parts)
+      if (part.shared && part.shared->application == owner.name) check_use(*user, part, owner, found);
+    for (const Link& link : user->links) check_link_use(*user, link, owners, found);
+    for (const Problem& problem : found.list())
+      problems.error(owner.place,
+                     fmt::format("the application {}, which is deployed, uses it: {}", in_quotes(user->name),
+                                 problem.message),
+                     "change or undeploy that one first, or say --force (\"force\": true)");
+  }
+}
+
 void check_sharing(const Application& application, Applications others, const CheckOptions& options,
                    Problems& problems) {
   ByName by_name;
@@ -154,7 +170,7 @@ void check_sharing(const Application& application, Applications others, const Ch
       std::vector<std::string_view> names;
       for (const auto& [name, one] : by_name)
         if (one->shared) names.push_back(name);
-      const std::string_view near = nearest(part.shared->application, names);
+      const std::string_view near = problems.nearest(part.shared->application, names);
       problems.error(
           part.shared->place, fmt::format("there is no application {}", in_quotes(part.shared->application)),
           near.empty() ? "put it before this one" : fmt::format("did you mean {}?", in_quotes(near)));

@@ -265,6 +265,24 @@ TEST(CheckSharing, OnlyWhatIsAllowed) {
           "user=wasi:keyvalue/store"));
 }
 
+TEST(CheckSharing, AVersionThatTakesFromUsersWhatTheyHave) {
+  const auto told = [](const std::string& next) {
+    const Read users = read(user());
+    Problems problems;
+    check_users(read(next).only(), pointers_to(users.applications), problems);
+    return problems.any_errors() ? refusal(problems, "m").message() : std::string();
+  };
+  EXPECT_EQ(told(owner()), "");
+  EXPECT_THAT(told(owner("{}")),
+              HasSubstr("the application \"user\", which is deployed, uses it: the application "
+                        "\"owner\" is not shared"));
+  EXPECT_THAT(told(owner("{experimental.wasmcloud.dev/shared: 'true', wattle/shared-with: "
+                         "'user=wasi:keyvalue/atomics'}")),
+              HasSubstr("does not share wasi:keyvalue/store with \"user\""));
+  EXPECT_THAT(told(application("owner", "  - {name: other, type: capability, properties: {image: i}}\n")),
+              HasSubstr("has no component \"store\""));
+}
+
 TEST(CheckSharing, AnUnknownApplication) {
   EXPECT_EQ(checked(user()).told(), "");
   EXPECT_THAT(checked(user(), {}, {.others_are_all = true}).told(),

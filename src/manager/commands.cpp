@@ -40,6 +40,7 @@ Result<void> CommandRunner::run(const Scale& scale, CommandDone&) {
   request.count = scale.count;
   request.host_id = scale.host_id;
   request.config = scale.configs;
+  if (scale.count != 0) request.component_limits = scale.limits;
   request.beside = true;
   request.idle_after_ms = std::chrono::duration_cast<std::chrono::milliseconds>(scale.idle_after).count();
   return without_text(control_.scale_component(request));

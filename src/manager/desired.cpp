@@ -1,6 +1,7 @@
 #include "manager/desired.h"
 
 #include <algorithm>
+#include <boost/json.hpp>
 
 #include "base/parse.h"
 #include "lattice/secret_reference.h"
@@ -8,25 +9,44 @@
 namespace wattle::manager {
 namespace {
 
-constexpr std::string_view kSpreadByAnnotation = "wattle/spread-by";
-
 std::string_view text_or(const StringMap& map, std::string_view key, std::string_view otherwise) {
   const auto found = map.find(std::string(key));
   return found == map.end() ? otherwise : std::string_view(found->second);
 }
 
+StringMap limits_of(const Limits& limits) {
+  StringMap out;
+  if (limits.memory != 0) out.emplace("max_memory_limit", fmt::to_string(limits.memory));
+  if (limits.time != Duration::zero())
+    out.emplace("max_execution_time",
+                fmt::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(limits.time).count()));
+  return out;
+}
+
 WantedRevision revision_of(const Part& part) {
   WantedRevision revision;
   revision.reference = part.reference;
+  revision.limits = limits_of(part.limits);
   for (const Config& config : part.configs) revision.configs.push_back(config.name);
   for (const Secret& secret : part.secrets) revision.configs.push_back(secret.name);
   if (part.scaling && part.scaling->load && part.scaling->load->least == 0)
     revision.idle_after = part.scaling->load->idle_after;
   std::string all = fmt::format("{}\n{}\n{}", revision.reference, fmt::join(revision.configs, "\n"), part.id);
   if (revision.idle_after > Duration::zero()) all += "\n" + format_duration(revision.idle_after);
+  for (const auto& [name, value] : revision.limits) all += fmt::format("\n{}={}", name, value);
   revision.scaler = fingerprint(all);
   revision.requests = part.requests;
   return revision;
+}
+
+// What a backend is told of a policy, as wadm writes it: all but its own name.
+std::string policy_json(const StringMap& properties) {
+  boost::json::object others;
+  for (const auto& [name, value] : properties)
+    if (name != "backend") others[name] = value;
+  if (others.empty()) return "{}";
+  return boost::json::serialize(boost::json::object{{"type", "properties.secret.wasmcloud.dev/v1alpha1"},
+                                                    {"properties", std::move(others)}});
 }
 
 StringMap reference_of(const Application& application, const Secret& secret) {
@@ -36,7 +56,10 @@ StringMap reference_of(const Application& application, const Secret& secret) {
   reference.field = secret.field.value_or("");
   reference.version = secret.version.value_or("");
   for (const Policy& policy : application.policies)
-    if (policy.name == secret.policy) reference.backend = text_or(policy.properties, "backend", "");
+    if (policy.name == secret.policy) {
+      reference.backend = text_or(policy.properties, "backend", "");
+      reference.policy = policy_json(policy.properties);
+    }
   return lattice::to_map(reference);
 }
 

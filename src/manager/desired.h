@@ -29,7 +29,7 @@ inline constexpr std::string_view kDefaultFailureDomain = "zone";
 struct WantedRevision {
   std::string reference{};
   std::vector<std::string> configs{};
-  StringMap limits{};
+  StringMap limits{};     // as hosts take them; empty: those of the hosts
   Duration idle_after{};  // without a call until its hosts park it; zero: never
   std::string scaler{};   // a fingerprint of all of these: hosts that tell another have something else
   Requests requests{};    // of each instance; hosts are not told

@@ -50,5 +50,41 @@ TEST(DesiredTable, WhoGoesLeavesWhatWasTakenToTheOther) {
   EXPECT_THAT(table.desired().conflicts, IsEmpty());
 }
 
+TEST(DesiredTable, ABackendIsToldThePropertiesOfItsPolicy) {
+  const auto reference_of = [](std::string_view more) {
+    const std::string manifest = application("shop", R"(    - name: api
+      type: component
+      properties: {image: i, secrets: [{name: key, properties: {policy: vault, key: k}}]}
+      traits: [{type: spreadscaler, properties: {instances: 1}}]
+)") + fmt::format("  policies: [{{name: vault, type: policy.secret.wasmcloud.dev/v1alpha1, properties: "
+                  "{{backend: vault{}}}}}]\n",
+                  more);
+    const auto shop = std::make_shared<const Application>(read(manifest).only());
+    return desired_of({{"shop", shop, nullptr}}).configs.at("SECRET_shop-key").values;
+  };
+  EXPECT_EQ(reference_of("").at("policy"), "{}");
+  EXPECT_EQ(reference_of("").at("backend"), "vault");
+  EXPECT_EQ(reference_of(", role: shop").at("policy"),
+            R"({"type":"properties.secret.wasmcloud.dev/v1alpha1","properties":{"role":"shop"}})");
+}
+
+TEST(DesiredTable, LimitsArePartOfWhatRuns) {
+  const auto revision_of = [](std::string_view limits) {
+    const auto shop =
+        std::make_shared<const Application>(read(application("shop", fmt::format(R"(    - name: api
+      type: component
+      properties: {{image: i, resources: {{limits: {{{}}}}}}}
+      traits: [{{type: spreadscaler, properties: {{instances: 1}}}}]
+)",
+                                                                                 limits)))
+                                                .only());
+    return desired_of({{"shop", shop, nullptr}}).parts.at("shop-api").revision;
+  };
+  const WantedRevision limited = revision_of("memory: 64Mi, time: 2s");
+  EXPECT_EQ(limited.limits, (StringMap{{"max_memory_limit", "67108864"}, {"max_execution_time", "2000"}}));
+  EXPECT_NE(limited.scaler, revision_of("memory: 64Mi, time: 3s").scaler);
+  EXPECT_THAT(revision_of("").limits, IsEmpty());
+}
+
 }  // namespace
 }  // namespace wattle::manager

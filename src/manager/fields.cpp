@@ -103,13 +103,18 @@ std::vector<std::string_view> words_of(std::string_view one_of) {
   return words;
 }
 
+Field filled(Field field) {
+  field.filled = true;
+  return field;
+}
+
 std::string expected_text(const Field& field) {
   if (!field.one_of.empty()) return listed(words_of(field.one_of));
   return field.form == nullptr ? "a text" : std::string(field.form->sentence);
 }
 
 std::string expected_number(const Field& field) {
-  return fmt::format("a whole number from {} to {}", field.least, std::numeric_limits<uint32_t>::max());
+  return fmt::format("a whole number from {} to {}", field.least, field.most);
 }
 
 const YamlField* FieldReader::peek(std::string_view name) const {
@@ -153,7 +158,7 @@ void FieldReader::exactly_one(std::string_view a, std::string_view b) {
 void FieldReader::finish() {
   for (const YamlField& field : map_.fields) {
     if (std::find(known_.begin(), known_.end(), field.key) != known_.end()) continue;
-    const std::string_view near = nearest(field.key, known_);
+    const std::string_view near = problems_.nearest(field.key, known_);
     problems_.error(inside(place_, field.key, field.line, field.column),
                     fmt::format("there is no field {} here", in_quotes(field.key)),
                     near.empty() ? fmt::format("known are {}", listed(known_))
@@ -169,11 +174,13 @@ void FieldReader::read(const YamlNode& node, const Field& field, const Place& pl
   if (node.kind != YamlKind::text) return problems_.mismatch(place, expected_text(field), describe(node));
   const auto words = words_of(field.one_of);
   if (!words.empty() && std::find(words.begin(), words.end(), node.text) == words.end()) {
-    const std::string_view near = nearest(node.text, words);
+    const std::string_view near = problems_.nearest(node.text, words);
     problems_.mismatch(place, expected_text(field), describe(node),
                        near.empty() ? std::string() : fmt::format("did you mean \"{}\"?", near));
   } else if (field.form != nullptr && !field.form->fits(node.text)) {
     problems_.mismatch(place, expected_text(field), describe(node));
+  } else if (field.filled && node.text.empty()) {
+    problems_.mismatch(place, "a text that is not empty", "an empty one");
   }
   value.value = node.text;
 }
@@ -187,7 +194,9 @@ void FieldReader::read(const YamlNode& node, const Field& field, const Place& pl
   digits.remove_prefix(base != 10 ? 2 : digits.starts_with('+') ? 1 : 0);
   uint32_t number = 0;
   const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
-  if (fault != std::errc() || end != digits.data() + digits.size() || number < field.least) return wrong();
+  if (fault != std::errc() || end != digits.data() + digits.size() || number < field.least ||
+      number > field.most)
+    return wrong();
   value.value = number;
 }
 

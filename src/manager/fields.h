@@ -70,11 +70,15 @@ struct Field {
   std::string_view text;         // one sentence, without a full stop
   std::string_view one_of = {};  // words with "|" between them
   const Form* form = nullptr;
-  uint32_t least = 0;  // of a number; of a list's items
+  uint32_t least = 0;                                    // of a number; of a list's items
+  uint32_t most = std::numeric_limits<uint32_t>::max();  // of a number
+  bool filled = false;  // of a text: it is not empty; so is every one that is required
   bool deprecated = false;
 };
 
 std::vector<std::string_view> words_of(std::string_view one_of);
+// The field, where its text must not be empty.
+Field filled(Field field);
 
 // One of several types of `properties`, chosen by the value of the tag field.
 template <class T>
@@ -92,7 +96,7 @@ class FieldReader {
   template <class T>
   void required(const Field& field, T& value) {
     if (const YamlField* found = find(field))
-      read(found->value, field, place_of(*found), value);
+      read(found->value, filled(field), place_of(*found), value);
     else
       missing(field, expectation<T>(field));
   }

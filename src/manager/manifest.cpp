@@ -96,14 +96,18 @@ std::vector<const Application*> pointers_to(std::span<const Application> applica
   return pointers;
 }
 
-void take_shared_ids(Application& application, Applications others) {
-  for (Part& part : application.parts) {
-    if (!part.shared || part.id_given) continue;
-    for (const Application* other : others) {
-      if (other->name != part.shared->application) continue;
-      if (const Part* target = find_part(*other, part.shared->part)) part.id = target->id;
-    }
+const std::string* shared_id(const Part& part, Applications others) {
+  if (!part.shared || part.id_given) return nullptr;
+  for (const Application* other : others) {
+    if (other->name != part.shared->application) continue;
+    if (const Part* target = find_part(*other, part.shared->part)) return &target->id;
   }
+  return nullptr;
+}
+
+void take_shared_ids(Application& application, Applications others) {
+  for (Part& part : application.parts)
+    if (const std::string* id = shared_id(part, others)) part.id = *id;
 }
 
 lattice::Link lattice_link(const Application& application, const Link& link) {

@@ -22,13 +22,15 @@ using StringMap = std::map<std::string, std::string>;
 inline constexpr std::string_view kSharedAnnotation = "experimental.wasmcloud.dev/shared";
 inline constexpr std::string_view kSharedWithAnnotation = "wattle/shared-with";
 inline constexpr std::string_view kHandlerAnnotation = "wattle/handler";
+inline constexpr std::string_view kSpreadByAnnotation = "wattle/spread-by";
 inline constexpr std::string_view kSecretPolicyType = "policy.secret.wasmcloud.dev/v1alpha1";
 inline constexpr uint32_t kDefaultWeight = 100;
 
 // Of one application.
 inline constexpr size_t kPartsMax = 1000;
 inline constexpr size_t kLinksMax = 4000;
-inline constexpr size_t kSpreadsMax = 100;  // of one part
+inline constexpr size_t kSpreadsMax = 100;            // of one part
+inline constexpr uint32_t kInstancesMax = 1'000'000;  // of one part
 
 // A config that a part or one end of a link gets.
 struct Config {
@@ -100,6 +102,14 @@ struct Requests {
   bool operator==(const Requests&) const = default;
 };
 
+// What each instance of a component gets at most.
+struct Limits {
+  uint64_t memory = 0;  // bytes; 0: what its host says
+  Duration time{};      // of a call; zero: likewise
+  bool any() const { return memory != 0 || time != Duration::zero(); }
+  bool operator==(const Limits&) const = default;
+};
+
 // A part that another application declares.
 struct SharedPart {
   std::string application{};
@@ -124,6 +134,7 @@ struct Part {
   std::vector<Secret> secrets{};
   std::optional<Scaling> scaling{};  // none: a provider runs once, a component not at all
   Requests requests{};
+  Limits limits{};
   Place place{};
   Place id_place{};
   Place image_place{};
@@ -172,9 +183,8 @@ struct Application {
   Place place{};  // of its name
 };
 
-// Whether an image is a file beside the manifest ("./x.wasm", "../x.wasm") or anywhere on the machine that
-// puts it
-// ("/x.wasm"). Whoever puts the manifest puts its content into the lattice.
+// Whether an image is a file beside the manifest ("./x.wasm", "../x.wasm") or anywhere on the machine of
+// whoever puts it ("/x.wasm"), who puts its content into the lattice too.
 bool is_file(std::string_view image);
 
 // Their names, to tell which there are.
@@ -191,6 +201,8 @@ std::string generated_secret_name(std::string_view application, std::string_view
 using Applications = std::span<const Application* const>;
 std::vector<const Application*> pointers_to(std::span<const Application> applications);
 
+// The id that the application in `others` which declares a shared part gave it; null: that of `part`.
+const std::string* shared_id(const Part& part, Applications others);
 // Shared parts get the ids that the applications in `others` gave them.
 void take_shared_ids(Application& application, Applications others);
 

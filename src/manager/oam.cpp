@@ -5,10 +5,13 @@
 #include <tuple>
 
 #include "base/parse.h"
+#include "manager/annotations.h"
 #include "manager/oam_fields.h"
 
 namespace wattle::manager {
 namespace {
+
+constexpr Duration kLongest = std::chrono::hours(24 * 365);
 
 StringMap plain(const TextMap& map) {
   StringMap out;
@@ -26,6 +29,7 @@ class Converter {
     application_.place = metadata.name.place;
     application_.annotations = plain(metadata.annotations);
     application_.labels = plain(metadata.labels);
+    check_annotations(metadata.annotations, metadata.labels, problems_);
     read_annotations(metadata.annotations);
     for (const oam::PolicyItem& policy : manifest_.spec.policies)
       application_.policies.push_back(
@@ -36,12 +40,8 @@ class Converter {
 
  private:
   void read_annotations(const TextMap& annotations) {
-    if (const auto found = annotations.find("version"); found != annotations.end()) {
+    if (const auto found = annotations.find("version"); found != annotations.end())
       application_.version = found->second.value;
-      if (application_.version == "latest")
-        problems_.error(found->second.place, "\"latest\" is no version: it stands for the newest one",
-                        "name the version, or leave it out to have one made");
-    }
     if (const auto found = annotations.find("description"); found != annotations.end())
       application_.description = found->second.value;
     if (const auto found = annotations.find(std::string(kSharedAnnotation)); found != annotations.end()) {
@@ -100,6 +100,28 @@ class Converter {
     return requests;
   }
 
+  void add(const oam::ResourceLimits& declared, Part& part) {
+    if (part.kind != PartKind::component)
+      return problems_.error(declared.place,
+                             fmt::format("{} is a provider, and limits are those of a component's instances",
+                                         in_quotes(part.name)),
+                             "delete \"limits\"");
+    if (declared.memory) {
+      part.limits.memory = parse_memory_quantity(declared.memory->value).value_or(0);
+      if (part.limits.memory == 0 || part.limits.memory < part.requests.memory)
+        problems_.error(declared.memory->place,
+                        fmt::format("{} of memory is {}", declared.memory->value,
+                                    part.limits.memory == 0 ? "nothing to run in" : "less than is asked for"),
+                        "raise it, or leave it out");
+    }
+    if (!declared.time.value.empty()) {
+      part.limits.time = parse_duration(declared.time.value).value_or(Duration::zero());
+      if (part.limits.time < std::chrono::milliseconds(1) || part.limits.time > kLongest)
+        problems_.error(declared.time.place,
+                        fmt::format("{} is no time from 1 ms to 365 days", in_quotes(declared.time.value)));
+    }
+  }
+
   void add(const oam::Component& component) {
     const oam::ComponentProperties& properties = component.properties;
     Part part;
@@ -121,6 +143,7 @@ class Converter {
     part.configs = configs(properties.config);
     part.secrets = secrets(properties.secrets);
     if (properties.resources) part.requests = requests(properties.resources->requests);
+    if (properties.resources && properties.resources->limits) add(*properties.resources->limits, part);
     if (properties.resources && part.shared)
       problems_.error(properties.resources->place,
                       fmt::format("what {} needs is said where it is declared, by the application {}",
@@ -172,7 +195,6 @@ class Converter {
     if (load.least > load.most)
       problems_.error(scaler.min->place, fmt::format("min is {}, and max is {}", load.least, load.most),
                       "let max be min or more");
-    static constexpr Duration kLongest = std::chrono::hours(24 * 365);
     for (const auto& [text, time, least] :
          {std::tuple(&scaler.idle_after, load.idle_after, Duration(std::chrono::milliseconds(100))),
           std::tuple(&scaler.down_after, load.down_after, Duration(std::chrono::seconds(1)))})

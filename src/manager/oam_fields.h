@@ -2,6 +2,7 @@
 #pragma once
 
 #include "manager/fields.h"
+#include "manager/manifest.h"
 
 namespace wattle::manager::oam {
 
@@ -69,8 +70,23 @@ void list_fields(Visitor& fields, ResourceRequests& self) {
   fields.optional({.name = "cpu", .text = "CPUs of an instance, as 100m or 0.1", .form = &kCpus}, self.cpu);
 }
 
+struct ResourceLimits {
+  std::optional<Quantity> memory{};
+  Text time{};
+  Place place{};
+};
+template <class Visitor>
+void list_fields(Visitor& fields, ResourceLimits& self) {
+  fields.optional(
+      {.name = "memory", .text = "Of an instance, as 64Mi; its call traps beyond it", .form = &kMemory},
+      self.memory);
+  fields.optional({.name = "time", .text = "For each call, as 2s; it is ended beyond it", .form = &kDuration},
+                  self.time);
+}
+
 struct Resources {
   ResourceRequests requests{};
+  std::optional<ResourceLimits> limits{};
   Place place{};
 };
 template <class Visitor>
@@ -78,6 +94,7 @@ void list_fields(Visitor& fields, Resources& self) {
   fields.optional(
       {.name = "requests", .text = "What an instance needs: it goes only where a host has so much left"},
       self.requests);
+  fields.optional({.name = "limits", .text = "What an instance of a component gets at most"}, self.limits);
 }
 
 struct ComponentProperties {
@@ -93,7 +110,8 @@ template <class Visitor>
 void list_fields(Visitor& fields, ComponentProperties& self) {
   fields.exactly_one("image", "application");
   fields.optional(
-      {.name = "image", .text = "What runs: an OCI reference, builtin://NAME, or a file beside the manifest"},
+      filled({.name = "image",
+              .text = "What runs: an OCI reference, builtin://NAME, or a file beside the manifest"}),
       self.image);
   fields.optional({.name = "application", .text = "What runs is another application's, which shares it"},
                   self.application);
@@ -190,10 +208,12 @@ struct LoadScaler {
 };
 template <class Visitor>
 void list_fields(Visitor& fields, LoadScaler& self) {
-  fields.required({.name = "max", .text = "How many instances at most", .least = 1}, self.max);
+  fields.required({.name = "max", .text = "How many instances at most", .least = 1, .most = kInstancesMax},
+                  self.max);
   fields.optional(
       {.name = "min",
-       .text = "How many at least; 0, which it is unless it is said, parks it while nobody calls it"},
+       .text = "How many at least; 0, which it is unless it is said, parks it while nobody calls it",
+       .most = kInstancesMax},
       self.min);
   fields.optional(
       {.name = "target", .text = "How many of the instances shall have a call; 70%", .form = &kPercent},
@@ -217,9 +237,11 @@ struct ScalerProperties {
 template <class Visitor>
 void list_fields(Visitor& fields, ScalerProperties& self) {
   const Field instances{.name = "instances",
-                        .text = "How many: in all (spreadscaler), or on each host (daemonscaler)"};
+                        .text = "How many: in all (spreadscaler), or on each host (daemonscaler)",
+                        .most = kInstancesMax};
   fields.required_or(instances, "replicas", self.instances);
-  fields.alias({.name = "replicas", .text = "write \"instances\"", .deprecated = true}, self.instances);
+  fields.alias({.name = "replicas", .text = "write \"instances\"", .most = kInstancesMax, .deprecated = true},
+               self.instances);
   fields.optional({.name = "spread", .text = "Which hosts; any of them unless it is said"}, self.spread);
   fields.optional(
       {.name = "scaling",

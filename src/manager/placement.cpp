@@ -260,10 +260,15 @@ class Placer {
 
   std::vector<uint32_t> fitting_of(const Spread& spread) {
     const std::vector<uint32_t>& all = hosts_.eligible(spread);
-    if (request_.only == nullptr) return all;
     std::vector<uint32_t> both;
-    std::set_intersection(all.begin(), all.end(), request_.only->begin(), request_.only->end(),
-                          std::back_inserter(both));
+    if (request_.only == nullptr)
+      both = all;
+    else
+      std::set_intersection(all.begin(), all.end(), request_.only->begin(), request_.only->end(),
+                            std::back_inserter(both));
+    // A provider runs once on a host, whichever of its spreads has put it there.
+    if (is_provider() && !is_daemon())
+      std::erase_if(both, [&](uint32_t host) { return placement_.instances.contains(host); });
     return both;
   }
 
@@ -285,8 +290,7 @@ class Placer {
         std::min<size_t>({wanted, fitting.size(), request_.scaling.replicas.value_or(UINT32_MAX)});
     auto chosen = chooser_.choose(std::move(fitting), count);
     if (!is_provider()) return chooser_.divide(std::move(chosen), wanted, placement_.instances);
-    for (const uint32_t host : chosen)
-      if (!placement_.instances.contains(host)) chooser_.give(host, 1, placement_.instances);
+    for (const uint32_t host : chosen) chooser_.give(host, 1, placement_.instances);
     return static_cast<uint32_t>(std::min<size_t>(wanted, all) - chosen.size());
   }
 

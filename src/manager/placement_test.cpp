@@ -85,6 +85,19 @@ TEST(Placement, AProviderRunsOnceOnAHost) {
             (Instances{{0, 1}, {2, 1}}));
 }
 
+TEST(Placement, AProviderOfSpreadsThatOverlapRunsAsOftenAsDeclared) {
+  Spread gpu;
+  gpu.name = "gpu";
+  gpu.requirements["gpu"] = "yes";
+  Hosts hosts({{{kZone, "a"}, {"gpu", "yes"}}, {{kZone, "a"}}, {{"gpu", "yes"}}});
+  const auto placed = hosts.place(spread(2, {in_zone("a"), gpu}), {}, PartKind::provider);
+  EXPECT_EQ(placed.instances, (Instances{{0, 1}, {2, 1}}));
+  Hosts few({{{kZone, "a"}, {"gpu", "yes"}}});
+  const auto short_of = few.place(spread(2, {in_zone("a"), gpu}), {}, PartKind::provider);
+  ASSERT_EQ(short_of.shortages.size(), 1u);
+  EXPECT_THAT(short_of.shortages[0], testing::HasSubstr("spread gpu"));
+}
+
 TEST(Placement, AWorkloadTakesAsManyHostsAsReplicas) {
   Scaling two = spread(10);
   two.replicas = 2;

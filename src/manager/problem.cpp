@@ -13,8 +13,11 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-// Levenshtein's, with two neighbours swapped as one step: the slips of typing.
-size_t distance(std::string_view a, std::string_view b) {
+// Levenshtein's, with two neighbours swapped as one step: the slips of typing. `most` where it is that or
+// more.
+size_t distance(std::string_view a, std::string_view b, size_t most) {
+  // A letter more or less is a step.
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= most) return most;
   std::vector<size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -26,8 +29,11 @@ size_t distance(std::string_view a, std::string_view b) {
     }
     std::swap(before, row);
     std::swap(row, next);
+    if (*std::min_element(row.begin(), row.end()) >= most &&
+        *std::min_element(before.begin(), before.end()) >= most)
+      return most;
   }
-  return row[b.size()];
+  return std::min(row[b.size()], most);
 }
 
 std::string plain(std::string_view text) {
@@ -59,11 +65,22 @@ void Problems::mismatch(const Place& place, std::string expected, std::string fo
 }
 
 void Problems::add(Problem problem) {
-  if (problem.severity == Severity::error) ++errors_;
-  if (list_.size() == kProblemsMax)
-    ++left_out_;
-  else
+  const bool is_error = problem.severity == Severity::error;
+  if (is_error) ++errors_;
+  if (list_.size() < kProblemsMax) {
     list_.push_back(std::move(problem));
+    return;
+  }
+  ++left_out_;
+  // Errors go before warnings, so that a refusal always has its reason.
+  if (!is_error || errors_ > kProblemsMax) return;
+  const auto warning = std::find_if(list_.rbegin(), list_.rend(),
+                                    [](const Problem& one) { return one.severity == Severity::warning; });
+  *warning = std::move(problem);
+}
+
+std::string_view Problems::nearest(std::string_view name, std::span<const std::string_view> known) const {
+  return list_.size() < kProblemsMax ? manager::nearest(name, known) : std::string_view();
 }
 
 void Problems::sort() {
@@ -121,10 +138,11 @@ std::string in_quotes(std::string_view text) {
 
 std::string_view nearest(std::string_view name, std::span<const std::string_view> known) {
   if (name.empty() || name.size() > kWordBytesMax) return {};
+  const std::string lowered = lower(name);
   std::string_view best;
   size_t least = std::max<size_t>(1, name.size() / 3) + 1;
   for (const std::string_view word : known) {
-    const size_t steps = distance(lower(name), lower(word));
+    const size_t steps = distance(lowered, lower(word), least);
     if (steps < least) best = word, least = steps;
   }
   return best;

@@ -2,7 +2,7 @@
 // All problems of a file are collected, up to a bound, so that one run tells them all.
 //
 //   shop.yaml:12:24: error: spec.components[0].traits[0].properties.instances: expected a whole number from 0
-//   to 4294967295, found the text "many"
+//   to 1000000, found the text "many"
 #pragma once
 
 #include <cstdint>
@@ -52,6 +52,8 @@ class Problems {
   size_t left_out() const { return left_out_; }
   // In the order of the file, whatever order they were found in.
   void sort();
+  // nearest(), as long as there is room for a problem that tells it: looking takes its time.
+  std::string_view nearest(std::string_view name, std::span<const std::string_view> known) const;
 
  private:
   void add(Problem problem);

@@ -26,6 +26,23 @@ TEST(Problem, AreBounded) {
   EXPECT_EQ(problems.left_out(), 251 - Problems::kProblemsMax);
 }
 
+TEST(Problem, AnErrorIsToldHoweverManyWarningsThereAre) {
+  Problems problems;
+  for (size_t i = 0; i < Problems::kProblemsMax; ++i) problems.warning({"", 1, 1}, "w");
+  problems.error({"", 2, 1}, "is wrong");
+  EXPECT_NE(refusal(problems, "x").message().find("is wrong"), std::string::npos);
+  for (size_t i = 0; i < 2 * Problems::kProblemsMax; ++i) problems.error({"", 3, 1}, "e");
+  EXPECT_EQ(problems.list().size(), Problems::kProblemsMax);
+}
+
+TEST(Problem, WhatCannotBeToldIsNotLookedFor) {
+  const std::string_view known[] = {"name"};
+  Problems problems;
+  EXPECT_EQ(problems.nearest("nmae", known), "name");
+  for (size_t i = 0; i < Problems::kProblemsMax; ++i) problems.error({"", 1, 1}, "e");
+  EXPECT_EQ(problems.nearest("nmae", known), "");
+}
+
 TEST(Problem, RefusalNamesErrorsAndNoWarnings) {
   Problems problems;
   problems.warning({"", 1, 1}, "smells");

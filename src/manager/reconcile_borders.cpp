@@ -1,6 +1,7 @@
 // What belongs to which application, and whom it lets in: hosts hold links to it.
 #include <algorithm>
 
+#include "manager/reconcile_objects.h"
 #include "manager/reconciler.h"
 
 namespace wattle::manager {
@@ -40,7 +41,7 @@ void Reconciler::keep_border(const std::string& name, const Known* known, TimePo
   if (known != nullptr && !known->input.unreadable.empty()) return;
   const auto there = borders_.find(name);
   if (known == nullptr || !known->input.version) {
-    if (there != borders_.end()) want("border " + name, "delete", DeleteBorder{name}, now);
+    if (there != borders_.end()) want(border_object(name), "delete", DeleteBorder{name}, now);
     return;
   }
   lattice::Border border{.application = name, .parts = {}, .passes = passes_of(*known->input.version)};
@@ -51,7 +52,7 @@ void Reconciler::keep_border(const std::string& name, const Known* known, TimePo
   if (known->rollout) add_own_passes(*known->input.stable, border);
   if (there != borders_.end() && there->second == border) return;
   std::string json = lattice::to_json(border);
-  want("border " + name, std::move(json), PutBorder{std::move(border)}, now);
+  want(border_object(name), std::move(json), PutBorder{std::move(border)}, now);
 }
 
 }  // namespace wattle::manager

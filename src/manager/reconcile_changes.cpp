@@ -97,11 +97,11 @@ void Reconciler::take_application(ApplicationInput input, TimePoint now) {
             input.unreadable.empty() ? input.note : kNone);
   if (is_new || !leading_) known.note = input.note;
   if (before.note != input.note) stop_awaiting("note " + name, now);
+  known.input = std::move(input);
   if (!is_same_version) {
     stale_.insert(name);
-    for (const std::string& user : table_.users_of(name)) touch(user);
+    touch_users(name);
   }
-  known.input = std::move(input);
   touch(name);
   touch(std::string(kStrays));
 }
@@ -110,13 +110,44 @@ void Reconciler::remove_application(const std::string& name) {
   const auto known = applications_.find(name);
   if (known == applications_.end()) return;
   set_noted(name, known->second.input.unreadable.empty() ? known->second.input.note : Note(), {});
-  for (const std::string& user : table_.users_of(name)) touch(user);
   applications_.erase(known);
   stale_.erase(name);
+  touch_users(name);
   set_desired({name, nullptr, nullptr});
   told_statuses_.erase(name);
   touch(name);
   touch(std::string(kStrays));
+}
+
+void Reconciler::touch_users(const std::string& owner) {
+  for (const std::string& user : table_.users_of(owner)) {
+    touch(user);
+    const auto known = applications_.find(user);
+    if (known == applications_.end()) continue;
+    // The owner's next version may have other ids.
+    const auto& declared = known->second.input.version;
+    if (known->second.version != declared || with_shared_ids(declared) != declared) stale_.insert(user);
+  }
+}
+
+std::shared_ptr<const Application> Reconciler::with_shared_ids(
+    const std::shared_ptr<const Application>& version) const {
+  if (!version) return version;
+  std::vector<const Application*> owners;
+  for (const Part& part : version->parts) {
+    if (!part.shared) continue;
+    const auto owner = applications_.find(part.shared->application);
+    if (owner != applications_.end() && owner->second.input.version)
+      owners.push_back(owner->second.input.version.get());
+  }
+  const auto has_another = [&](const Part& part) {
+    const std::string* id = shared_id(part, owners);
+    return id != nullptr && *id != part.id;
+  };
+  if (std::none_of(version->parts.begin(), version->parts.end(), has_another)) return version;
+  auto copy = std::make_shared<Application>(*version);
+  take_shared_ids(*copy, owners);
+  return copy;
 }
 
 // Others have to know where nobody has noted a key any more, or somebody now.
@@ -140,10 +171,23 @@ void Reconciler::set_noted(const std::string& application, const Note& before, c
   });
 }
 
+// Of revisions that are not wanted any more: whatever is, counts from its beginning.
+void Reconciler::forget_counts(const std::string& id) {
+  const auto part = desired().parts.find(id);
+  for (auto counts = counts_.lower_bound({id, {}}); counts != counts_.end() && counts->first.first == id;) {
+    const std::string& reference = counts->first.second;
+    const bool wanted = part != desired().parts.end() &&
+                        (reference == part->second.revision.reference ||
+                         (part->second.former && reference == part->second.former->reference));
+    counts = wanted ? std::next(counts) : counts_.erase(counts);
+  }
+}
+
 void Reconciler::set_desired(const DeployedApplication& application) {
   const Belongings changed = table_.set(application);
   for (const std::string& id : changed.parts) {
     touch_part(id);
+    forget_counts(id);
     if (desired().parts.contains(id)) continue;
     followers_.erase(id);
     free_if_gone(id);
@@ -151,9 +195,6 @@ void Reconciler::set_desired(const DeployedApplication& application) {
       displace(outcome->second);
       parts_done_.erase(outcome);
     }
-    const auto counts = counts_.lower_bound({id, {}});
-    counts_.erase(
-        counts, std::find_if(counts, counts_.end(), [&](const auto& one) { return one.first.first != id; }));
   }
   for (const LinkGroup& group : changed.links) {
     touch_link(group);
@@ -175,8 +216,9 @@ void Reconciler::refresh_desired(TimePoint now) {
       known.note.outcome.clear();
       known.note.interfaces.clear();
     }
-    set_desired(
-        {name, known.input.version, known.rollout ? known.input.stable : nullptr, known.note.interfaces});
+    known.version = with_shared_ids(known.input.version);
+    set_desired({name, known.version, known.rollout ? with_shared_ids(known.input.stable) : nullptr,
+                 known.note.interfaces});
     touch(name);
   }
 }

@@ -358,7 +358,7 @@ void Reconciler::scale_on(const WantedPart& part, const WantedRevision& revision
   if (due)
     begin(work, object,
           Scale{host_id, part.id, revision.reference, count, revision.configs, annotations_of(part, revision),
-                revision.idle_after});
+                revision.limits, revision.idle_after});
   if (work.failures <= kept.failures) return;
   kept.failures = work.failures;
   const std::string& name = usable_[host].second->report.friendly_name;
@@ -465,7 +465,7 @@ void Reconciler::end_leftovers(const WantedPart& part, const Kept& fresh,
   };
   const auto end = [&](const Leftover& one) {
     const std::string& host_id = *usable_[one.host].first;
-    want(object_of(one), "0", Scale{host_id, part.id, one.reference, 0, {}, {}}, now);
+    want(object_of(one), "0", Scale{host_id, part.id, one.reference, 0, {}, {}, {}}, now);
   };
   uint64_t left = 0;
   for (const Leftover& one : leftovers) {

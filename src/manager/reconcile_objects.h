@@ -30,6 +30,10 @@ inline std::string provider_object(std::string_view id, std::string_view host_id
   return joined({"provider ", id, " on ", host_id});
 }
 
+inline std::string border_object(std::string_view application) {
+  return joined({"border ", application});
+}
+
 inline StringMap annotations_of(const WantedPart& part, const WantedRevision& revision) {
   return {{std::string(kManagedByAnnotation), "wadm"},
           {std::string(kApplicationAnnotation), part.application},

@@ -318,7 +318,7 @@ void Reconciler::end_running(const std::string& id, TimePoint now,
       if (!is_meant(one.component->application)) continue;
       const std::string& host_id = *usable_[one.host].first;
       want(component_object(id, one.component->reference, host_id), "0",
-           Scale{host_id, id, one.component->reference, 0, {}, {}}, now);
+           Scale{host_id, id, one.component->reference, 0, {}, {}, {}}, now);
     }
   }
   if (const auto providers = providers_on_.find(id); providers != providers_on_.end()) {

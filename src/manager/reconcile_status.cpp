@@ -1,10 +1,10 @@
 // What people are told.
 #include <algorithm>
 
+#include "manager/reconcile_objects.h"
 #include "manager/reconciler.h"
 
 namespace wattle::manager {
-
 Result<ApplicationStatus> Reconciler::status(std::string_view application) const {
   const auto found = applications_.find(application);
   if (found == applications_.end())
@@ -55,6 +55,7 @@ Result<ApplicationStatus> Reconciler::status(std::string_view application) const
   const Belongings& own = table_.of(application);
   add(links_done_, own.links);
   add(configs_done_, own.configs);
+  add_border(status, known.input.name);
   const auto conflict = desired().conflicts.lower_bound({known.input.name, {}});
   if (conflict != desired().conflicts.end() && conflict->first.first == application)
     status.status = {StatusKind::failed, conflict->second};
@@ -69,6 +70,20 @@ Result<ApplicationStatus> Reconciler::status(std::string_view application) const
         if (const auto host = hosts_.find(host_id); host != hosts_.end())
           status.host_names.emplace(host_id, host->second.report.friendly_name);
   return status;
+}
+
+// Only while there is something to tell: until it is in force, nobody is kept out.
+void Reconciler::add_border(ApplicationStatus& status, const std::string& application) const {
+  const Work* work = find_work(border_object(application));
+  const bool failed = work != nullptr && !work->error.empty();
+  if (!failed && borders_.contains(application)) return;
+  ObjectStatus border;
+  border.id = fingerprint(border_object(application));
+  border.kind = "BorderScaler";
+  border.name = "border";
+  border.status =
+      failed ? Status{StatusKind::failed, work->error} : Status{StatusKind::reconciling, "is being put"};
+  status.objects.push_back(std::move(border));
 }
 
 std::string Reconciler::describe_rollout(const Known& known) const {
@@ -119,100 +134,6 @@ std::vector<std::string> Reconciler::changed_statuses() {
     changed.push_back(name);
   }
   return changed;
-}
-
-std::vector<Reconciler::Difference> Reconciler::differences(const Application& next) const {
-  std::vector<DeployedApplication> deployed;
-  for (const auto& [name, known] : applications_)
-    if (name != next.name && known.input.version) deployed.push_back({name, known.input.version, nullptr});
-  deployed.push_back({next.name, std::make_shared<const Application>(next), nullptr});
-  if (const auto known = applications_.find(next.name); known != applications_.end())
-    deployed.back().interfaces = known->second.note.interfaces;
-  const Desired after = desired_of(deployed);
-  using Kind = Difference::Kind;
-  std::vector<Difference> lines;
-  const auto hosts_of = [&](std::string_view id) {
-    std::map<std::string, uint32_t> hosts;
-    for (const auto& [host_id, host] : hosts_) {
-      if (const auto components = host.components.find(id); components != host.components.end())
-        for (const RunningComponent& running : components->second)
-          hosts[host.report.friendly_name + " " + running.reference] += running.count;
-      if (const auto provider = host.providers.find(id); provider != host.providers.end())
-        hosts[host.report.friendly_name + " " + provider->second.reference] = 1;
-    }
-    return hosts;
-  };
-  for (const auto& [id, part] : after.parts) {
-    if (part.application != next.name && part.application != kPlatform) continue;
-    const auto before = desired().parts.find(id);
-    const bool runs = !hosts_of(id).empty();
-    if (!runs && (before == desired().parts.end() || part.application == next.name)) {
-      if (part.application == kPlatform && before != desired().parts.end()) continue;
-      std::string detail = fmt::format("{}, {} instances", part.revision.reference, part.scaling.instances);
-      if (part.revision.requests.any())
-        detail += fmt::format(", each asks for {}", describe(part.revision.requests));
-      lines.push_back({Kind::add, id, std::move(detail)});
-      continue;
-    }
-    if (before == desired().parts.end()) continue;
-    std::string detail;
-    const auto add = [&](const std::string& text) { detail += (detail.empty() ? "" : "; ") + text; };
-    if (before->second.revision.reference != part.revision.reference)
-      add(fmt::format("{} instead of {}", part.revision.reference, before->second.revision.reference));
-    if (before->second.scaling.load != part.scaling.load)
-      add(part.scaling.load ? fmt::format("from {} to {} instances by its calls", part.scaling.load->least,
-                                          part.scaling.load->most)
-                            : "as many instances whatever its calls");
-    if (before->second.scaling.instances != part.scaling.instances)
-      add(fmt::format("{} instances instead of {}", part.scaling.instances,
-                      before->second.scaling.instances));
-    if (before->second.revision.requests != part.revision.requests)
-      add(fmt::format("each asks for {} instead of {}", describe(part.revision.requests),
-                      describe(before->second.revision.requests)));
-    if (before->second.revision.configs != part.revision.configs)
-      add(fmt::format("configs {}", fmt::join(part.revision.configs, ", ")));
-    if (detail.empty()) continue;
-    for (const auto& [host, count] : hosts_of(id)) add(fmt::format("now {} on {}", count, host));
-    lines.push_back({Kind::change, id, std::move(detail)});
-  }
-  for (const auto& [id, part] : desired().parts) {
-    if (part.application != next.name || after.parts.contains(id)) continue;
-    std::string detail;
-    for (const auto& [host, count] : hosts_of(id))
-      detail += fmt::format("{}{} on {}", detail.empty() ? "" : "; ", count, host);
-    lines.push_back({Kind::remove, id, std::move(detail)});
-  }
-  for (const auto& [group, wanted] : after.links) {
-    for (const WantedLink& one : wanted) {
-      if (one.application != next.name) continue;
-      const auto there = links_.find(group);
-      const lattice::Link* same = nullptr;
-      if (there != links_.end())
-        for (const lattice::Link& link : there->second)
-          if (link.target == one.link.target) same = &link;
-      if (same == nullptr)
-        lines.push_back({Kind::add, lattice::describe(one.link), {}});
-      else if (!(*same == one.link))
-        lines.push_back({Kind::change, lattice::describe(one.link), "interfaces or configs differ"});
-    }
-  }
-  for (const auto& [group, links] : desired().links) {
-    if (after.links.contains(group)) continue;
-    for (const WantedLink& link : links)
-      if (link.application == next.name) lines.push_back({Kind::remove, lattice::describe(link.link), {}});
-  }
-  for (const auto& [name, config] : after.configs) {
-    if (config.application != next.name) continue;
-    const auto there = configs_.find(name);
-    if (there == configs_.end())
-      lines.push_back({Kind::add, "config " + name, {}});
-    else if (there->second != config.values)
-      lines.push_back({Kind::change, "config " + name, "values differ"});
-  }
-  for (const auto& [name, config] : desired().configs)
-    if (config.application == next.name && !after.configs.contains(name))
-      lines.push_back({Kind::remove, "config " + name, {}});
-  return lines;
 }
 
 }  // namespace wattle::manager

@@ -178,7 +178,7 @@ void Reconciler::take(LatticeChanged& event, TimePoint now) {
   }
   for (auto& [application, border] : event.borders)
     if (set_in_force(borders_, application, std::move(border))) {
-      stop_awaiting("border " + application, now);
+      stop_awaiting(border_object(application), now);
       touch(application);
     }
 }
@@ -296,7 +296,7 @@ void Reconciler::count_calls(const HostReport& before, const HostReport& now) {
   for (size_t index = 0; index < now.components.size(); ++index) {
     const HostReport::Component& component = now.components[index];
     CallCounts told = counts_in(before, component, index);
-    if (told == component.counts) continue;
+    if (told == component.counts || !desired().parts.contains(component.id)) continue;
     if (component.counts.calls < told.calls || component.counts.failures < told.failures) told = {};
     CallCounts& all = counts_[{component.id, component.reference}];
     all.calls += component.counts.calls - told.calls;

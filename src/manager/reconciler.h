@@ -136,6 +136,7 @@ struct Scale {
   uint32_t count = 0;
   std::vector<std::string> configs{};
   StringMap annotations{};
+  StringMap limits{};
   Duration idle_after{};  // without a call until it is parked; zero: never
 };
 struct StartProvider {
@@ -297,6 +298,8 @@ class Reconciler {
   };
   struct Known {
     ApplicationInput input{};
+    // input.version, with the ids that shared parts have where they are declared.
+    std::shared_ptr<const Application> version{};
     Note note{};  // as it should be
     // Of what is noted and not wanted: when it was there last.
     std::map<std::string, TimePoint, std::less<>> parts_seen{}, configs_seen{};
@@ -406,8 +409,12 @@ class Reconciler {
   void touch_refused(const HostReport& report);
   void take_application(ApplicationInput input, TimePoint now);
   void remove_application(const std::string& name);
+  void touch_users(const std::string& owner);
+  // The same where their owners gave shared parts no other ids than they have by themselves.
+  std::shared_ptr<const Application> with_shared_ids(const std::shared_ptr<const Application>& version) const;
   void set_noted(const std::string& application, const Note& before, const Note& now);
   void set_links(const LinkGroup& group, std::vector<lattice::Link> links, TimePoint now);
+  void forget_counts(const std::string& id);
   void set_desired(const DeployedApplication& application);
   void set_inventory(ObservedHost& host, const lattice::HostInventory& inventory);
   void index_hosts();
@@ -550,7 +557,17 @@ class Reconciler {
 
   // reconcile_status.cpp
   void add_uses(ApplicationStatus& status, const Known& known) const;
+  void add_border(ApplicationStatus& status, const std::string& application) const;
   std::string describe_rollout(const Known& known) const;
+
+  // reconcile_differences.cpp
+  std::vector<std::string> whereabouts(std::string_view id) const;
+  void add_part_differences(std::string_view application, const Desired& after,
+                            std::vector<Difference>& lines) const;
+  void add_link_differences(std::string_view application, const Desired& after,
+                            std::vector<Difference>& lines) const;
+  void add_config_differences(std::string_view application, const Desired& after,
+                              std::vector<Difference>& lines) const;
 
   ReconcilerOptions options_;
   bool leading_ = false;

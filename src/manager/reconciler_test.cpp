@@ -52,6 +52,41 @@ TEST_F(Lattice, ALeaseThatSaysWhatIsKnownAsksNothing) {
   EXPECT_THAT(done_, testing::ElementsAre("host N1"));
 }
 
+TEST_F(Lattice, ALinkLeadsToTheIdThatASharedPartHas) {
+  const auto share = [&](const std::string& version, std::string_view id) {
+    deploy(version,
+           fmt::format("    - {{name: store, type: capability, properties: {{image: kv, id: {}}}}}\n", id),
+           "{experimental.wasmcloud.dev/shared: 'true'}", "owner");
+  };
+  const auto target = [&] { return links_.empty() ? "" : links_.back().target; };
+  deploy(
+      "v1",
+      component("a:1", 1,
+                "        - type: link\n          properties: {target: {name: s}, namespace: wasi, package: "
+                "keyvalue, interfaces: [store]}\n    - {name: s, type: capability, properties: "
+                "{application: {name: owner, component: store}}}\n"));
+  settle();
+  share("v1", "the-store");
+  settle();
+  EXPECT_EQ(target(), "the-store");
+  EXPECT_EQ(links_.size(), 1u);
+  EXPECT_EQ(reconciler_->status("shop")->status.kind, StatusKind::deployed);
+  share("v2", "another-store");
+  settle();
+  EXPECT_EQ(target(), "another-store");
+  EXPECT_EQ(links_.size(), 1u);
+}
+
+TEST_F(Lattice, ABorderThatCannotBePutIsTold) {
+  refused_ = "border shop";
+  deploy("v1", component("a:1", 1));
+  settle();
+  EXPECT_EQ(reconciler_->status("shop")->status.kind, StatusKind::failed);
+  refused_.reset();
+  settle(seconds(10));
+  EXPECT_EQ(reconciler_->status("shop")->status.kind, StatusKind::deployed);
+}
+
 TEST_F(Lattice, FewerInstancesAreWhatIsDeclared) {
   deploy("v1", component("a:1", 9));
   settle();

@@ -15,7 +15,6 @@ constexpr std::array<std::pair<std::string_view, UpdateKind>, 4> kKinds{{
     {"blue-green", UpdateKind::blue_green},
     {"canary", UpdateKind::canary},
 }};
-constexpr uint32_t kInstancesMax = 1'000'000;
 
 Result<uint32_t> parse_number(std::string_view text, uint32_t most) {
   uint32_t number = 0;
@@ -81,31 +80,37 @@ Result<std::vector<uint32_t>> parse_shares(std::string_view text) {
   return shares;
 }
 
-Result<void> read_annotation(UpdateStrategy& strategy, std::string_view name, std::string_view text) {
-  if (name == "wattle/update") {
-    WATTLE_TRY(strategy.kind, parse_kind(text));
-  } else if (name == "wattle/canary") {
-    WATTLE_TRY(strategy.canary_permille, parse_shares(text));
-  } else if (name == "wattle/max-surge") {
-    WATTLE_TRY(strategy.max_surge, parse_amount(text));
-  } else if (name == "wattle/max-unavailable") {
-    WATTLE_TRY(strategy.max_unavailable, parse_amount(text));
-  } else if (name == "wattle/max-failures") {
-    WATTLE_TRY(strategy.max_failures_permille, parse_permille(text));
-  } else if (name == "wattle/observe") {
-    WATTLE_TRY(strategy.observe, parse_duration(text));
-  } else if (name == "wattle/progress-timeout") {
-    WATTLE_TRY(strategy.progress_timeout, parse_duration(text));
-  }
+struct Annotation {
+  std::string_view name;
+  Result<void> (*read)(UpdateStrategy& strategy, std::string_view text);
+};
+
+template <auto Member, auto Parse>
+Result<void> read_member(UpdateStrategy& strategy, std::string_view text) {
+  WATTLE_TRY(strategy.*Member, Parse(text));
   return {};
 }
 
+constexpr std::array<Annotation, 7> kAnnotations{{
+    {"wattle/update", read_member<&UpdateStrategy::kind, parse_kind>},
+    {"wattle/canary", read_member<&UpdateStrategy::canary_permille, parse_shares>},
+    {"wattle/max-surge", read_member<&UpdateStrategy::max_surge, parse_amount>},
+    {"wattle/max-unavailable", read_member<&UpdateStrategy::max_unavailable, parse_amount>},
+    {"wattle/max-failures", read_member<&UpdateStrategy::max_failures_permille, parse_permille>},
+    {"wattle/observe", read_member<&UpdateStrategy::observe, parse_duration>},
+    {"wattle/progress-timeout", read_member<&UpdateStrategy::progress_timeout, parse_duration>},
+}};
+
 // Instances move in steps of the surge, from the former revision to the fresh one; the last of the former
 // stay until the fresh one has been judged under all calls.
-void add_rolling(std::vector<Stage>& stages, uint32_t instances, uint32_t surge, uint32_t unavailable) {
-  uint32_t fresh = 0, former = instances;
-  const auto add = [&](uint32_t calls, bool judged) { stages.push_back({fresh, former, calls, judged}); };
-  const auto share = [&] { return std::max(kProbeCalls, kAllCalls * fresh / (fresh + former)); };
+void add_rolling(std::vector<Stage>& stages, uint64_t instances, uint64_t surge, uint64_t unavailable) {
+  uint64_t fresh = 0, former = instances;
+  const auto add = [&](uint32_t calls, bool judged) {
+    stages.push_back({static_cast<uint32_t>(fresh), static_cast<uint32_t>(former), calls, judged});
+  };
+  const auto share = [&] {
+    return std::max(kProbeCalls, static_cast<uint32_t>(kAllCalls * fresh / (fresh + former)));
+  };
   if (surge == 0) {
     former = instances - unavailable;
     add(0, false);
@@ -137,12 +142,25 @@ uint32_t instances_of(const Amount& amount, uint32_t instances) {
   return static_cast<uint32_t>((uint64_t{instances} * amount.percent + 99) / 100);
 }
 
+std::vector<std::string_view> update_annotations() {
+  std::vector<std::string_view> names;
+  for (const Annotation& annotation : kAnnotations) names.push_back(annotation.name);
+  return names;
+}
+
+Result<void> read_annotation(UpdateStrategy& strategy, std::string_view name, std::string_view text) {
+  for (const Annotation& annotation : kAnnotations)
+    if (annotation.name == name)
+      if (auto read = annotation.read(strategy, text); !read)
+        return failure(read.error().with_context(fmt::format("annotation {}", name)));
+  return {};
+}
+
 Result<UpdateStrategy> update_strategy(const Application& application) {
   UpdateStrategy strategy;
   if (application.update == UpdatePolicy::recreate) strategy.kind = UpdateKind::recreate;
   for (const auto& [name, text] : application.annotations)
-    if (auto read = read_annotation(strategy, name, text); !read)
-      return failure(read.error().with_context(fmt::format("annotation {}", name)));
+    WATTLE_CHECK(read_annotation(strategy, name, text));
   return strategy;
 }
 

@@ -2,8 +2,7 @@
 // instances either has and which share of the calls the new one gets. Rolling, recreate, blue-green and
 // canary are four schedules; nothing else tells them apart.
 //
-//   rolling     8 instances, max surge 2: new 2 beside old 8 at 1 % of the calls, judged; at 10 %, judged;
-//   then
+//   rolling     8 instances, max surge 2: new 2 beside old 8 at 1 % of the calls, judged; at 10 %, judged
 //               2:6, 4:6, 4:4, ... 8:2 each at its share; 8:2 at all calls, judged; then 8:0
 //   blue-green  8:8 at no calls; at 1 %, at 10 % and at all, judged each; then 8:0
 //   canary      "5%,25%": at 5 % judged, at 25 % judged, at all judged; then 8:0
@@ -56,7 +55,12 @@ struct UpdateStrategy {
   bool operator==(const UpdateStrategy&) const = default;
 };
 
-// Refused (invalid_argument): an annotation under "wattle/" that does not parse, naming it.
+// The annotations that say it.
+std::vector<std::string_view> update_annotations();
+// Refused (invalid_argument): the text is none that the annotation takes. Other annotations say nothing of
+// it.
+Result<void> read_annotation(UpdateStrategy& strategy, std::string_view name, std::string_view text);
+// Refused (invalid_argument): an annotation that does not parse, naming it.
 Result<UpdateStrategy> update_strategy(const Application& application);
 
 // Of all calls, in thousandths.

@@ -55,6 +55,18 @@ TEST(Rollout, InstancesStayWithinSurgeAndUnavailable) {
   }
 }
 
+TEST(Rollout, ANumberBeyondAllBoundsEnds) {
+  for (const uint32_t instances : {1'000'000u, 0x8000'0000u, 0xffff'ffffu}) {
+    for (const uint32_t percent : {25u, 100u}) {
+      UpdateStrategy rolling = strategy(UpdateKind::rolling);
+      rolling.max_surge = {0, percent};
+      const auto stages = schedule_of(rolling, instances);
+      EXPECT_LE(stages.size(), kStagesMax);
+      for (const Stage& stage : stages) EXPECT_LE(stage.fresh_calls, kAllCalls);
+    }
+  }
+}
+
 TEST(Rollout, WithoutSurgeTheFormerEndsBeforeTheLastBegin) {
   UpdateStrategy rolling = strategy(UpdateKind::rolling);
   rolling.max_surge = {};

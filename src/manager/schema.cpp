@@ -15,7 +15,7 @@ class SchemaWriter {
   template <class T>
   void required(const Field& field, T& value) {
     required_.push_back(json::string(field.name));
-    optional(field, value);
+    optional(filled(field), value);
   }
   template <class T>
   void optional(const Field& field, T&) {
@@ -81,6 +81,7 @@ class SchemaWriter {
     json::object schema{{"type", "string"}};
     if (!field.one_of.empty()) schema["enum"] = words(field.one_of);
     if (field.form != nullptr) schema["pattern"] = field.form->pattern;
+    if (field.filled && field.form == nullptr && field.one_of.empty()) schema["minLength"] = 1;
     return schema;
   }
 
@@ -91,8 +92,7 @@ class SchemaWriter {
     else if constexpr (std::is_same_v<T, Quantity>)
       return {{"type", json::array{"string", "number"}}, {"pattern", field.form->pattern}, {"minimum", 0}};
     else if constexpr (std::is_same_v<T, Number>)
-      return {
-          {"type", "integer"}, {"minimum", field.least}, {"maximum", std::numeric_limits<uint32_t>::max()}};
+      return {{"type", "integer"}, {"minimum", field.least}, {"maximum", field.most}};
     else if constexpr (std::is_same_v<T, Flag>)
       return {{"type", "boolean"}};
     else if constexpr (std::is_same_v<T, TextMap>)
@@ -103,7 +103,8 @@ class SchemaWriter {
       return {
           {"type", "array"}, {"minItems", field.least}, {"items", schema_of<typename T::value_type>(field)}};
     else if constexpr (requires(T value) { value.text_alone(); })
-      return {{"anyOf", json::array{object_of<T>(), {{"type", "string"}, {"deprecated", true}}}}};
+      return {{"anyOf",
+               json::array{object_of<T>(), {{"type", "string"}, {"minLength", 1}, {"deprecated", true}}}}};
     else
       return object_of<T>();
   }

@@ -31,6 +31,8 @@ TEST(Schema, SaysWhatTheReaderReads) {
       at(component, "/properties/properties/properties/resources/properties/requests");
   EXPECT_EQ(json::serialize(at(memory, "/properties/memory/type")), R"(["string","number"])");
   EXPECT_EQ(at(schema, "/oneOf/1/properties/kind/enum/0"), "WorkloadDeployment");
+  EXPECT_EQ(at(component, "/properties/name/minLength"), 1);
+  EXPECT_EQ(at(traits, "/oneOf/1/properties/properties/properties/instances/maximum"), 1'000'000);
 }
 
 // Every field explains itself to who writes it.

@@ -96,6 +96,17 @@ void check_deploy(ApplicationStore& store, Application& application, Problems& p
   others.check_beside({.others_are_all = true}, application, problems);
 }
 
+void check_users(ApplicationStore& store, const Application& application, Problems& problems) {
+  std::vector<std::shared_ptr<const Application>> users;
+  const auto records = store.snapshot();
+  for (const auto& [name, record] : *records)
+    if (record->deployed)
+      if (auto user = store.application(name, *record->deployed)) users.push_back(*std::move(user));
+  std::vector<const Application*> pointers;
+  for (const auto& user : users) pointers.push_back(user.get());
+  check_users(application, pointers, problems);
+}
+
 Result<void> check_unused(ApplicationStore& store, std::string_view name) {
   std::vector<std::string> users;
   const auto records = store.snapshot();

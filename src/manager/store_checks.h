@@ -14,6 +14,9 @@ void check_put(ApplicationStore& store, Application& application, Problems& prob
 // The same beside what is deployed, and nothing else: what it uses must be deployed, too.
 void check_deploy(ApplicationStore& store, Application& application, Problems& problems);
 
+// What deployed applications use of it, and this version does not share with them.
+void check_users(ApplicationStore& store, const Application& application, Problems& problems);
+
 // Refused (invalid_argument): deployed applications use what it shares; each is named.
 Result<void> check_unused(ApplicationStore& store, std::string_view name);
 

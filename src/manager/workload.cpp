@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "manager/annotations.h"
 #include "manager/workload_fields.h"
 
 namespace wattle::manager {
@@ -81,10 +82,17 @@ class Converter {
     application_.name = metadata.name.value;
     application_.place = metadata.name.place;
     application_.together = true;
+    if (!metadata.name_space.value.empty() && metadata.name_space.value != "default")
+      problems_.warning(metadata.name_space.place,
+                        fmt::format("a lattice has no namespaces: {} is one application, whatever its "
+                                    "namespace",
+                                    in_quotes(application_.name)),
+                        "tell applications apart by their names");
     annotate(metadata.annotations, metadata.labels);
   }
 
   void annotate(const TextMap& annotations, const TextMap& labels) {
+    check_annotations(annotations, labels, problems_);
     for (const auto& [key, text] : annotations) {
       application_.annotations.insert_or_assign(key, text.value);
       if (key == "version") application_.version = text.value;
@@ -105,6 +113,7 @@ class Converter {
           "make several workloads of it");
     refuse_what_is_missing(spec);
     for (const workload::Component& component : spec.components) add(component, spec, replicas);
+    for (const HostInterface& one : spec.host_interfaces) ++entries_[package_of(one)];
     for (const HostInterface& host_interface : spec.host_interfaces) add(host_interface);
     bool outgoing = false;
     for (const workload::Component& component : spec.components) {
@@ -208,7 +217,7 @@ class Converter {
   }
 
   void add(const HostInterface& asked) {
-    const std::string package = fmt::format("{}:{}", asked.wit_namespace.value, asked.wit_package.value);
+    const std::string package = package_of(asked);
     const Package* known = find_package(package);
     const std::string_view version = asked.version.value;
     if (known != nullptr && !version.empty() && !version.starts_with(known->version))
@@ -216,7 +225,7 @@ class Converter {
                                 fmt::format("a version {} of {}", known->version, package),
                                 in_quotes(version), "build the component against that one");
     if (package == "wasi:config") return add_config(asked);
-    if (known != nullptr && known->in_host) return;
+    if (known != nullptr && known->in_host) return warn_of_hosts_own(asked, package);
     if (asked.interfaces.size() > kInterfacesMax)
       return problems_.error(asked.place, fmt::format("a link has at most {} interfaces", kInterfacesMax));
     const StringMap config = plain(asked.config);
@@ -239,6 +248,29 @@ class Converter {
     for (const auto& [provider, interfaces] : imports) add_imports(asked, interfaces, provider);
   }
 
+  static std::string package_of(const HostInterface& asked) {
+    return fmt::format("{}:{}", asked.wit_namespace.value, asked.wit_package.value);
+  }
+
+  void warn_of_hosts_own(const HostInterface& asked, const std::string& package) {
+    if (package == "wasi:filesystem")
+      problems_.warning(asked.place, "components on hosts have no files",
+                        "use wasi:blobstore or wasi:keyvalue, by a host interface");
+    else if (package == "wasi:sockets")
+      problems_.warning(asked.place, "components on hosts have no sockets", "use wasi:http, or a provider");
+    else if (!asked.config.empty() || !asked.config_from.empty() || !asked.secret_from.empty())
+      problems_.warning(asked.place,
+                        fmt::format("every host serves {} alike: nothing configures it", package),
+                        "delete its config");
+  }
+
+  // Of the link to what components import: nothing needs a name that is told apart from nothing, and
+  // components look for the default first.
+  std::string import_link_name(const HostInterface& asked) const {
+    const bool alone = entries_.find(package_of(asked))->second == 1;
+    return asked.name.value.empty() || alone ? "default" : asked.name.value;
+  }
+
   void refuse(const HostInterface& asked, const std::string& package, const Text& interface,
               std::string_view backend) {
     const auto found = asked.config.find("backend");
@@ -251,7 +283,7 @@ class Converter {
           std::string(kSeeTheTable));
     std::vector<std::string_view> names;
     for (const Package& one : kPackages) names.push_back(one.name);
-    const std::string_view near = nearest(package, names);
+    const std::string_view near = problems_.nearest(package, names);
     problems_.error(
         asked.wit_package.place, fmt::format("no provider serves {}/{}", package, interface.value),
         near.empty() || near == package ? std::string(kSeeTheTable) : fmt::format("did you mean {}?", near));
@@ -340,7 +372,7 @@ class Converter {
     for (const Part& part : application_.parts)
       if (part.kind == PartKind::component) sources.push_back(part.name);
     for (const std::string& source : sources) {
-      Link link = link_of(asked, source, target, asked.name.value.empty() ? "default" : asked.name.value);
+      Link link = link_of(asked, source, target, import_link_name(asked));
       link.interfaces = interfaces;
       link.target_configs = configs(asked, config_name(asked, asked.name.value), config);
       merge(std::move(link));
@@ -431,6 +463,7 @@ class Converter {
   Application application_;
   Place handler_place_;
   std::optional<Place> outgoing_asked_;
+  std::map<std::string, size_t> entries_;  // of host interfaces, by package
   size_t copied_bytes_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "manager/fields.h"
+#include "manager/workload.h"
 
 namespace wattle::manager::workload {
 
@@ -96,7 +97,9 @@ void list_fields(Visitor& fields, Component& self) {
                    .text = "Not used: an image is fetched once for each digest",
                    .one_of = "Always|IfNotPresent|Never"},
                   self.image_pull_policy);
-  fields.optional({.name = "poolSize", .text = "Instances for each replica, where that is more than 100"},
+  fields.optional({.name = "poolSize",
+                   .text = "Instances for each replica, where that is more than 100",
+                   .most = kInstancesMax},
                   self.pool_size);
   fields.optional({.name = "maxInvocations", .text = "Not used: every call runs in a pristine instance"},
                   self.max_invocations);
@@ -118,10 +121,9 @@ struct HostInterface {
 };
 template <class Visitor>
 void list_fields(Visitor& fields, HostInterface& self) {
-  fields.optional({.name = "name",
-                   .text = "The link's name, which tells several of one package apart",
-                   .form = &kDnsLabel},
-                  self.name);
+  fields.optional(
+      {.name = "name", .text = "The link's name, where there are several of one package", .form = &kDnsLabel},
+      self.name);
   fields.required({.name = "namespace", .text = "\"wasi\"", .form = &kWitName}, self.wit_namespace);
   fields.required({.name = "package", .text = "\"keyvalue\"", .form = &kWitName}, self.wit_package);
   fields.optional({.name = "version", .text = "Of the package"}, self.version);
@@ -221,13 +223,14 @@ void list_fields(Visitor& fields, Spec& self) {
 template <class Visitor>
 void list_bookkeeping(Visitor& fields) {
   for (const std::string_view name :
-       {"namespace", "generateName", "uid", "resourceVersion", "generation", "selfLink", "creationTimestamp",
+       {"generateName", "uid", "resourceVersion", "generation", "selfLink", "creationTimestamp",
         "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "ownerReferences", "finalizers"})
     fields.left_out({.name = name, .text = "Kubernetes' own; not used"});
 }
 
 struct Metadata {
   Text name{};
+  Text name_space{};
   TextMap annotations{};
   TextMap labels{};
   Place place{};
@@ -236,6 +239,7 @@ template <class Visitor>
 void list_fields(Visitor& fields, Metadata& self) {
   fields.required({.name = "name", .text = "The application's name, one in a lattice", .form = &kDnsLabel},
                   self.name);
+  fields.optional({.name = "namespace", .text = "Kubernetes' own; a lattice has none"}, self.name_space);
   fields.optional(
       {.name = "annotations",
        .text = "\"version\", \"description\", \"wattle/handler\" (which component takes requests and "
@@ -276,7 +280,9 @@ struct ReplicaSetSpec {
 };
 template <class Visitor, class Self>
 void list_replicas(Visitor& fields, Self& self) {
-  fields.optional({.name = "replicas", .text = "On how many hosts at most; 1"}, self.replicas);
+  fields.optional(
+      {.name = "replicas", .text = "On how many hosts at most; 1", .most = kInstancesMax / kCallsPerReplica},
+      self.replicas);
   fields.required({.name = "template", .text = "What each replica is"}, self.replica);
 }
 template <class Visitor>

@@ -24,6 +24,38 @@ const Link* find_link(const Application& application, std::string_view source, s
   return nullptr;
 }
 
+TEST(Workload, WhatStandsAloneNeedsNoName) {
+  const auto names_of = [](std::string_view interfaces) {
+    std::vector<std::string> names;
+    for (const Link& link :
+         checked(workload(fmt::format("{}  hostInterfaces:\n{}", kOne, interfaces))).only().links)
+      names.push_back(link.name);
+    return names;
+  };
+  const std::string named =
+      "    - {name: sessions, namespace: wasi, package: keyvalue, interfaces: [store]}\n";
+  EXPECT_THAT(names_of(named), ElementsAre("default"));
+  EXPECT_THAT(
+      names_of(named +
+               "    - {namespace: wasi, package: keyvalue, interfaces: [store], config: {backend: redis}}\n"),
+      testing::UnorderedElementsAre("sessions", "default"));
+}
+
+TEST(Workload, WhatIsLeftOutIsTold) {
+  const auto told = [](std::string_view interface) {
+    return checked(workload(fmt::format("{}  hostInterfaces: [{}]\n", kOne, interface))).told();
+  };
+  EXPECT_THAT(told("{namespace: wasi, package: filesystem, interfaces: [types]}"),
+              HasSubstr("have no files"));
+  EXPECT_THAT(told("{namespace: wasi, package: sockets, interfaces: [tcp]}"), HasSubstr("have no sockets"));
+  EXPECT_THAT(told("{namespace: wasi, package: logging, interfaces: [logging], config: {level: debug}}"),
+              HasSubstr("every host serves wasi:logging alike"));
+  EXPECT_EQ(told("{namespace: wasi, package: logging, interfaces: [logging]}"), "");
+  std::string elsewhere = workload(kOne);
+  elsewhere.replace(elsewhere.find("name: w,"), 8, "name: w, namespace: team-a,");
+  EXPECT_THAT(checked(elsewhere).told(), HasSubstr("a lattice has no namespaces"));
+}
+
 TEST(Workload, ADeploymentBecomesAnApplication) {
   Read result = checked(file_text("tests/manifests/workload_deployment.yaml"));
   EXPECT_FALSE(result.problems.any_errors()) << result.told();
