@@ -315,7 +315,7 @@ Result<api::DeployAnswer> ApiServer::roll_back(const Request& request) {
               fmt::format("no other version of \"{}\" was deployed before", request.name))
             .with_remedy(fmt::format("name one of those of \"wattle app versions {}\"", request.name)));
   WATTLE_CHECK(deploy_checked(request.name, *version,
-                              [&] { return store_.roll_back(request.name, *version, "asked for"); }));
+                              [&] { return store_.roll_back(request.name, {}, *version, "asked for"); }));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} is to go back to {}", request.name, *version));
   answer.name = request.name;

@@ -416,6 +416,7 @@ TEST_F(ApiServerTest, ValidatesWithoutPutting) {
 
 TEST_F(ApiServerTest, TellsItsTableOfImages) {
   const ImageTable own{.images = {{"example.com/web", "builtin://http-server"}},
+    EXPECT_THAT(told("rollback.shop"), HasSubstr("no other version of \"shop\" was deployed before"));
                        .interfaces = {{"example:weather", "builtin://weather"}}};
   with_manager(
       [&] {
