@@ -199,13 +199,4 @@ Result<BusServer> prepare_bus_server(const BusServerOptions& options) {
   return server;
 }
 
-Result<std::string> default_state_folder(std::string_view lattice) {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
-    return fmt::format("{}/wattle/{}", state, lattice);
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    return fmt::format("{}/.local/state/wattle/{}", home, lattice);
-  return failure(Error(ErrorCode::not_found, "there is no home to keep the lattice's state in")
-                     .with_remedy("set HOME or XDG_STATE_HOME, or name a folder with --state-dir"));
-}
-
 }  // namespace wattle::cli
