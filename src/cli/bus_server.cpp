@@ -25,6 +25,11 @@ using nats::KeyPair;
 // Where Debian has servers, which a user's PATH often leaves out.
 constexpr std::string_view kMoreFolders = ":/usr/sbin:/usr/local/sbin";
 
+// A client that is there no more, or was stopped, leaves its queue groups after three times that: a manager
+// that has ended so is given no requests then. Clients answer from their event loops, whatever their guests
+// do.
+constexpr std::string_view kPings = "ping_interval: \"5s\"\nping_max: 2\n";
+
 Result<std::string> find_program() {
   const char* path = std::getenv("PATH");
   std::string folders = path == nullptr ? "" : path;
@@ -153,12 +158,13 @@ std::string configuration(const BusServerOptions& options, const BusServer& serv
       "server_name: \"wattle_{}\"\n"
       "listen: \"127.0.0.1:{}\"\n"
       "log_file: \"{}/nats.log\"\n"
+      "{}"
       "jetstream {{\n  store_dir: \"{}/nats\"\n}}\n"
       "websocket {{\n  listen: \"127.0.0.1:{}\"\n  no_tls: true\n  allowed_origins: [\n{}  ]\n}}\n"
       "operator: \"{}\"\n"
       "resolver: MEMORY\n"
       "resolver_preload: {{\n  {}: \"{}\"\n  {}: \"{}\"\n}}\n",
-      options.lattice, server.port, options.state_folder, options.state_folder, server.websocket_port,
+      options.lattice, server.port, options.state_folder, kPings, options.state_folder, server.websocket_port,
       origins, nats::operator_jwt(operator_key, "wattle", system.public_key()), account.public_key(),
       nats::account_jwt(operator_key, account.public_key(), options.lattice, true), system.public_key(),
       nats::account_jwt(operator_key, system.public_key(), "system", false));

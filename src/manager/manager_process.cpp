@@ -253,7 +253,8 @@ class Manager {
         *bus_, *store_,
         {.lattice = setup_.lattice,
          .hooks = {.status = [this](std::string_view name) { return status_of(name); },
-                   .differences = [this](const Application& next) { return differences_to(next); }}});
+                   .differences = [this](const Application& next) { return differences_to(next); },
+                   .leads = [this] { return leadership_->leads(); }}});
     if (api) {
       api_ = std::move(*api);
       return;
