@@ -34,18 +34,29 @@ class Manager {
 
   // On a fiber. What has been started is stopped again when something is refused.
   Result<void> run() {
-    auto started = start();
-    if (started) {
+    Result<void> started;
+    bool is_over = false;
+    async::Signal over;
+    // It may wait for the bus as long as that takes, and is cancelled then.
+    starting_ = worker_.spawn([&] {
+      started = start();
+      is_over = true;
+      over.notify();
+    });
+    while (!is_over) (void)over.wait();
+    starting_.reset();
+    if (started && !stop_asked_) {
       if (setup_.on_ready) setup_.on_ready(id_);
       think();
     }
     stop();
-    return started;
+    return stop_asked_ ? Result<void>() : started;
   }
 
   void ask_to_stop() {
     stop_asked_ = true;
     news_.notify();
+    if (starting_) starting_->cancel();
   }
 
  private:
@@ -330,6 +341,7 @@ class Manager {
   std::optional<CommandRunner> runner_;
   Reconciler reconciler_;
   bool leading_ = false;
+  std::shared_ptr<async::Fiber> starting_;  // while it does
   bool stop_asked_ = false;
   bool stopping_ = false;
   size_t running_ = 0;
