@@ -300,7 +300,8 @@ class Manager {
     lattice::BucketMirror::Hosts hosts;
     if (!leading_ || !leadership_->leads()) return hosts;
     hosts.writer = id_;
-    for (const auto& host : directory_->snapshot()->hosts()) hosts.ids.push_back(host->host_id);
+    const auto snapshot = directory_->snapshot();
+    for (const auto& host : snapshot->hosts()) hosts.add(*host);
     return hosts;
   }
 
@@ -340,8 +341,8 @@ class Manager {
   std::unique_ptr<ApiServer> api_;
   std::optional<CommandRunner> runner_;
   Reconciler reconciler_;
-  bool leading_ = false;
   std::shared_ptr<async::Fiber> starting_;  // while it does
+  bool leading_ = false;
   bool stop_asked_ = false;
   bool stopping_ = false;
   size_t running_ = 0;
