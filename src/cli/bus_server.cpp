@@ -25,6 +25,11 @@ using nats::KeyPair;
 // Where Debian has servers, which a user's PATH often leaves out.
 constexpr std::string_view kMoreFolders = ":/usr/sbin:/usr/local/sbin";
 
+// A client that is there no more, or was stopped, leaves its queue groups after three times that: a manager
+// that has ended so is given no requests then. Clients answer from their event loops, whatever their guests
+// do.
+constexpr std::string_view kPings = "ping_interval: \"5s\"\nping_max: 2\n";
+
 Result<std::string> find_program() {
   const char* path = std::getenv("PATH");
   std::string folders = path == nullptr ? "" : path;
@@ -153,12 +158,13 @@ std::string configuration(const BusServerOptions& options, const BusServer& serv
       "server_name: \"wattle_{}\"\n"
       "listen: \"127.0.0.1:{}\"\n"
       "log_file: \"{}/nats.log\"\n"
+      "{}"
       "jetstream {{\n  store_dir: \"{}/nats\"\n}}\n"
       "websocket {{\n  listen: \"127.0.0.1:{}\"\n  no_tls: true\n  allowed_origins: [\n{}  ]\n}}\n"
       "operator: \"{}\"\n"
       "resolver: MEMORY\n"
       "resolver_preload: {{\n  {}: \"{}\"\n  {}: \"{}\"\n}}\n",
-      options.lattice, server.port, options.state_folder, options.state_folder, server.websocket_port,
+      options.lattice, server.port, options.state_folder, kPings, options.state_folder, server.websocket_port,
       origins, nats::operator_jwt(operator_key, "wattle", system.public_key()), account.public_key(),
       nats::account_jwt(operator_key, account.public_key(), options.lattice, true), system.public_key(),
       nats::account_jwt(operator_key, system.public_key(), "system", false));
@@ -197,15 +203,6 @@ Result<BusServer> prepare_bus_server(const BusServerOptions& options) {
       nats::credentials_text(nats::user_jwt(account, user.public_key(), {.name = "wattle"}), user)));
   WATTLE_CHECK(write_private_file(server.configuration_file, configuration(options, server, account)));
   return server;
-}
-
-Result<std::string> default_state_folder(std::string_view lattice) {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
-    return fmt::format("{}/wattle/{}", state, lattice);
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    return fmt::format("{}/.local/state/wattle/{}", home, lattice);
-  return failure(Error(ErrorCode::not_found, "there is no home to keep the lattice's state in")
-                     .with_remedy("set HOME or XDG_STATE_HOME, or name a folder with --state-dir"));
 }
 
 }  // namespace wattle::cli

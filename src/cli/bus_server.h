@@ -44,7 +44,4 @@ struct BusServer {
 // folder or an origin that cannot stand in the configuration); malformed (a key that is none); io.
 Result<BusServer> prepare_bus_server(const BusServerOptions& options);
 
-// $XDG_STATE_HOME/wattle/LATTICE, else ~/.local/state/wattle/LATTICE. Refused (not_found): there is no home.
-Result<std::string> default_state_folder(std::string_view lattice);
-
 }  // namespace wattle::cli

@@ -3,6 +3,7 @@
 #include "cli/app_manifest.h"
 #include "cli/lattice_connection.h"
 #include "cli/lattice_session.h"
+#include "cli/state_folder.h"
 #include "manager/manager_process.h"
 #include "telemetry/log.h"
 
@@ -34,16 +35,20 @@ Result<void> run(const Session& session, const ManagerFlags& flags, const Output
   const telemetry::Log log({.level = *telemetry::parse_log_level(session.log_level),
                             .format = output.json() ? telemetry::LogFormat::json : telemetry::LogFormat::text,
                             .file = {}});
+  WATTLE_CHECK(lattice::check_lattice(flags.lattice));
   WATTLE_TRY(const auto connection, connection_of(flags));
   manager::ManagerSetup setup;
   setup.lattice = flags.lattice;
   setup.client.urls = {connection.url};
   setup.client.name = "wattle manager";
   setup.client.credentials_file = connection.credentials_file;
-  if (!flags.data_folder.empty()) {
+  std::optional<ManagerFolder> own_folder;
+  if (flags.data_folder.empty()) {
+    WATTLE_TRY(own_folder, take_manager_folder(flags.lattice, connection.url));
+  } else {
     WATTLE_CHECK(make_private_folder(flags.data_folder));
-    setup.store_path = flags.data_folder + "/manifests.sqlite";
   }
+  setup.store_path = fmt::format("{}/{}", own_folder ? own_folder->path : flags.data_folder, kManifestsFile);
   WATTLE_TRY(setup.images, image_table(flags.images));
   setup.log = &log;
   setup.on_ready = [&](const std::string& id) { announce(flags, output, id); };
@@ -60,7 +65,8 @@ void add_manager(CLI::App& app, Session& session) {
   verb->add_option("--connection", flags->connection_file, "What a supervisor wrote about the bus, instead")
       ->type_name("FILE");
   verb->add_option("--data-dir", flags->data_folder,
-                   "Keeps manifests here too, beside the bus; each manager needs its own")
+                   "Where manifests are kept, beside the bus; each manager needs its own "
+                   "(~/.local/state/wattle/LATTICE/lone-manager-0, or the next that is free)")
       ->type_name("FOLDER");
   verb->add_option("--images", flags->images,
                    "A table of images in place of wattle's own; see \"wattle app images\"")

@@ -1,7 +1,6 @@
 // wattle up and wattle down: a lattice on this machine, as a supervisor and its children.
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "cli/lattice_session.h"
 #include "cli/sandbox.h"
 #include "cli/secret_backends.h"
+#include "cli/state_folder.h"
 #include "cli/supervisor.h"
 
 namespace wattle::cli {
@@ -42,35 +42,19 @@ struct UpOptions : LatticeOptions {
   bool detach = false;
 };
 
-// Held while a lattice is up, and let go by the system however its holder ends.
-class LatticeLock {
- public:
-  static Result<LatticeLock> take(const std::string& lattice) {
-    const std::string path = fmt::format("{}/{}.lock", runtime_folder(), lattice);
-    LatticeLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (lock.descriptor_ < 0)
-      return failure(ErrorCode::io, "cannot open \"{}\": {}", path, std::strerror(errno));
-    if (flock(lock.descriptor_, LOCK_EX | LOCK_NB) == 0) return lock;
-    const auto connection = read_connection(connection_path(lattice));
-    const bool known = connection && !connection->processes.empty();
-    return failure(
-        Error(ErrorCode::already_exists,
-              fmt::format("the lattice \"{}\" is up already{}", lattice,
-                          known ? fmt::format(", under process {}", connection->processes.front().pid) : ""))
-            .with_remedy(
-                fmt::format("\"wattle down --lattice {}\" ends it; --lattice names another", lattice)));
-  }
-  ~LatticeLock() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  LatticeLock(LatticeLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  LatticeLock& operator=(LatticeLock&&) = delete;
-
- private:
-  explicit LatticeLock(int descriptor) : descriptor_(descriptor) {}
-
-  int descriptor_;
-};
+// Held while a lattice is up.
+Result<FileLock> lock_lattice(const std::string& lattice) {
+  WATTLE_TRY(auto lock, FileLock::take(fmt::format("{}/{}.lock", runtime_folder(), lattice)));
+  if (lock) return *std::move(lock);
+  const auto connection = read_connection(connection_path(lattice));
+  const bool known = connection && !connection->processes.empty();
+  return failure(
+      Error(ErrorCode::already_exists,
+            fmt::format("the lattice \"{}\" is up already{}", lattice,
+                        known ? fmt::format(", under process {}", connection->processes.front().pid) : ""))
+          .with_remedy(
+              fmt::format("\"wattle down --lattice {}\" ends it; --lattice names another", lattice)));
+}
 
 // What --detach does: the supervisor goes on in a process of its own, and this one ends when it is ready.
 class Detached {
@@ -119,7 +103,7 @@ class Detached {
 Result<std::string> make_state_folder(const UpOptions& options) {
   std::string folder = options.state_folder;
   if (folder.empty()) {
-    WATTLE_TRY(folder, default_state_folder(options.lattice));
+    WATTLE_TRY(folder, default_state_folder(options.lattice, "--state-dir"));
   }
   std::error_code problem;
   folder = std::filesystem::absolute(folder, problem).lexically_normal().string();
@@ -264,7 +248,7 @@ Result<void> up(const Session& session, const UpOptions& options, Detached& deta
   if (!drain_time) return failure(about_option("--drain-timeout", drain_time.error()));
   WATTLE_CHECK(options.each_has.capacity());
   WATTLE_CHECK(make_private_folder(runtime_folder()));
-  WATTLE_TRY(const auto lock, LatticeLock::take(options.lattice));
+  WATTLE_TRY(const auto lock, lock_lattice(options.lattice));
   WATTLE_TRY(const auto state_folder, make_state_folder(options));
   std::signal(SIGPIPE, SIG_IGN);
   SupervisorOptions supervisor;

@@ -263,7 +263,7 @@ std::vector<lattice::RefusedLink> HostControl::refused_of(const std::string& pro
 lattice::BucketMirror::Hosts HostControl::live_hosts() const {
   lattice::BucketMirror::Hosts hosts;
   const auto snapshot = directory_->snapshot();
-  for (const auto& host : snapshot->hosts()) hosts.ids.push_back(host->host_id);
+  for (const auto& host : snapshot->hosts()) hosts.add(*host);
   // Before everybody was heard, nobody knows who the eldest is.
   if (const lattice::HostLease* eldest = snapshot->eldest(); eldest != nullptr && directory_->settled())
     hosts.writer = eldest->host_id;

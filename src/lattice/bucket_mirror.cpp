@@ -36,6 +36,13 @@ bool is_any(const std::string&) {
 
 }  // namespace
 
+void BucketMirror::Hosts::add(const HostLease& host) {
+  ids.push_back(host.host_id);
+  if (!host.providers) return;
+  for (const ProviderLease& provider : *host.providers)
+    if (!provider.healthy || !provider.refused.empty()) failing.emplace(host.host_id, provider.id);
+}
+
 BucketMirror::BucketMirror(Bus& bus, LatticeState& state, const telemetry::Log& log, std::string id,
                            std::function<Hosts()> hosts, BucketMirrorOptions options)
     : bus_(bus),
@@ -138,10 +145,10 @@ void BucketMirror::forget() {
 Result<void> BucketMirror::round(const Hosts& hosts) {
   const std::vector<HostInventory> known = inventories(hosts.ids);
   if (hosts_().writer != id_) return {};  // by now
-  if (options_.writer == MirrorWriter::manager) return write_observed(known);
+  if (options_.writer == MirrorWriter::manager) return write_observed(known, hosts);
   WATTLE_CHECK(write_records(known));
   WATTLE_TRY(const bool managed, manager_leads());
-  if (!managed) return write_observed(known);
+  if (!managed) return write_observed(known, hosts);
   observed_.bucket.reset();
   return {};
 }
@@ -153,9 +160,9 @@ Result<void> BucketMirror::write_records(const std::vector<HostInventory>& hosts
   return write(configs_, wanted, is_any);
 }
 
-Result<void> BucketMirror::write_observed(const std::vector<HostInventory>& hosts) {
+Result<void> BucketMirror::write_observed(const std::vector<HostInventory>& hosts, const Hosts& live) {
   // The bucket is shared with other lattices.
-  const std::map<std::string, std::string> state = wanted_state(hosts);
+  const std::map<std::string, std::string> state = wanted_state(hosts, live);
   return write(observed_, state, [&](const std::string& key) { return state.contains(key); });
 }
 
@@ -263,7 +270,8 @@ std::map<std::string, std::string> BucketMirror::wanted_records(
   return wanted;
 }
 
-std::map<std::string, std::string> BucketMirror::wanted_state(const std::vector<HostInventory>& hosts) {
+std::map<std::string, std::string> BucketMirror::wanted_state(const std::vector<HostInventory>& hosts,
+                                                              const Hosts& live) {
   // Stamps alone are no change worth a write before the interval is over.
   if (stamp_.empty() || Clock::now() - stamped_ >= options_.interval) {
     stamp_ = format_time_now();
@@ -271,6 +279,9 @@ std::map<std::string, std::string> BucketMirror::wanted_state(const std::vector<
   }
   ObservedState state;
   for (const HostInventory& host : hosts) state.add(host, stamp_);
+  for (auto& [id, provider] : state.providers)
+    for (auto& [host, status] : provider.hosts)
+      if (live.failing.contains({host, id})) status = "Failed";
   // Nor are seconds of uptime: they go in steps.
   const auto step = static_cast<uint64_t>(
       std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(options_.interval).count()));

@@ -19,12 +19,14 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "async/signal.h"
 #include "lattice/bus.h"
 #include "lattice/lattice_state.h"
 #include "lattice/manager_lease.h"
+#include "lattice/membership.h"
 #include "lattice/state_buckets.h"
 #include "telemetry/log.h"
 
@@ -47,8 +49,11 @@ class BucketMirror {
  public:
   // The ids of live hosts, and the one that writes; empty while that is not known yet.
   struct Hosts {
-    std::vector<std::string> ids;
-    std::string writer;
+    std::vector<std::string> ids{};
+    std::string writer{};
+    // A host and a provider that is unhealthy there, or refuses a link.
+    std::set<std::pair<std::string, std::string>> failing{};
+    void add(const HostLease& host);
     bool operator==(const Hosts&) const = default;
   };
 
@@ -85,7 +90,7 @@ class BucketMirror {
   void forget();
   Result<void> round(const Hosts& hosts);
   Result<void> write_records(const std::vector<HostInventory>& hosts);
-  Result<void> write_observed(const std::vector<HostInventory>& hosts);
+  Result<void> write_observed(const std::vector<HostInventory>& hosts, const Hosts& live);
   Result<bool> manager_leads();
   // Begins a turn when the manager that led does no more.
   void look_for_manager();
@@ -94,7 +99,7 @@ class BucketMirror {
   Result<void> open(Mirror& mirror, const std::function<bool(const std::string&)>& ours);
   std::vector<HostInventory> inventories(const std::vector<std::string>& hosts);
   std::map<std::string, std::string> wanted_records(const std::vector<HostInventory>& hosts) const;
-  std::map<std::string, std::string> wanted_state(const std::vector<HostInventory>& hosts);
+  std::map<std::string, std::string> wanted_state(const std::vector<HostInventory>& hosts, const Hosts& live);
 
   Bus& bus_;
   LatticeState& state_;

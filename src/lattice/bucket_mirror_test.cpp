@@ -41,10 +41,11 @@ class BucketMirrorTest : public testing::TestWithParam<BusKind> {
           *bus_, *state_, log, "NA",
           [&] {
             ++rounds_;
-            return BucketMirror::Hosts{{"NA"}, writer_};
+            return BucketMirror::Hosts{{"NA"}, writer_, failing_};
           },
           options);
       ASSERT_TRUE(mirror) << mirror.error().full_message();
+      mirror_ = mirror->get();
       test();
       (*mirror)->stop();
       mirror->reset();
@@ -80,7 +81,9 @@ class BucketMirrorTest : public testing::TestWithParam<BusKind> {
   std::unique_ptr<Bus> bus_;
   LatticeState* state_ = nullptr;
   std::string lattice_;
+  BucketMirror* mirror_ = nullptr;
   std::string writer_ = "NA";
+  std::set<std::pair<std::string, std::string>> failing_;
   bool managed_ = false;  // a manager leads when the mirror starts
   int rounds_ = 0;
   std::string inventory_ =
@@ -142,6 +145,29 @@ TEST_P(BucketMirrorTest, FollowsWhatChangesAndGoes) {
         (void)read("wadm_state", "component_two", "{}");
       },
       "two");
+}
+
+TEST_P(BucketMirrorTest, TellsOfAProviderThatFails) {
+  with_mirror(
+      [&] {
+        (void)read("wadm_state", "provider_nine", R"({"NA":"Running"})");
+        HostLease lease;
+        lease.host_id = "NA";
+        lease.providers = {{.id = "well"}, {.id = "kv", .healthy = false}};
+        BucketMirror::Hosts unhealthy, refused;
+        unhealthy.add(lease);
+        EXPECT_EQ(unhealthy.ids, std::vector<std::string>{"NA"});
+        failing_ = unhealthy.failing;
+        mirror_->hosts_changed();
+        (void)read("wadm_state", "provider_nine", R"({"NA":"Failed"})");
+        lease.providers = {{.id = "kv", .refused = {{.source_id = "web"}}}};
+        refused.add(lease);
+        EXPECT_EQ(refused.failing, unhealthy.failing);
+        failing_.clear();
+        mirror_->hosts_changed();
+        (void)read("wadm_state", "provider_nine", R"({"NA":"Running"})");
+      },
+      "nine");
 }
 
 TEST_P(BucketMirrorTest, FillsABucketThatWasDeleted) {

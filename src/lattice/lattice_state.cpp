@@ -133,18 +133,15 @@ Result<void> LatticeState::check_new(const Link& link) {
 
 Result<std::string> LatticeState::change_links(const LinkKey& key, const Step& step) {
   std::string changed;
-  bool is_same = false;
   const auto change = [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
     WATTLE_TRY(StoredLinks links, read_links(value));
     WATTLE_TRY(links, step(std::move(links)));
     changed = to_json(links);
-    is_same = value ? *value == changed : links.empty();
-    if (is_same) return failure(ErrorCode::already_exists, "nothing is to be written");
-    if (links.empty()) return std::optional<std::string>();
+    const bool is_same = value && *value == changed;
+    if (links.empty() && !is_same) return std::optional<std::string>();
     return changed;
   };
-  if (auto updated = store_->update(key_of(key), change); !updated && !is_same)
-    return failure(std::move(updated).error());
+  WATTLE_CHECK(store_->update(key_of(key), change));
   rebuild();
   return changed;
 }

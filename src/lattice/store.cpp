@@ -105,7 +105,8 @@ struct Store::State {
   };
   // True: done. False: to be tried again.
   Result<bool> try_update(Attempt& attempt, const Change& change);
-  Result<bool> confirm(const Attempt& attempt, uint64_t session, uint64_t revision);
+  // `id`: of the write that made `revision` of its key.
+  Result<bool> confirm(const Attempt& attempt, uint64_t session, uint64_t revision, const std::string& id);
 
   Bus& bus;
   const StoreOptions options;
@@ -451,7 +452,7 @@ Result<bool> Store::State::try_update(Attempt& attempt, const Change& change) {
     revision = entry->revision;
     auto read = decode_record(entry->value);
     if (!read && read.error().code() == ErrorCode::unsupported) return failure(read.error());
-    if (read && read->id == attempt.id) return confirm(attempt, of_session, revision);
+    if (read && read->id == attempt.id) return confirm(attempt, of_session, revision, attempt.id);
     if (read) {
       version = read->origin.value_or(StoreVersion{source.epoch, revision});
       record = std::move(*read);
@@ -459,17 +460,20 @@ Result<bool> Store::State::try_update(Attempt& attempt, const Change& change) {
   }
   if (attempt.unknown && revision != attempt.replaced && !attempt.repeatable) {
     // Somebody else's write lies there now: after ours, or instead of it.
-    if (seen.contains(attempt.id)) return confirm(attempt, of_session, revision);
+    if (seen.contains(attempt.id)) return confirm(attempt, of_session, revision, attempt.id);
     return failure(attempt.unknown->with_context(
         fmt::format("it cannot be told whether the change of \"{}\" was made", attempt.key)));
   }
   const auto kept = records.find(attempt.key);
-  if (kept != records.end() && kept->second.version > version)
+  const bool is_behind = kept != records.end() && kept->second.version > version;
+  if (is_behind)
     record = StoreRecord{kept->second.id, kept->second.deleted, kept->second.value(), std::nullopt};
   std::optional<std::string_view> value;
   if (record && !record->deleted) value = record->value;
   WATTLE_TRY(auto next, change(value));
   if (!next && !record) return true;
+  if (record && !is_behind && (next ? value == *next : record->deleted))
+    return confirm(attempt, of_session, revision, record->id);
   if (!record && records.size() >= options.keys_max)
     return failure(ErrorCode::overloaded, "the store \"{}\" has {} keys already", options.name,
                    records.size());
@@ -482,7 +486,7 @@ Result<bool> Store::State::try_update(Attempt& attempt, const Change& change) {
     // not.
     attempt.unknown = Error(ErrorCode::unavailable, "the store's bucket was lost");
     attempt.replaced = std::numeric_limits<uint64_t>::max();
-    return confirm(attempt, of_session, *written);
+    return confirm(attempt, of_session, *written, attempt.id);
   }
   if (written.error().code() == ErrorCode::already_exists) return false;
   if (nats::reason_of(written.error()) != nats::Reason::not_connected &&
@@ -494,7 +498,13 @@ Result<bool> Store::State::try_update(Attempt& attempt, const Change& change) {
 }
 
 // Until the keeper has read the write back and synced it, and another copy has too, if one lives.
-Result<bool> Store::State::confirm(const Attempt& attempt, uint64_t of_session, uint64_t revision) {
+Result<bool> Store::State::confirm(const Attempt& attempt, uint64_t of_session, uint64_t revision,
+                                   const std::string& id) {
+  const auto was_read = [&] {
+    if (seen.contains(id)) return true;
+    const auto kept = records.find(attempt.key);
+    return kept != records.end() && !id.empty() && kept->second.id == id;
+  };
   const auto late = [&](const Error& error) -> Result<bool> {
     if (error.code() != ErrorCode::deadline_exceeded) return failure(error);
     if (session == of_session && synced >= revision)
@@ -513,7 +523,7 @@ Result<bool> Store::State::confirm(const Attempt& attempt, uint64_t of_session, 
   for (;;) {
     if (session != of_session) return false;
     if (sync_error && unsynced.contains(std::string(attempt.key))) return failure(*sync_error);
-    if (synced >= revision && !seen.contains(attempt.id) && !checked) {
+    if (synced >= revision && !was_read() && !checked) {
       // A later write has taken its place, unless it went into another bucket than the one that is read.
       WATTLE_TRY(const int64_t created_ns, in->created_ns());
       if (created_ns != source.bucket_created_ns) {

@@ -92,6 +92,8 @@ class Store {
   Result<void> remove(std::string_view key);
   // Sets the key to what `change` makes of its value, nothing meaning that there is none; calls it again when
   // somebody else was faster. An error of `change` is returned, and nothing is written.
+  // Of all three: what is so already is not written again, and acknowledged when it is synced as a write
+  // would be. Who wrote it may have failed to.
   using Change = std::function<Result<std::optional<std::string>>(std::optional<std::string_view> value)>;
   Result<void> update(std::string_view key, const Change& change);
 

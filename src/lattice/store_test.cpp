@@ -266,6 +266,31 @@ TEST_P(StoreTest, ACopyThatDoesNotSyncIsWaitedFor) {
   });
 }
 
+TEST_P(StoreTest, WhatIsSoAlreadyIsNotWrittenAgain) {
+  with_buses([&](Bus& bus, Bus& other) {
+    auto one = open(bus, "one");
+    auto two = open_beside(other, "two", 1);
+    ASSERT_TRUE(one->put("a", "1"));
+    ASSERT_TRUE(one->put("b", "1"));
+    ASSERT_TRUE(one->remove("b"));
+    const auto bucket = bus.bucket({.bucket = "wattle_store_default"}).value();
+    const uint64_t revision = bucket->get("k.a")->revision, removal = bucket->get("k.b")->revision;
+    const auto as_it_is = [](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
+      return std::string(value.value_or("none"));
+    };
+    for (Store* store : {one.get(), two.get()}) {
+      ASSERT_TRUE(store->put("a", "1"));
+      ASSERT_TRUE(store->update("a", as_it_is));
+      ASSERT_TRUE(store->remove("b"));
+    }
+    EXPECT_EQ(bucket->get("k.a")->revision, revision);
+    EXPECT_EQ(bucket->get("k.b")->revision, removal);
+    place_.erase_data();
+    EXPECT_TRUE(eventually([&] { return one->put("a", "1").has_value(); }));
+    EXPECT_EQ(content_of(*one), (Content{{"a", "1"}}));
+  });
+}
+
 TEST_P(StoreTest, ANewerBucketIsLeftAsItIs) {
   with_buses([&](Bus& bus, Bus& other) {
     const auto bucket = other.bucket({.bucket = "wattle_store_default"}).value();
@@ -427,6 +452,12 @@ TEST(Store, AFullDiskIsSaidAndGotOver) {
     EXPECT_EQ(store_reason_of(written.error()), StoreReason::disk_full);
     EXPECT_NE(written.error().message().find(folder.path()), std::string::npos);
     EXPECT_FALSE(written.error().remedy().empty());
+    // What is there already is not on the disk.
+    const auto same = store->update("a", [](std::optional<std::string_view> value) {
+      return Result<std::optional<std::string>>(std::string(value.value_or("none")));
+    });
+    ASSERT_FALSE(same);
+    EXPECT_EQ(store_reason_of(same.error()), StoreReason::disk_full);
     TestDisk::full = false;
     EXPECT_TRUE(eventually([&] { return store->put("b", "3").has_value(); }));
   });

@@ -1,6 +1,8 @@
 #include "manager/api_client.h"
 
+#include "async/fiber_group.h"
 #include "base/parse.h"
+#include "manager/read.h"
 #include "nats/error.h"
 
 namespace wattle::manager {
@@ -8,6 +10,18 @@ namespace {
 
 constexpr std::string_view kIsAManagerRunning =
     "is a manager running? \"wattle up\" has one, \"wattle manager\" starts one more";
+
+constexpr Duration kAskAgainAfter = std::chrono::milliseconds(1200);
+
+// Whether the second of two requests changes nothing, and is answered as the first. A manifest that says no
+// version is given another each time.
+bool is_repeatable(std::string_view operation, std::string_view body) {
+  if (operation == "rollback" || operation == "del") return false;
+  if (operation != "put") return true;
+  Problems problems;
+  const auto applications = read_manifests(body, default_images(), problems);
+  return applications.size() == 1 && !applications.front().version.empty();
+}
 
 // The answer to validate says "error" of the manifest.
 template <class Answer>
@@ -34,7 +48,7 @@ Error ApiClient::unanswered(const Error& why, std::string_view subject) const {
 template <class Answer>
 Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name, std::string_view body) {
   const std::string subject = api::subject(options_.lattice, operation, name);
-  const auto message = bus_.request(subject, body, {.headers = nullptr, .timeout = options_.request_timeout});
+  const auto message = request(subject, body, is_repeatable(operation, body));
   if (!message) return failure(unanswered(message.error(), subject));
   const std::string what = fmt::format("the answer to \"{}\"", operation);
   auto answer = api::parse<Answer>(message->payload, what);
@@ -48,6 +62,38 @@ Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name,
       plain && plain->result == api::result::kError)
     return failure(api::error_of(*plain));
   return failure(answer.error());
+}
+
+Result<lattice::Message> ApiClient::request(std::string_view subject, std::string_view body,
+                                            bool repeatable) {
+  const TimePoint until = Clock::now() + options_.request_timeout;
+  std::optional<lattice::Message> answer;
+  std::optional<Error> error;
+  size_t asking = 0;
+  async::Signal news;
+  async::FiberGroup requests(bus_.worker());
+  const auto ask_once = [&] {
+    auto message = bus_.request(subject, body, {.headers = nullptr, .timeout = until - Clock::now()});
+    --asking;
+    if (message)
+      answer = std::move(*message);
+    else
+      error = message.error();
+    news.notify();
+  };
+  for (TimePoint next = Clock::now(); !answer;) {
+    const TimePoint now = Clock::now();
+    if (now >= next) {
+      ++asking;
+      requests.spawn(ask_once);
+      next = repeatable && now + kAskAgainAfter < until ? now + kAskAgainAfter : kNever;
+    } else if (asking == 0) {
+      return failure(*error);
+    }
+    async::Signal* const signals[] = {&news};
+    WATTLE_CHECK(async::Signal::wait_any(signals, next));
+  }
+  return *std::move(answer);
 }
 
 template <class Answer>

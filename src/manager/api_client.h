@@ -4,6 +4,9 @@
 //   WATTLE_TRY(auto put, manager.put(text));
 //   WATTLE_TRY(auto deployed, manager.deploy(put.name, put.current_version));
 //
+// What may be asked twice is asked again while nobody answers: a manager that has stopped just now may still
+// be given requests.
+//
 // Errors: unavailable when no manager answers (its remedy says what to start), deadline_exceeded when one
 // does not in time, malformed for an answer that cannot be read, and what the manager refused with: its code,
 // where it is wattle's, else invalid_argument or not_found.
@@ -68,6 +71,8 @@ class ApiClient {
   template <class Answer>
   Result<Answer> ask_version(std::string_view operation, std::string_view name,
                              const std::optional<std::string>& version, bool force = false);
+  // The first answer; `repeatable`: to any of several requests, sent one after the other.
+  Result<lattice::Message> request(std::string_view subject, std::string_view body, bool repeatable);
   Error unanswered(const Error& why, std::string_view subject) const;
 
   lattice::Bus& bus_;

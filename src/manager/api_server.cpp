@@ -11,6 +11,7 @@ namespace wattle::manager {
 namespace {
 
 constexpr std::string_view kQueueGroup = "wadm_server";
+constexpr size_t kHeadersBytesMax = 1024;  // of an answer
 
 template <class Answer>
 Answer refusal_answer(const Error& error, std::string_view result) {
@@ -83,15 +84,16 @@ struct ApiServer::Operation {
 
 const ApiServer::Operation ApiServer::kOperations[] = {
     {"put", false, [](ApiServer& s, const Request& r) { return json_or_error(s.put(r)); }},
-    {"get", false, [](ApiServer& s, const Request&) { return json_of(s.list()); }},
+    {"get", false, [](ApiServer& s, const Request&) { return s.list_json(); }},
     // A bare list, as older clients expect it.
     {"list", false,
      [](ApiServer& s, const Request&) {
-       const auto answer = s.list();
-       if (!answer) return json_of(answer);
-       return boost::json::serialize(boost::json::parse(api::to_json(*answer)).at("models"));
+       return boost::json::serialize(boost::json::parse(s.list_json()).at("models"));
      }},
-    {"get", true, [](ApiServer& s, const Request& r) { return json_of(s.get(r)); }},
+    {"get", true,
+     [](ApiServer& s, const Request& r) {
+       return s.json_that_fits<api::GetAnswer>(s.get(r), {[](api::GetAnswer& it) { it.text.reset(); }});
+     }},
     {"versions", true, [](ApiServer& s, const Request& r) { return json_of(s.versions(r)); }},
     {"deploy", true, [](ApiServer& s, const Request& r) { return json_of(s.deploy(r)); }},
     {"undeploy", true, [](ApiServer& s, const Request& r) { return json_of(s.undeploy(r)); }},
@@ -136,14 +138,15 @@ Result<void> ApiServer::drain() {
 }
 
 void ApiServer::serve(const lattice::Message& message) {
+  if (!leads()) return;
   const async::DeadlineScope deadline(Clock::now() + options_.deadline);
   std::string json = answer(message.subject, message.payload);
   if (message.reply.empty()) return;
-  if (json.size() > bus_.max_payload_bytes())
+  if (json.size() > answer_bytes_max())
     json = api::to_json(refusal_answer<api::DeployAnswer>(
         Error(ErrorCode::unsupported,
               fmt::format("the answer has {} bytes, and the bus carries at most {} in one message",
-                          json.size(), bus_.max_payload_bytes()))
+                          json.size(), answer_bytes_max()))
             .with_remedy("raise max_payload of nats-server"),
         api::result::kError));
   const lattice::Headers trace = trace_of(message);
@@ -158,6 +161,39 @@ std::string ApiServer::answer(std::string_view subject, std::string_view body) {
         return operation.run(*this, {parts->name, body});
   return api::to_json(refusal_answer<api::DeployAnswer>(
       Error(ErrorCode::unsupported, std::string(api::kUnsupportedSubject)), api::result::kError));
+}
+
+Result<void> ApiServer::check_leads() const {
+  if (leads()) return {};
+  return failure(Error(ErrorCode::unavailable, "this manager leads no more").with_remedy("try again"));
+}
+
+size_t ApiServer::answer_bytes_max() const {
+  return bus_.max_payload_bytes() - std::min(bus_.max_payload_bytes(), kHeadersBytesMax);
+}
+
+template <class Answer>
+std::string ApiServer::json_that_fits(Result<Answer> answer,
+                                      std::initializer_list<void (*)(Answer&)> shorter) const {
+  std::string json = json_of(answer);
+  for (const auto shorten : shorter) {
+    if (!answer || json.size() <= answer_bytes_max()) break;
+    shorten(*answer);
+    json = json_of(answer);
+  }
+  return json;
+}
+
+// What an application's own status and versions tell is left out first.
+std::string ApiServer::list_json() {
+  return json_that_fits<api::ListAnswer>(list(),
+                                         {[](api::ListAnswer& all) {
+                                            for (auto& one : all.models)
+                                              one.detailed_status = {.status = one.detailed_status.status};
+                                          },
+                                          [](api::ListAnswer& all) {
+                                            for (auto& one : all.models) one.description.reset();
+                                          }});
 }
 
 Result<std::shared_ptr<const ApplicationRecord>> ApiServer::find(std::string_view name) {
@@ -192,6 +228,7 @@ Result<api::PutAnswer> ApiServer::put(const Request& request) {
   WATTLE_TRY(Application application, read_one(request.body, problems));
   check_put(store_, application, problems);
   if (problems.any_errors()) return failure(refusal(problems, name_of(application)));
+  WATTLE_CHECK(check_leads());
   WATTLE_TRY(const auto put, store_.put(application, request.body));
   auto answer = succeeded<api::PutAnswer>(
       put.is_new_application ? api::result::kCreated : api::result::kNewVersion,
@@ -222,7 +259,8 @@ Result<api::GetAnswer> ApiServer::get(const Request& request) {
 
 Result<api::ListAnswer> ApiServer::list() {
   auto answer = succeeded<api::ListAnswer>(api::result::kSuccess, "");
-  for (const auto& [name, record] : *store_.snapshot()) {
+  const auto applications = store_.snapshot();
+  for (const auto& [name, record] : *applications) {
     if (!record->unreadable.empty()) continue;
     const StoredVersion& newest = record->newest();
     api::Summary summary;
@@ -254,7 +292,8 @@ Result<api::VersionsAnswer> ApiServer::versions(const Request& request) {
 Result<void> ApiServer::alone(const std::function<Result<void>()>& work) {
   while (deploying_) WATTLE_CHECK(deployed_.wait());
   deploying_ = true;
-  Result<void> done = work();
+  Result<void> done = check_leads();
+  if (done) done = work();
   deploying_ = false;
   deployed_.notify();
   return done;
@@ -269,6 +308,7 @@ Result<void> ApiServer::deploy_checked(std::string_view name, const std::string&
     check_deploy(store_, application, problems);
     if (!force) check_users(store_, application, problems);
     if (problems.any_errors()) return failure(refusal(problems, name));
+    WATTLE_CHECK(check_leads());
     return write();
   });
 }
@@ -316,7 +356,7 @@ Result<api::DeployAnswer> ApiServer::roll_back(const Request& request) {
               fmt::format("no other version of \"{}\" was deployed before", request.name))
             .with_remedy(fmt::format("name one of those of \"wattle app versions {}\"", request.name)));
   WATTLE_CHECK(deploy_checked(request.name, *version, wanted.force.value_or(false),
-                              [&] { return store_.roll_back(request.name, *version, "asked for"); }));
+                              [&] { return store_.roll_back(request.name, {}, *version, "asked for"); }));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} is to go back to {}", request.name, *version));
   answer.name = request.name;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct ApiHooks {
   std::function<ApplicationStatus(std::string_view name)> status{};
   // What would change, on hosts, if `next` were deployed in place of what is.
   std::function<Result<std::vector<api::Difference>>(const Application& next)> differences{};
+  // Whether this manager leads, at this moment: a process that was stopped meanwhile finds requests that
+  // another one has answered since. Such a request gets no answer, and changes nothing.
+  std::function<bool()> leads{};
 };
 
 struct ApiServerOptions {
@@ -85,6 +89,16 @@ class ApiServer {
   Result<api::DiffAnswer> diff(const Request& request);
   api::ValidateAnswer validate(const Request& request);
   api::ImagesAnswer images();
+
+  bool leads() const { return !options_.hooks.leads || options_.hooks.leads(); }
+  // Refused: unavailable. Just before something is written.
+  Result<void> check_leads() const;
+  // The answer as JSON; while the bus does not carry it, with what the next of `shorter` leaves in it.
+  template <class Answer>
+  std::string json_that_fits(Result<Answer> answer, std::initializer_list<void (*)(Answer&)> shorter) const;
+  std::string list_json();
+  // Of a message, beside the headers of its trace.
+  size_t answer_bytes_max() const;
 
   Result<std::shared_ptr<const ApplicationRecord>> find(std::string_view name);
   // Runs `work` with nobody else deploying or undeploying meanwhile.

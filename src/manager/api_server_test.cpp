@@ -73,7 +73,8 @@ class ApiServerTest : public testing::Test {
     return {.status = [this](std::string_view) { return status_; },
             .differences = [](const Application& next) -> Result<std::vector<api::Difference>> {
               return std::vector<api::Difference>{{"add", "component " + next.parts.at(0).id, "2 instances"}};
-            }};
+            },
+            .leads = [this] { return leads_; }};
   }
 
   json::value ask(std::string_view operation, std::string_view body = {}) {
@@ -95,6 +96,7 @@ class ApiServerTest : public testing::Test {
     return ApiClient(*bus_, {.lattice = "other"}).images();
   }
 
+  bool leads_ = true;
   ApplicationStatus status_{.status = {StatusKind::reconciling, "on its way"}};
   lattice::Bus* bus_ = nullptr;
   ApplicationStore* store_ = nullptr;
@@ -288,6 +290,46 @@ TEST_F(ApiServerTest, OneOfTwoManagersAnswers) {
   });
 }
 
+TEST_F(ApiServerTest, AManagerThatDoesNotLeadAnswersNothingAndDoesNothing) {
+  with_manager([&] {
+    put(shop("1"));
+    leads_ = false;
+    for (const char* operation : {"deploy.shop", "get", "undeploy.shop"}) {
+      const auto answer = bus_->request(fmt::format("wadm.api.default.model.{}", operation), {},
+                                        {.headers = nullptr, .timeout = 100ms});
+      ASSERT_FALSE(answer) << operation;
+      EXPECT_EQ(answer.error().code(), ErrorCode::deadline_exceeded);
+    }
+    EXPECT_FALSE(store_->find("shop")->deployed);
+    leads_ = true;
+    EXPECT_THAT(told("deploy.shop"), HasSubstr("acknowledged"));
+  });
+}
+
+// It is looked at when the request comes, when its turn has come, and before anything is written.
+TEST_F(ApiServerTest, AManagerThatLeadsNoMoreWritesNothing) {
+  with_manager([&] {
+    put(shop("1"));
+    int looks = 0, leads_for = 0;
+    ApiHooks hooks;
+    hooks.leads = [&] { return ++looks <= leads_for; };
+    auto second = ApiServer::start(*bus_, *store_, {.lattice = "other", .hooks = hooks}).value();
+    ApiClient client(*bus_, {.lattice = "other"});
+    const auto lead_for = [&](int count) { looks = 0, leads_for = count; };
+    for (int count : {1, 2}) {
+      lead_for(count);
+      EXPECT_EQ(client.deploy("shop").error().code(), ErrorCode::unavailable);
+      EXPECT_FALSE(store_->find("shop")->deployed);
+    }
+    lead_for(1);
+    EXPECT_EQ(client.put(shop("2")).error().code(), ErrorCode::unavailable);
+    EXPECT_THAT(store_->find("shop")->versions, SizeIs(1));
+    lead_for(3);
+    EXPECT_TRUE(client.deploy("shop"));
+    EXPECT_TRUE(second->drain());
+  });
+}
+
 // ---- checks
 
 TEST_F(ApiServerTest, PutIsCheckedBesideWhatIsDeployed) {
@@ -377,6 +419,7 @@ TEST_F(ApiServerTest, RollsBack) {
     (void)ask("deploy.shop", R"({"version":"1"})");
     (void)ask("deploy.shop", R"({"version":"3"})");
     EXPECT_EQ(ask("rollback.shop").at("version"), "1");
+    EXPECT_THAT(told("rollback.shop"), HasSubstr("no other version of \"shop\" was deployed before"));
     EXPECT_EQ(ask("rollback.shop", R"({"version":"2"})").at("version"), "2");
     EXPECT_EQ(store_->find("shop")->deployed, "2");
     const auto history = client_->history("shop").value();
@@ -477,6 +520,57 @@ TEST_F(ApiServerTest, AnAnswerThatIsTooLargeIsToldSo) {
     const auto status = client_->status("shop");
     EXPECT_EQ(status.error().code(), ErrorCode::unsupported);
     EXPECT_THAT(status.error().message(), HasSubstr("the bus carries at most"));
+  });
+}
+
+TEST_F(ApiServerTest, AListHasLessInItThatIsTooLarge) {
+  with_manager([&] {
+    for (const char* name : {"one", "two", "three"})
+      put(application(name, "    - {name: api, type: component, properties: {image: \"a:1\"}}\n",
+                      "{version: \"1\", description: a name}"));
+    status_.rollout = std::string(400 * 1024, 'r');
+    for (const char* operation : {"get", "list"}) {
+      const json::value answer = ask(operation);
+      const auto& models = answer.is_array() ? answer.as_array() : answer.at("models").as_array();
+      ASSERT_EQ(models.size(), 3U) << operation;
+      EXPECT_EQ(models[0].at_pointer("/detailed_status/status/type"), "reconciling");
+      EXPECT_EQ(models[0].at("description"), "a name");
+      EXPECT_EQ(models[0].at_pointer("/detailed_status/rollout"), "");
+    }
+  });
+}
+
+TEST_F(ApiServerTest, AManifestThatIsTooLargeTwiceIsToldOnce) {
+  with_manager([&] {
+    const std::string text = shop("1", "a:1", ", note: \"" + std::string(600 * 1024, 'a') + "\"");
+    ASSERT_THAT(put(text), HasSubstr("created"));
+    const json::value answer = ask("get.shop");
+    EXPECT_EQ(answer.at("result"), "success");
+    EXPECT_TRUE(answer.as_object().contains("manifest"));
+    EXPECT_FALSE(answer.as_object().contains("text"));
+  });
+}
+
+TEST_F(ApiServerTest, ClientsAskAgainWhatMayBeAskedTwice) {
+  with_manager([&] {
+    int asked = 0;
+    const auto other = bus_->subscribe("wadm.api.other.model.>", {}, [&](const lattice::Message& message) {
+      if (++asked % 2 == 0)
+        (void)bus_->publish(message.reply, R"({"result":"success","message":"","history":[]})");
+    });
+    ApiClient client(*bus_, {.lattice = "other", .request_timeout = 2s});
+    for (const auto& done : {client.history("shop").has_value(), client.deploy("shop").has_value(),
+                             client.put(shop("1")).has_value()})
+      EXPECT_TRUE(done);
+    EXPECT_EQ(asked, 6);
+    const auto back = client.roll_back("shop");
+    ASSERT_FALSE(back);
+    EXPECT_EQ(back.error().code(), ErrorCode::deadline_exceeded);
+    EXPECT_EQ(asked, 7);
+    EXPECT_TRUE(client.remove("shop"));
+    EXPECT_FALSE(client.put(
+        application("shop", "    - {name: api, type: component, properties: {image: \"a:1\"}}\n")));
+    EXPECT_EQ(asked, 9) << "each would be a version of its own";
   });
 }
 

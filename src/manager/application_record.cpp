@@ -25,6 +25,13 @@ void list_fields(Fields& fields, Self& self, const Format&) {
   fields.required("format", self.format);
 }
 
+// As much as there may be, without a part of a character at the end.
+std::string_view beginning_of(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xc0) == 0x80) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 unsigned hex_value(char digit) {
   return static_cast<unsigned>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
 }
@@ -53,19 +60,40 @@ const StoredVersion* ApplicationRecord::find(std::string_view version) const {
 }
 
 std::optional<std::string> ApplicationRecord::previous() const {
-  for (auto entry = history.rbegin(); entry != history.rend(); ++entry) {
-    const bool was_deployed = entry->what == "deployed" || entry->what == "rolled back";
-    if (was_deployed && entry->version != deployed && find(entry->version) != nullptr) return entry->version;
+  // What was deployed one over the other. Who goes back takes away the version that is left, and what lies
+  // above the one that is gone back to.
+  std::vector<std::string_view> stack;
+  for (const HistoryEntry& entry : history) {
+    if (entry.what == "rolled back") {
+      if (!stack.empty()) std::erase(stack, std::string_view(stack.back()));
+      const auto there = std::find(stack.rbegin(), stack.rend(), entry.version);
+      if (there != stack.rend()) stack.erase(there.base(), stack.end());
+    }
+    const bool is_deployed = entry.what == "deployed" || entry.what == "rolled back";
+    if (is_deployed && (stack.empty() || stack.back() != entry.version)) stack.push_back(entry.version);
   }
-  return {};
+  const auto found = std::find_if(stack.rbegin(), stack.rend(), [&](std::string_view version) {
+    return version != deployed && find(version) != nullptr;
+  });
+  return found == stack.rend() ? std::nullopt : std::optional<std::string>(*found);
 }
 
 void ApplicationRecord::add_history(std::string version, std::string_view what, std::string_view why) {
-  if (history.size() >= kHistoryMax)
-    history.erase(history.begin(),
-                  history.begin() + static_cast<ptrdiff_t>(history.size() - kHistoryMax + 1));
   history.push_back({std::move(version), lattice::format_time_now(), std::string(what),
-                     lattice::valid_utf8(why.substr(0, kWhyBytesMax))});
+                     lattice::valid_utf8(beginning_of(why, kWhyBytesMax))});
+  const auto is_put = [](const HistoryEntry& entry) { return entry.what == "put"; };
+  while (history.size() > kHistoryMax) {
+    const bool many_puts =
+        std::count_if(history.begin(), history.end(), is_put) > static_cast<ptrdiff_t>(kHistoryMax / 2);
+    history.erase(many_puts ? std::find_if(history.begin(), history.end(), is_put) : history.begin());
+  }
+}
+
+void ApplicationRecord::add_version(StoredVersion version) {
+  version.description.resize(beginning_of(version.description, kDescriptionBytesMax).size());
+  StoredVersion& added = versions.emplace_back(std::move(version));
+  add_history(added.version, "put", "");
+  added.created = history.back().at;
 }
 
 Result<ApplicationRecord> parse_record(std::string_view name, std::string_view json) {
@@ -83,6 +111,8 @@ Result<ApplicationRecord> parse_record(std::string_view name, std::string_view j
     return failure(ErrorCode::malformed, "{} has no version \"{}\", which is to be deployed", what,
                    *record.deployed);
   record.name = name;
+  for (StoredVersion& version : record.versions)
+    version.description.resize(beginning_of(version.description, kDescriptionBytesMax).size());
   return record;
 }
 

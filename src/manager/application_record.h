@@ -17,12 +17,13 @@ inline constexpr size_t kVersionsMax = 500;
 inline constexpr size_t kHistoryMax = 200;
 inline constexpr size_t kVersionBytesMax = 128;
 inline constexpr size_t kWhyBytesMax = 500;
+inline constexpr size_t kDescriptionBytesMax = 500;
 
 struct StoredVersion {
   std::string version{};
   std::string created{};      // RFC 3339
   std::string manifest{};     // under which key of its own the text is kept
-  std::string description{};  // the manifest's
+  std::string description{};  // the manifest's, its first kDescriptionBytesMax
   bool operator==(const StoredVersion&) const = default;
 };
 
@@ -38,7 +39,7 @@ struct ApplicationRecord {
   std::string name{};
   std::vector<StoredVersion> versions{};  // in the order in which they were put; never empty
   std::optional<std::string> deployed{};
-  std::vector<HistoryEntry> history{};  // the oldest first; the newest kHistoryMax
+  std::vector<HistoryEntry> history{};  // the oldest first; at most kHistoryMax, see add_history()
   // Why nothing but the name could be read, of a newer wattle's record above all. Whoever finds this leaves
   // everything alone that the application has.
   std::string unreadable{};
@@ -46,9 +47,14 @@ struct ApplicationRecord {
   // Null: there is no such version.
   const StoredVersion* find(std::string_view version) const;
   const StoredVersion& newest() const { return versions.back(); }
-  // The one that was deployed before the present one, and is still there.
+  // The one that was deployed before the present one, and is still there; none that was rolled back from
+  // since.
   std::optional<std::string> previous() const;
+  // What is beyond kHistoryMax is forgotten: the oldest, or the oldest put while those are more than half of
+  // it. So puts alone never make it forget what was deployed.
   void add_history(std::string version, std::string_view what, std::string_view why);
+  // As put now.
+  void add_version(StoredVersion version);
 };
 
 // Refused: malformed; unsupported (of a newer format).

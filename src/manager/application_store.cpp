@@ -16,7 +16,8 @@ constexpr std::string_view kNotes = "note/";
 constexpr std::string_view kStoreName = "manifests";
 // Longer than any put takes, and than the clocks of two managers differ.
 constexpr std::chrono::milliseconds kSweepAfter = std::chrono::hours(1);
-constexpr size_t kRecordRoomBytes = 4096;  // what a message holds beside a value
+constexpr size_t kRecordRoomBytes = 4096;        // what a message holds beside a value
+constexpr size_t kHistoryRoomBytes = 16 * 1024;  // what a record has for its history, however many versions
 constexpr size_t kVersionsToldMax = 10;
 
 std::string key_of(std::string_view kind, std::string_view name) {
@@ -43,9 +44,43 @@ Error no_version(const ApplicationRecord& record, std::string_view version) {
                                told < record.versions.size() ? " and older ones" : ""));
 }
 
+// Whether that is another than before.
+Result<bool> set_deployed(ApplicationRecord& record, const std::string& version, std::string_view what,
+                          std::string_view why) {
+  if (record.find(version) == nullptr) return failure(no_version(record, version));
+  if (record.deployed == version) return false;
+  record.deployed = version;
+  record.add_history(version, what, why);
+  return true;
+}
+
 Result<void> check_readable(const ApplicationRecord& record) {
   if (record.unreadable.empty()) return {};
   return failure(ErrorCode::unsupported, "{}", record.unreadable);
+}
+
+// What happened long ago makes room, so that what is deployed can always be undeployed.
+std::string json_with_room(ApplicationRecord record, size_t bytes_max) {
+  std::string json = to_json(record);
+  while (json.size() > bytes_max && record.history.size() > 1) {
+    record.history.erase(record.history.begin(),
+                         record.history.begin() + static_cast<ptrdiff_t>((record.history.size() + 1) / 2));
+    json = to_json(record);
+  }
+  return json;
+}
+
+// Versions alone, which nothing but their deletion makes fewer.
+Result<void> check_room(const ApplicationRecord& record, size_t bytes_max) {
+  ApplicationRecord versions;
+  versions.versions = record.versions;
+  if (to_json(versions).size() + kHistoryRoomBytes <= bytes_max) return {};
+  return failure(
+      Error(
+          ErrorCode::overloaded,
+          fmt::format("the application \"{}\" has {} versions already, and the bus carries no record of more",
+                      record.name, record.versions.size() - 1))
+          .with_remedy(fmt::format("wattle app delete {} --version VERSION", record.name)));
 }
 
 std::shared_ptr<const ApplicationRecord> read_record(std::string_view name, std::string_view json) {
@@ -74,27 +109,25 @@ Result<void> ApplicationStore::wait_ready() {
   return {};
 }
 
+size_t ApplicationStore::value_bytes_max() const {
+  return payload_bytes_max_ - std::min(payload_bytes_max_, kRecordRoomBytes);
+}
+
 Result<void> ApplicationStore::change(std::string_view name, const Edit& edit) {
   WATTLE_CHECK(check_application_name(name));
-  bool unchanged = false;
-  auto done =
-      store_->update(key_of(kRecords, name),
-                     [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
-                       ApplicationRecord record;
-                       record.name = name;
-                       if (value) {
-                         WATTLE_TRY(record, parse_record(name, *value));
-                       }
-                       WATTLE_TRY(const bool changed, edit(record));
-                       unchanged = !changed;
-                       // Ends the update without a write.
-                       if (unchanged) return failure(ErrorCode::cancelled, "nothing is to be changed");
-                       if (record.versions.empty()) return std::optional<std::string>();
-                       std::string json = to_json(record);
-                       return std::optional<std::string>(std::move(json));
-                     });
-  if (unchanged) return {};
-  return done;
+  return store_->update(key_of(kRecords, name),
+                        [&](std::optional<std::string_view> value) -> Result<std::optional<std::string>> {
+                          ApplicationRecord record;
+                          record.name = name;
+                          if (value) {
+                            WATTLE_TRY(record, parse_record(name, *value));
+                          }
+                          WATTLE_TRY(const bool changed, edit(record));
+                          // Which the store does not write, and confirms.
+                          if (!changed) return value ? std::optional<std::string>(*value) : std::nullopt;
+                          if (record.versions.empty()) return std::optional<std::string>();
+                          return json_with_room(std::move(record), value_bytes_max());
+                        });
 }
 
 Result<ApplicationStore::Put> ApplicationStore::put(const Application& application, std::string_view text) {
@@ -104,11 +137,11 @@ Result<ApplicationStore::Put> ApplicationStore::put(const Application& applicati
                               .manifest = make_ulid(),
                               .description = application.description};
   WATTLE_CHECK(check_version(version.version));
-  if (text.size() + kRecordRoomBytes > payload_bytes_max_)
+  if (text.size() > value_bytes_max())
     return failure(
         Error(ErrorCode::invalid_argument,
               fmt::format("the manifest has {} bytes, and the bus carries at most {} in one message",
-                          text.size(), payload_bytes_max_ - kRecordRoomBytes))
+                          text.size(), value_bytes_max()))
             .with_remedy("make several applications of it, or raise max_payload of nats-server"));
   Put put;
   WATTLE_CHECK(put_version(version, application.name, text, put));
@@ -140,22 +173,29 @@ Result<void> ApplicationStore::put_version(const StoredVersion& version, std::st
           Error(ErrorCode::overloaded,
                 fmt::format("the application \"{}\" has {} versions already", name, record.versions.size()))
               .with_remedy(fmt::format("wattle app delete {} --version VERSION", name)));
-    StoredVersion& added = record.versions.emplace_back(version);
-    record.add_history(version.version, "put", "");
-    added.created = record.history.back().at;
+    record.add_version(version);
     put.total_versions = record.versions.size();
+    WATTLE_CHECK(check_room(record, value_bytes_max()));
     return true;
   };
   if (const auto record = find(name); record != nullptr && record->find(version.version) != nullptr) {
     ApplicationRecord copy = *record;
-    WATTLE_TRY(const bool added, add(copy));
-    if (!added) return {};
+    WATTLE_TRY(bool is_new, add(copy));
+    if (!is_new) {
+      const auto look_again = [&](ApplicationRecord& now) -> Result<bool> {
+        WATTLE_TRY(is_new, add(now));
+        return false;  // where it was removed just now, its text comes first
+      };
+      WATTLE_CHECK(change(name, look_again));
+      if (!is_new) return {};
+    }
   }
   WATTLE_CHECK(store_->put(key, text));
   auto done = change(name, add);
   // After any other failure it is not known whether the record names the text.
   const bool refused = !done && (done.error().code() == ErrorCode::already_exists ||
-                                 done.error().code() == ErrorCode::unsupported);
+                                 done.error().code() == ErrorCode::unsupported ||
+                                 done.error().code() == ErrorCode::overloaded);
   if (refused || (done && !put.is_new_version)) remove_manifests(name, {version.manifest});
   return done;
 }
@@ -211,32 +251,24 @@ void ApplicationStore::forget_applications() {
   std::erase_if(applications_, [&](const auto& item) { return !named.contains(item.first); });
 }
 
-Result<std::string> ApplicationStore::set_deployed(std::string_view name,
-                                                   std::optional<std::string_view> version,
-                                                   std::string_view what, std::string_view why) {
+Result<std::string> ApplicationStore::deploy(std::string_view name, std::optional<std::string_view> version,
+                                             std::string_view why) {
   std::string deployed;
   WATTLE_CHECK(change(name, [&](ApplicationRecord& record) -> Result<bool> {
     if (record.versions.empty()) return failure(no_application(name));
     deployed = version ? std::string(*version) : record.newest().version;
-    if (record.find(deployed) == nullptr) return failure(no_version(record, deployed));
-    if (record.deployed == deployed) return false;
-    record.deployed = deployed;
-    record.add_history(deployed, what, why);
-    return true;
+    return set_deployed(record, deployed, "deployed", why);
   }));
   return deployed;
 }
 
-Result<std::string> ApplicationStore::deploy(std::string_view name, std::optional<std::string_view> version,
-                                             std::string_view why) {
-  return set_deployed(name, version, "deployed", why);
-}
-
-Result<void> ApplicationStore::roll_back(std::string_view name, std::string_view version,
-                                         std::string_view why) {
-  auto done = set_deployed(name, version, "rolled back", why);
-  if (!done) return failure(std::move(done).error());
-  return {};
+Result<void> ApplicationStore::roll_back(std::string_view name, std::optional<std::string_view> from,
+                                         std::string_view version, std::string_view why) {
+  return change(name, [&](ApplicationRecord& record) -> Result<bool> {
+    if (from && record.deployed != *from) return false;
+    if (record.versions.empty()) return failure(no_application(name));
+    return set_deployed(record, std::string(version), "rolled back", why);
+  });
 }
 
 Result<void> ApplicationStore::undeploy(std::string_view name, std::string_view why) {

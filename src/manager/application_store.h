@@ -50,11 +50,12 @@ class ApplicationStore {
   Result<void> wait_ready();
   bool ready() const { return store_->ready(); }
 
-  // Every change is refused as lattice::Store's are; unsupported where the record is of a newer format.
+  // Every change is refused as lattice::Store's are; unsupported where the record is of a newer format. One
+  // that changes nothing is acknowledged when what is there is as safe as if it had been written now.
 
   // `application` has been read from `text`, and checked. Refused: invalid_argument (name, version, a text
   // beyond what the bus carries), already_exists (the version is there with another text), overloaded
-  // (kVersionsMax).
+  // (kVersionsMax; or so many that the record would have no room to be deployed and undeployed).
   Result<Put> put(const Application& application, std::string_view text);
   // As it was put. Refused: not_found, naming the versions there are.
   Result<std::string> manifest(std::string_view name, std::string_view version);
@@ -67,8 +68,10 @@ class ApplicationStore {
                              std::string_view why = {});
   // One that is not deployed is no failure. Refused: not_found.
   Result<void> undeploy(std::string_view name, std::string_view why = {});
-  // Deploys `version`, and the history says why. Refused: not_found.
-  Result<void> roll_back(std::string_view name, std::string_view version, std::string_view why);
+  // Deploys `version`, and the history says why; nothing where `from` is given and not what is deployed any
+  // more, since somebody has decided already. Refused: not_found.
+  Result<void> roll_back(std::string_view name, std::optional<std::string_view> from,
+                         std::string_view version, std::string_view why);
   // One version, or the whole application; its note stays. Refused: invalid_argument, while it is deployed.
   Result<Removed> remove(std::string_view name, std::optional<std::string_view> version,
                          IfDeployed if_deployed = IfDeployed::refuse);
@@ -91,11 +94,11 @@ class ApplicationStore {
  private:
   ApplicationStore(std::unique_ptr<lattice::Store> store, ImageTable images, size_t payload_bytes_max)
       : store_(std::move(store)), images_(std::move(images)), payload_bytes_max_(payload_bytes_max) {}
-  // What `edit` makes of the record; it returns whether it changed anything.
+  // What `edit` makes of the record; it returns whether it is to be another.
   using Edit = std::function<Result<bool>(ApplicationRecord& record)>;
   Result<void> change(std::string_view name, const Edit& edit);
-  Result<std::string> set_deployed(std::string_view name, std::optional<std::string_view> version,
-                                   std::string_view what, std::string_view why);
+  // The most that a value of the store may have.
+  size_t value_bytes_max() const;
   Result<void> put_version(const StoredVersion& version, std::string_view name, std::string_view text,
                            Put& put);
   void remove_manifests(std::string_view name, const std::vector<std::string>& keys);

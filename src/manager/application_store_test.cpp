@@ -6,6 +6,8 @@
 
 #include "lattice/memory_bus.h"
 #include "lattice/store_test_disk.h"
+#include "lattice/test_state.h"
+#include "manager/commands.h"
 #include "manager/test_support.h"
 #include "nats/test_server.h"
 
@@ -151,7 +153,7 @@ TEST(ApplicationStore, DeploysAndUndeploys) {
     EXPECT_EQ(store.deploy("shop", {}).value(), "3");
     EXPECT_EQ(store.deploy("shop", {}).value(), "3");
     EXPECT_EQ(store.find("shop")->previous(), "1");
-    ASSERT_TRUE(store.roll_back("shop", "1", "2 % of the calls failed"));
+    ASSERT_TRUE(store.roll_back("shop", "3", "1", "2 % of the calls failed"));
     EXPECT_EQ(store.find("shop")->deployed, "1");
     ASSERT_TRUE(store.undeploy("shop"));
     ASSERT_TRUE(store.undeploy("shop"));
@@ -159,6 +161,45 @@ TEST(ApplicationStore, DeploysAndUndeploys) {
     EXPECT_EQ(history(store, "shop"),
               "put 1; put 2; put 3; deployed 1; deployed 3; rolled back 1: 2 % of the calls failed; "
               "undeployed 1; ");
+  });
+}
+
+TEST(ApplicationStore, GoesBackOnlyFromWhatIsDeployed) {
+  with_store([](ApplicationStore& store) {
+    for (const char* version : {"1", "2", "3"}) ASSERT_TRUE(put(store, manifest("shop", version)));
+    ASSERT_TRUE(store.deploy("shop", "3"));
+    EXPECT_TRUE(store.roll_back("shop", "2", "1", "it failed"));
+    EXPECT_EQ(store.find("shop")->deployed, "3");
+    EXPECT_EQ(store.roll_back("shop", "3", "4", "it failed").error().code(), ErrorCode::not_found);
+    EXPECT_TRUE(store.roll_back("shop", {}, "1", "asked for"));
+    EXPECT_EQ(store.find("shop")->deployed, "1");
+    EXPECT_TRUE(store.roll_back("blog", "2", "1", "it failed"));
+    EXPECT_EQ(store.roll_back("blog", {}, "1", "asked for").error().code(), ErrorCode::not_found);
+  });
+}
+
+TEST(ApplicationStore, GoesBackToNoVersionThatWasLeftSo) {
+  with_store([](ApplicationStore& store) {
+    for (const char* version : {"1", "2", "3"}) ASSERT_TRUE(put(store, manifest("shop", version)));
+    const auto previous = [&] { return store.find("shop")->previous().value_or("none"); };
+    ASSERT_TRUE(store.deploy("shop", "1"));
+    EXPECT_EQ(previous(), "none");
+    ASSERT_TRUE(store.deploy("shop", "2"));
+    EXPECT_EQ(previous(), "1");
+    ASSERT_TRUE(store.roll_back("shop", "2", "1", "it failed"));
+    EXPECT_EQ(previous(), "none");
+    ASSERT_TRUE(store.deploy("shop", "3"));
+    EXPECT_EQ(previous(), "1");
+    ASSERT_TRUE(store.deploy("shop", "2"));
+    EXPECT_EQ(previous(), "3");
+    ASSERT_TRUE(store.deploy("shop", "3"));
+    ASSERT_TRUE(store.deploy("shop", "2"));
+    ASSERT_TRUE(store.roll_back("shop", "2", "3", "it failed"));
+    EXPECT_EQ(previous(), "1") << "2 has failed, however often it was deployed";
+    ASSERT_TRUE(store.undeploy("shop"));
+    EXPECT_EQ(previous(), "3");
+    ASSERT_TRUE(store.remove("shop", "3"));
+    EXPECT_EQ(previous(), "1");
   });
 }
 
@@ -220,6 +261,60 @@ TEST(ApplicationStore, TheHistoryIsBounded) {
     EXPECT_EQ(record->history.size(), kHistoryMax);
     EXPECT_EQ(record->history.front().what, "deployed");
     EXPECT_EQ(record->history.back().why.size(), kWhyBytesMax);
+  });
+}
+
+TEST(ApplicationStore, PutsLeaveRoomInTheHistory) {
+  with_store([](ApplicationStore& store) {
+    ASSERT_TRUE(put(store, manifest("shop", "1")));
+    ASSERT_TRUE(put(store, manifest("shop", "2")));
+    ASSERT_TRUE(store.deploy("shop", "1"));
+    ASSERT_TRUE(store.deploy("shop", "2"));
+    for (size_t i = 3; i < kHistoryMax + 5; ++i) ASSERT_TRUE(put(store, manifest("shop", std::to_string(i))));
+    auto record = store.find("shop");
+    EXPECT_EQ(record->history.size(), kHistoryMax);
+    EXPECT_EQ(record->previous(), "1");
+    for (size_t i = 0; i < kHistoryMax; ++i) ASSERT_TRUE(store.deploy("shop", i % 2 == 0 ? "1" : "2"));
+    record = store.find("shop");
+    EXPECT_EQ(record->history.size(), kHistoryMax);
+  });
+}
+
+TEST(ApplicationStore, DescriptionsAreCut) {
+  with_store([](ApplicationStore& store) {
+    Manifest one = manifest("shop", "1");
+    one.application.description = std::string(kDescriptionBytesMax - 1, 'd') + "\xc3\xa4" + "more";
+    ASSERT_TRUE(put(store, one));
+    EXPECT_EQ(store.find("shop")->newest().description, std::string(kDescriptionBytesMax - 1, 'd'));
+  });
+}
+
+TEST(ApplicationStore, WhatIsDeployedCanBeUndeployed) {
+  run_test([](async::Worker& worker) {
+    MemoryBroker broker;
+    MemoryBus bus(worker, broker, {.max_payload_bytes = 64 * 1024});
+    auto store = open(bus);
+    Manifest one = manifest("shop", "");
+    one.application.description = std::string(kDescriptionBytesMax, 'd');
+    Result<ApplicationStore::Put> done = ApplicationStore::Put();
+    size_t count = 0;
+    for (; done && count < kVersionsMax; ++count) {
+      one.application.version = std::to_string(count);
+      done = put(*store, one);
+    }
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code(), ErrorCode::overloaded);
+    EXPECT_THAT(done.error().remedy(), HasSubstr("wattle app delete shop"));
+    const std::string why(kWhyBytesMax, 'w');
+    for (size_t i = 0; i < 100; ++i) {
+      const auto deployed = store->deploy("shop", "0", why);
+      ASSERT_TRUE(deployed) << deployed.error().full_message();
+      const auto undeployed = store->undeploy("shop", why);
+      ASSERT_TRUE(undeployed) << undeployed.error().full_message();
+    }
+    EXPECT_GE(store->find("shop")->history.size(), 10U);
+    for (const char* version : {"0", "1"}) ASSERT_TRUE(store->remove("shop", version));
+    EXPECT_TRUE(put(*store, one)) << "there is room again";
   });
 }
 
@@ -287,6 +382,84 @@ TEST(ApplicationStore, TwoManagersAgree) {
   });
 }
 
+// As when a rollback is decided, and another version deployed while it is written.
+TEST(ApplicationStore, ARollbackLeavesWhatWasDeployedMeanwhile) {
+  run_test([](async::Worker& worker) {
+    MemoryBroker broker;
+    MemoryBus bus(worker, broker), other_bus(worker, broker);
+    auto store = open(bus), other = open(other_bus);
+    for (const char* version : {"1", "2", "3"}) ASSERT_TRUE(put(*store, manifest("shop", version)));
+    for (const char* version : {"1", "2"}) ASSERT_TRUE(store->deploy("shop", version));
+    const auto state = lattice::open_test_state(bus);
+    CommandRunner runner(bus, *store, *state, "default");
+    std::optional<CommandDone> done;
+    bus.cut();
+    worker.spawn([&] { done = runner.run({.id = 1, .action = RollBack{"shop", "2", "1", "it failed"}}); });
+    const auto deployed = other->deploy("shop", "3");
+    ASSERT_TRUE(deployed) << deployed.error().full_message();
+    bus.restore();
+    ASSERT_TRUE(eventually([&] { return done.has_value(); }));
+    EXPECT_TRUE(done->result) << done->result.error().full_message();
+    EXPECT_TRUE(eventually([&] { return store->find("shop")->deployed == "3"; }));
+    EXPECT_EQ(history(*other, "shop"), "put 1; put 2; put 3; deployed 1; deployed 2; deployed 3; ");
+  });
+}
+
+// The writes lie in the bucket, and in the snapshot.
+TEST(ApplicationStore, WhatIsNotOnTheDiskIsNotAcknowledgedTheSecondTimeEither) {
+  const TestFolder folder;
+  lattice::TestDisk::install();
+  run_test([&](async::Worker& worker) {
+    MemoryBroker broker;
+    MemoryBus bus(worker, broker);
+    auto options = alone();
+    options.path = folder.path() + "/store";
+    auto store = open(bus, std::move(options));
+    for (const char* version : {"1", "2"}) ASSERT_TRUE(put(*store, manifest("shop", version)));
+    const auto refused_while_full = [&](const auto& work) {
+      lattice::TestDisk::full = true;
+      for (int i = 0; i < 2; ++i) {
+        const auto done = work();
+        EXPECT_FALSE(done);
+        if (!done) {
+          EXPECT_EQ(lattice::store_reason_of(done.error()), lattice::StoreReason::disk_full);
+        }
+      }
+      lattice::TestDisk::full = false;
+      EXPECT_TRUE(eventually([&] { return work().has_value(); }));
+    };
+    refused_while_full([&] { return store->deploy("shop", "1"); });
+    refused_while_full([&] { return store->roll_back("shop", "1", "2", "it failed"); });
+    refused_while_full([&] { return store->undeploy("shop"); });
+    refused_while_full([&] { return store->remove("shop", "2"); });
+    EXPECT_FALSE(store->find("shop")->deployed);
+    EXPECT_EQ(store->find("shop")->versions.size(), 1U);
+  });
+  lattice::TestDisk::uninstall();
+}
+
+// The text was synced, and the record that names it was not.
+TEST(ApplicationStore, AVersionThatIsNotOnTheDiskIsNotThereAlready) {
+  const TestFolder folder;
+  lattice::TestDisk::install();
+  run_test([&](async::Worker& worker) {
+    MemoryBroker broker;
+    MemoryBus bus(worker, broker), other_bus(worker, broker);
+    auto options = alone();
+    options.path = folder.path() + "/store";
+    auto store = open(bus, std::move(options)), beside = open(other_bus);
+    lattice::TestDisk::full = true;
+    ASSERT_TRUE(put(*beside, manifest("shop", "1"))) << "it has no disk";
+    ASSERT_TRUE(eventually([&] { return store->find("shop") != nullptr; }));
+    const auto again = put(*store, manifest("shop", "1"));
+    lattice::TestDisk::full = false;
+    EXPECT_FALSE(again);
+    EXPECT_TRUE(eventually([&] { return put(*store, manifest("shop", "1")).has_value(); }));
+    EXPECT_EQ(history(*store, "shop"), "put 1; ");
+  });
+  lattice::TestDisk::uninstall();
+}
+
 TEST(ApplicationStore, SweepsTextsThatNoRecordNames) {
   run_test([](async::Worker& worker) {
     MemoryBroker broker;
@@ -338,7 +511,7 @@ void run_steps(const TestFolder& folder, int acknowledged) {
     step(store->deploy("shop", {}));
     step(put(*store, manifest("shop", "2", std::string(6000, 'a'))));
     step(store->deploy("shop", {}));
-    step(store->roll_back("shop", "1", "it failed"));
+    step(store->roll_back("shop", "2", "1", "it failed"));
     step(store->remove("shop", "1", ApplicationStore::IfDeployed::undeploy));
     step(store->remove("shop", {}));
   });

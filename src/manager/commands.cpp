@@ -100,11 +100,8 @@ Result<void> CommandRunner::run(const RemoveNote& note, CommandDone&) {
   return store_.remove_note(note.application);
 }
 
-// Whoever has deployed another version meanwhile has decided already.
 Result<void> CommandRunner::run(const RollBack& back, CommandDone&) {
-  const auto record = store_.find(back.application);
-  if (record == nullptr || record->deployed != back.from) return {};
-  return store_.roll_back(back.application, back.to, back.why);
+  return store_.roll_back(back.application, back.from, back.to, back.why);
 }
 
 }  // namespace wattle::manager

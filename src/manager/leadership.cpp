@@ -1,5 +1,7 @@
 #include "manager/leadership.h"
 
+#include <optional>
+
 #include "async/fiber.h"
 
 namespace wattle::manager {
@@ -31,11 +33,9 @@ struct Leadership::State {
     const async::DeadlineScope deadline(now + kLeaseLasts);
     WATTLE_CHECK(open());
     auto entry = bucket->get(lattice::kManagerLeaseKey);
-    if (!entry && entry.error().code() == ErrorCode::not_found) {
-      WATTLE_TRY(revision, bucket->create(lattice::kManagerLeaseKey, value()));
-      return lead(now);
-    }
+    if (!entry && entry.error().code() == ErrorCode::not_found) return look_at_nothing(now);
     if (!entry) return failure(entry.error());
+    missing_since.reset();
     if (entry->revision != seen) {
       seen = entry->revision;
       seen_at = Clock::now();
@@ -46,9 +46,34 @@ struct Leadership::State {
     return lead(now);
   }
 
+  // There is no lease. That it was given back, its deletion says; without that the bucket may have been lost,
+  // and whoever held the lease not know of it yet.
+  Result<void> look_at_nothing(TimePoint now) {
+    bool is_free = false;
+    if (!missing_since) {
+      missing_since = Clock::now();
+      WATTLE_TRY(is_free, was_deleted());
+    }
+    if (!is_free && now < *missing_since + lattice::kManagerLeaseExpires) return {};
+    WATTLE_TRY(revision, bucket->create(lattice::kManagerLeaseKey, value()));
+    return lead(now);
+  }
+
+  Result<bool> was_deleted() {
+    WATTLE_TRY(const auto watch, bucket->watch({.keys = std::string(lattice::kManagerLeaseKey)}));
+    bool deleted = false;
+    for (;;) {
+      WATTLE_TRY(const lattice::WatchEvent event, watch->next());
+      if (event.kind == lattice::WatchEvent::Kind::replayed) return deleted;
+      deleted = event.kind == lattice::WatchEvent::Kind::entry &&
+                event.entry.operation != lattice::Entry::Operation::put;
+    }
+  }
+
   Result<void> lead(TimePoint now) {
     renewed = now;
     leading = true;
+    missing_since.reset();
     log.info("this manager leads", {{"manager", id}});
     changed.notify();
     return {};
@@ -57,6 +82,9 @@ struct Leadership::State {
   void lose(std::string_view why) {
     leading = false;
     seen = 0;
+    // Where the bucket was lost, the lease that may still hold was our own.
+    missing_since.reset();
+    if (Clock::now() < renewed + kLeaseLasts) missing_since = renewed;
     log.warn("this manager leads no more", {{"manager", id}, {"reason", std::string(why)}});
     changed.notify();
   }
@@ -91,6 +119,7 @@ struct Leadership::State {
   uint64_t revision = 0;  // of our own last write
   uint64_t seen = 0;      // of somebody else's
   TimePoint seen_at{};
+  std::optional<TimePoint> missing_since{};  // there was none at all, at each look
   uint64_t renewals = 0;
   async::Signal changed;
   std::shared_ptr<async::Fiber> fiber;

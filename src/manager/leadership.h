@@ -1,6 +1,7 @@
 // Which of several managers acts: the one that holds a lease, a key in a bucket of the bus that is compared
 // and set twice a second. Who has not renewed it for kLeaseLasts stops acting before anybody else begins; who
-// sees it unchanged for longer than that takes it. A manager that ends gives it back.
+// sees it unchanged, or missing, for longer than that takes it. A manager that ends gives it back, and
+// another takes it at once.
 //
 //   WATTLE_TRY(auto leadership, Leadership::start(bus, "default", manager_id, log));
 //   while (leadership->leads()) ...

@@ -14,10 +14,20 @@ const telemetry::Log& quiet() {
   return log;
 }
 
+// So that the first one need not wait for what may be held by somebody.
+void give_back(lattice::Bus& bus) {
+  lattice::BucketConfig config;
+  config.bucket = lattice::manager_lease_bucket("test");
+  const auto bucket = bus.bucket(config).value();
+  ASSERT_TRUE(bucket->put(lattice::kManagerLeaseKey, "{}"));
+  ASSERT_TRUE(bucket->remove(lattice::kManagerLeaseKey));
+}
+
 TEST(Leadership, OneOfSeveralLeads) {
   nats::run_test([](async::Worker& worker) {
     lattice::MemoryBroker broker;
     lattice::MemoryBus bus(worker, broker);
+    give_back(bus);
     const auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     const auto two = Leadership::start(bus, "test", "two", quiet());
@@ -36,6 +46,7 @@ TEST(Leadership, WhoDiesIsFollowed) {
   nats::run_test([](async::Worker& worker) {
     lattice::MemoryBroker broker;
     lattice::MemoryBus bus(worker, broker);
+    give_back(bus);
     auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     const auto two = Leadership::start(bus, "test", "two", quiet());
@@ -53,9 +64,53 @@ TEST(Leadership, SurvivesTheLossOfItsBucket) {
     const auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     EXPECT_TRUE(bus.remove_bucket(lattice::manager_lease_bucket("test")));
+    const TimePoint lost = Clock::now();
     EXPECT_TRUE(nats::eventually([&] { return !one->leads(); }));
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    EXPECT_LT(Clock::now() - lost, std::chrono::seconds(3));
     one->stop();
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+TEST(Leadership, ALostBucketMakesNoTwo) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker), other(worker, broker);
+    give_back(bus);
+    auto one = Leadership::start(bus, "test", "one", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    const auto two = Leadership::start(other, "test", "two", quiet());
+    bus.cut();
+    broker.erase_data();
+    const TimePoint lost = Clock::now();
+    bool both = false;
+    EXPECT_TRUE(nats::eventually([&] {
+      both = both || (one->leads() && two->leads());
+      return two->leads();
+    }));
+    EXPECT_FALSE(both);
+    EXPECT_LT(Clock::now() - lost, std::chrono::seconds(3));
+    bus.restore();
+    one.reset();
+    two->stop();
+    EXPECT_TRUE(other.drain());
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+TEST(Leadership, WhatIsGivenBackIsTakenAtOnce) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker);
+    const auto one = Leadership::start(bus, "test", "one", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    one->stop();
+    const TimePoint given_back = Clock::now();
+    const auto two = Leadership::start(bus, "test", "two", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return two->leads(); }));
+    EXPECT_LT(Clock::now() - given_back, lattice::kManagerLeaseExpires);
+    two->stop();
     EXPECT_TRUE(bus.drain());
   });
 }

@@ -34,18 +34,29 @@ class Manager {
 
   // On a fiber. What has been started is stopped again when something is refused.
   Result<void> run() {
-    auto started = start();
-    if (started) {
+    Result<void> started;
+    bool is_over = false;
+    async::Signal over;
+    // It may wait for the bus as long as that takes, and is cancelled then.
+    starting_ = worker_.spawn([&] {
+      started = start();
+      is_over = true;
+      over.notify();
+    });
+    while (!is_over) (void)over.wait();
+    starting_.reset();
+    if (started && !stop_asked_) {
       if (setup_.on_ready) setup_.on_ready(id_);
       think();
     }
     stop();
-    return started;
+    return stop_asked_ ? Result<void>() : started;
   }
 
   void ask_to_stop() {
     stop_asked_ = true;
     news_.notify();
+    if (starting_) starting_->cancel();
   }
 
  private:
@@ -253,7 +264,8 @@ class Manager {
         *bus_, *store_,
         {.lattice = setup_.lattice,
          .hooks = {.status = [this](std::string_view name) { return status_of(name); },
-                   .differences = [this](const Application& next) { return differences_to(next); }}});
+                   .differences = [this](const Application& next) { return differences_to(next); },
+                   .leads = [this] { return leadership_->leads(); }}});
     if (api) {
       api_ = std::move(*api);
       return;
@@ -288,7 +300,8 @@ class Manager {
     lattice::BucketMirror::Hosts hosts;
     if (!leading_ || !leadership_->leads()) return hosts;
     hosts.writer = id_;
-    for (const auto& host : directory_->snapshot()->hosts()) hosts.ids.push_back(host->host_id);
+    const auto snapshot = directory_->snapshot();
+    for (const auto& host : snapshot->hosts()) hosts.add(*host);
     return hosts;
   }
 
@@ -328,6 +341,7 @@ class Manager {
   std::unique_ptr<ApiServer> api_;
   std::optional<CommandRunner> runner_;
   Reconciler reconciler_;
+  std::shared_ptr<async::Fiber> starting_;  // while it does
   bool leading_ = false;
   bool stop_asked_ = false;
   bool stopping_ = false;

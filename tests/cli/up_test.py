@@ -8,10 +8,11 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import unittest
 
 from lattice import Lattice, alive
-from program import SECONDS_MAX, ProgramTest, wait_until
+from program import SECONDS_MAX, ProgramTest, environment, wait_until
 
 
 def mode(path):
@@ -80,6 +81,28 @@ class Up(ProgramTest):
         shutil.rmtree(lattice.state / "nats")  # the host's own copy is enough
         again = Lattice(self)
         self.assertEqual(again.json("config", "get", "kept"), {"key": "value"})
+
+    def manager(self, lattice):
+        manager = self.start("manager", "--lattice", "test", stdin=subprocess.DEVNULL, env=environment(lattice.environment))
+        self.assertIn(b"is ready", manager.stdout.readline())
+        return manager
+
+    def test_what_was_put_outlives_managers_that_are_told_no_folder(self):
+        shop = self.file("shop.yaml", "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\n"
+                                      "spec:\n  components:\n    - {name: api, type: component, properties: {image: 'a:1'}}\n")  # fmt: skip
+        lattice = Lattice(self, hosts=0, words=("--managers", 0))
+        managers = [self.manager(lattice), self.manager(lattice)]
+        wait_until(lambda: lattice.wattle("app", "put", shop).code == 0, "a manager that answers")
+        for process in (*managers, lattice.process):
+            process.kill()
+            process.wait()
+        shutil.rmtree(lattice.state / "nats")
+        self.assertEqual({path.name for path in lattice.state.glob("lone-manager-*")}, {"lone-manager-0", "lone-manager-1"})
+        again = Lattice(self, hosts=0, words=("--managers", 0))
+        manager = self.manager(again)
+        wait_until(lambda: "shop" in again.wattle("app", "list").out, "what was put")
+        manager.terminate()
+        self.assertEqual(manager.wait(SECONDS_MAX), 0)
 
 
 class Refused(ProgramTest):
