@@ -63,6 +63,7 @@ class ApiServer {
   struct Request {
     std::string_view name;
     std::string_view body;
+    Problems& problems;  // gets what is wrong with the manifest
   };
   struct Operation;
   static const Operation kOperations[];
@@ -91,7 +92,7 @@ class ApiServer {
   Result<void> alone(const std::function<Result<void>()>& work);
   // Checks a version beside what is deployed, and deploys it by `write`.
   Result<void> deploy_checked(std::string_view name, const std::string& version,
-                              const std::function<Result<void>()>& write);
+                              const std::function<Result<void>()>& write, Problems& problems);
   Result<Application> read_one(std::string_view text, Problems& problems);
   ApplicationStatus status_of(const ApplicationRecord& record);
 
