@@ -34,10 +34,23 @@ void tell(const Output& output, const Answer& answer) {
 }
 
 Result<manager::api::PutAnswer> put_one(manager::ApiClient& manager, const ManifestText& manifest) {
-  auto answer = manager.put(manifest.text);
-  if (!answer)
-    return failure(answer.error().with_context(fmt::format("\"{}\" cannot be put", manifest.name)));
-  return answer;
+  manager::Problems problems;
+  auto answer = manager.put(manifest.text, &problems);
+  if (answer) return answer;
+  return failure(
+      refusal_in_file(manifest, problems, answer.error())
+          .with_context(fmt::format("\"{}\" of {} cannot be put", manifest.name, printable(manifest.file))));
+}
+
+// A manifest that was put just now.
+Result<manager::api::DeployAnswer> deploy_one(manager::ApiClient& manager, const ManifestText& manifest,
+                                              const std::string& version) {
+  manager::Problems problems;
+  auto answer = manager.deploy(manifest.name, version, &problems);
+  if (answer || !problems.any_errors()) return answer;
+  return failure(refusal_in_file(manifest, problems, answer.error())
+                     .with_context(fmt::format("\"{}\" of {} is put, but cannot be deployed", manifest.name,
+                                               printable(manifest.file))));
 }
 
 Result<void> put(Lattice& lattice, const PutOptions& options, const Output& output) {
@@ -90,7 +103,7 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto put, put_one(manager, manifest));
     WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name,
-                                 [&] { return manager.deploy(manifest.name, put.current_version); }));
+                                 [&] { return deploy_one(manager, manifest, put.current_version); }));
   }
   return {};
 }

@@ -85,8 +85,10 @@ Result<void> diff(Lattice& lattice, const ApplicationOptions& options, const Out
   WATTLE_TRY(const auto table, manager.images());
   WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, table, digest_of_file, output));
   for (const ManifestText& manifest : manifests) {
-    WATTLE_TRY(const auto answer, manager.diff_manifest(manifest.name, manifest.text));
-    show_differences(output, manifest.name, answer);
+    manager::Problems problems;
+    const auto answer = manager.diff_manifest(manifest.name, manifest.text, &problems);
+    if (!answer) return failure(refusal_in_file(manifest, problems, answer.error()));
+    show_differences(output, manifest.name, *answer);
   }
   return {};
 }

@@ -25,6 +25,11 @@ def component(name, image, extra=""):
 """
 
 
+def in_one_line(name, image, id):
+    scaler = "{type: spreadscaler, properties: {instances: 1}}"
+    return f'    - {{name: {name}, type: component, properties: {{image: "{image}", id: {id}}}, traits: [{scaler}]}}\n'
+
+
 def manifest(version, components, name="shop", annotations=""):
     return f"""# {name} {version}
 apiVersion: core.oam.dev/v1beta1
@@ -210,6 +215,32 @@ class Versions(ApplicationsTest):
         done = lattice.wattle("app", "put", user)
         self.assertEqual(done.code, 2)
         self.assertIn('the application "shop" is not shared', done.err)
+        self.assertIn(f"{user}:7:", done.err)
+
+    def test_what_other_applications_refuse_has_the_lines_of_the_file(self):
+        lattice = self.lattice()
+        deployed = self.file("one.yaml", manifest("1", in_one_line("api", "a:1", "x"), name="one"))
+        lattice.succeeds("app", "deploy", deployed)
+        self.file("api.wasm", guest("hello-http-c").read_bytes())
+        fine = manifest("1", component("api", "a:1"))
+        path = self.file("both.yaml", f"{fine}---\n{manifest('1', in_one_line('api', './api.wasm', 'x'), name='blog')}")
+        seen = self.wattle("app", "validate", path, deployed).out.splitlines()[0]
+        self.assertRegex(seen, rf"^{path}:19:74: error: .*the id \"x\" is that of \"api\"")
+        for verb in ("put", "deploy", "diff"):
+            done = lattice.wattle("app", verb, path)
+            self.assertEqual(done.code, 2, done)
+            self.assertIn(f"\n  {seen}\n", done.err)
+        done = lattice.wattle("app", "put", "-", stdin=path.read_text())
+        self.assertIn(seen.replace(str(path), "\n  standard input"), done.err)
+
+    def test_a_file_that_is_put_and_cannot_be_deployed(self):
+        lattice = self.lattice()
+        uses = "    - {name: api, type: component, properties: {application: {name: shop, component: api}}}\n"
+        path = self.file("user.yaml", "# of shop\n---\n" + manifest("1", uses, name="user"))
+        done = lattice.wattle("app", "deploy", path)
+        self.assertEqual(done.code, 2, done)
+        self.assertRegex(done.err, rf"^error: \"user\" of {path} is put, but cannot be deployed\n")
+        self.assertRegex(done.err, rf"\n  {path}:9:\d+: error: .*there is no application \"shop\"")
 
     def test_deleting(self):
         lattice = self.lattice()
