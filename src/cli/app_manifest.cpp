@@ -52,8 +52,9 @@ bool holds_nothing(std::string_view text) {
   return true;
 }
 
-bool begins_document(std::string_view text) {
-  return text.starts_with("---") &&
+// "---" begins a document, "..." ends one.
+bool begins_with(std::string_view mark, std::string_view text) {
+  return text.starts_with(mark) &&
          (text.size() == 3 || text[3] == '\n' || text[3] == '\r' || text[3] == ' ' || text[3] == '\t');
 }
 
@@ -156,11 +157,15 @@ std::vector<std::string_view> split_documents(std::string_view text) {
   std::vector<std::string_view> documents;
   size_t begin = 0;
   for (size_t line = 0; line < text.size();) {
-    if (begins_document(text.substr(line)) && !holds_nothing(text.substr(begin, line - begin))) {
-      documents.push_back(text.substr(begin, line - begin));
-      begin = line;
+    const size_t next = std::min(text.find('\n', line), text.size() - 1) + 1;
+    const bool begins = begins_with("---", text.substr(line));
+    if ((begins || begins_with("...", text.substr(line))) &&
+        !holds_nothing(text.substr(begin, line - begin))) {
+      const size_t end = begins ? line : next;
+      documents.push_back(text.substr(begin, end - begin));
+      begin = end;
     }
-    line = std::min(text.find('\n', line), text.size() - 1) + 1;
+    line = next;
   }
   if (begin < text.size()) documents.push_back(text.substr(begin));
   return documents;
@@ -260,7 +265,7 @@ Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string
       const uint32_t begin = std::exchange(lines_before, lines_before + lines_of(document));
       manager::Problems problems;
       const auto applications = manager::read_manifests(document, table, problems);
-      if (applications.size() != 1) continue;  // Kubernetes' own
+      if (applications.empty()) continue;  // Kubernetes' own
       auto changed = with_images(document, table, folder, image_of_file, begin);
       if (!changed) return failure(changed.error().with_context(fmt::format("\"{}\" cannot be put", path)));
       changed->name = applications.front().name;

@@ -59,6 +59,8 @@ TEST_F(AppManifest, DocumentsAreTakenApart) {
               ElementsAre("# shop\n%YAML 1.2\n---\na: 1\n"));
   EXPECT_THAT(split_documents("a: |\n  ---\n  b\n---x: 1"), ElementsAre("a: |\n  ---\n  b\n---x: 1"));
   EXPECT_THAT(split_documents("---"), ElementsAre("---"));
+  EXPECT_THAT(split_documents("a: 1\n...\nb: 2\n...\n# c\n---\nc: 3\n..."),
+              ElementsAre("a: 1\n...\n", "b: 2\n...\n", "# c\n---\nc: 3\n..."));
   EXPECT_THAT(split_documents(""), IsEmpty());
 }
 
