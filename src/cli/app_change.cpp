@@ -66,9 +66,8 @@ Result<void> put(Lattice& lattice, const PutOptions& options, const Output& outp
 
 // What is waited for while it happens: the end of `change`, which returns the version that is to be.
 Result<void> change_and_wait(Lattice& lattice, const ChangeOptions& options, const Output& output,
-                             const std::string& name,
+                             const std::string& name, Duration timeout,
                              const std::function<Result<manager::api::DeployAnswer>()>& change) {
-  WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   std::unique_ptr<ApplicationWait> wait;
   if (options.wait) {
     WATTLE_TRY(wait, ApplicationWait::begin(lattice, name, output));
@@ -90,9 +89,10 @@ Result<void> change_and_wait(Lattice& lattice, const ChangeOptions& options, con
 }
 
 Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output& output) {
+  WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   manager::ApiClient manager = manager_of(lattice);
   if (!is_manifest_file(options.name))
-    return change_and_wait(lattice, options, output, options.name,
+    return change_and_wait(lattice, options, output, options.name, timeout,
                            [&] { return manager.deploy(options.name, options.version()); });
   if (options.version())
     return failure(Error(ErrorCode::invalid_argument, "a file says its version itself")
@@ -102,7 +102,7 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
              manifests_to_put({options.name}, table, put_into(lattice, output), output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto put, put_one(manager, manifest));
-    WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name,
+    WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name, timeout,
                                  [&] { return deploy_one(manager, manifest, put.current_version); }));
   }
   return {};
@@ -126,8 +126,9 @@ Result<void> undeploy(Lattice& lattice, const ChangeOptions& options, const Outp
 }
 
 Result<void> roll_back(Lattice& lattice, const ChangeOptions& options, const Output& output) {
+  WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   manager::ApiClient manager = manager_of(lattice);
-  return change_and_wait(lattice, options, output, options.name,
+  return change_and_wait(lattice, options, output, options.name, timeout,
                          [&] { return manager.roll_back(options.name, options.version()); });
 }
 

@@ -131,6 +131,11 @@ class Deploy(ApplicationsTest):
         lattice.succeeds("label", host["id"], "zone=b")
         lattice.succeeds("app", "deploy", "shop", "--wait")
 
+    def test_a_wrong_timeout_is_refused_before_anything_is_put(self):
+        lattice, path = self.lattice(), self.shop("1")
+        lattice.refused("app", "deploy", path, "--wait", "--timeout", "10x", says=['"10x"'], remedy=["5s"])
+        self.assertEqual(lattice.json("app", "list"), [])
+
     def test_an_image_that_cannot_be_had(self):
         lattice = self.lattice()
         path = self.file("shop.yaml", manifest("1", component("api", "file:///nowhere/api.wasm")))
