@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import pty
 import select
@@ -266,7 +267,7 @@ class Table(ApplicationsTest):
         own = self.succeeds("app", "images").replace("interfaces:\n", 'interfaces:\n  "example:weather": "builtin://weather"\n')
         path = self.file("forecast.yaml", FORECAST)
         lattice, other = self.lattice(words=["--images", self.file("images.yaml", own)]), self.lattice(name="other")
-        self.assertTrue(lattice.succeeds("app", "diff", path).startswith("+ "))
+        self.assertTrue(lattice.wattle("app", "diff", path).out.startswith("+ "))
         self.assertEqual(lattice.succeeds("app", "put", path), "forecast 1 is put\n")
         for verb in ("put", "deploy", "diff"):
             other.refused("app", verb, path, says=[f"{path}:6:", "no provider serves example:weather/forecast"], remedy=["change"])
@@ -280,14 +281,42 @@ class Diff(ApplicationsTest):
     def test_before_and_after(self):
         lattice = self.lattice()
         path = self.shop("1")
-        out = lattice.succeeds("app", "diff", path)
+        out = self.differs(lattice, path)
         self.assertTrue(out.startswith("+ ") and "shop-api" in out, out)
         self.assertEqual(lattice.json("app", "list"), [])
         lattice.succeeds("app", "deploy", path, "--wait")
         self.assertEqual(lattice.succeeds("app", "diff", "shop"), "shop: nothing would change\n")
-        other = lattice.json("app", "diff", self.shop("2", "counter-http-c"))
+        self.assertEqual(lattice.succeeds("app", "diff", path), "shop: nothing would change\n")
+        self.assertEqual(lattice.json("app", "diff", path)["differences"], [])
+        second = self.shop("2", "counter-http-c")
+        other = json.loads(self.differs(lattice, second, "-o", "json"))
         self.assertEqual((other["name"], other["version"]), ("shop", "2"))
         self.assertTrue(any(one["kind"] == "change" for one in other["differences"]), other)
+        lattice.succeeds("app", "put", second)
+        self.differs(lattice, "shop")
+
+    def test_of_several_one_is_enough(self):
+        lattice = self.lattice()
+        self.file("api.wasm", guest("hello-http-c").read_bytes())
+        one, two = (manifest("1", component("api", "./api.wasm"), name=name) for name in ("one", "two"))
+        lattice.succeeds("app", "deploy", self.file("two.yaml", two), "--wait")
+        out = self.differs(lattice, self.file("both.yaml", f"{one}---\n{two}"))
+        self.assertTrue(out.endswith("two: nothing would change\n"), out)
+
+    def test_errors_are_no_differences(self):
+        lattice = self.lattice()
+        lattice.refused("app", "diff", "shop", says=['no application "shop"'], remedy=["wattle app list"])
+        with open("/dev/full", "w") as full:
+            process = self.start(
+                "app", "diff", self.shop("1"), "--lattice", "test", env=environment(lattice.environment), stdout=full
+            )
+            _, told = process.communicate(timeout=SECONDS_MAX)
+        self.assertEqual((process.returncode, told.count(b"error:")), (2, 1), told)
+
+    def differs(self, lattice, *words):
+        done = lattice.wattle("app", "diff", *words)
+        self.assertEqual((done.code, done.err), (1, ""), done)
+        return done.out
 
 
 class Watch(ApplicationsTest):
