@@ -9,6 +9,7 @@ import pty
 import select
 import shutil
 import signal
+import termios
 import time
 import unittest
 
@@ -358,6 +359,26 @@ class Watch(ApplicationsTest):
         with contextlib.suppress(OSError):  # the other end is closed
             while os.read(ours, 65536):
                 pass
+        self.assertEqual(process.wait(SECONDS_MAX), 0)
+
+    def test_a_terminal_shows_what_it_has_room_for(self):
+        lattice = self.lattice()
+        lattice.succeeds("app", "deploy", self.shop("1"), "--wait")
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        termios.tcsetwinsize(theirs, (4, 12))
+        process = self.watch(lattice, stdout=theirs)
+        # What is left of "shop 1: deployed", and of the rest; and no line below the last.
+        drawn = "\x1b[H\x1b[J\x1b[?7lshop 1: depl\r\n\r\n... 5 more l\x1b[?7h\r\n"
+        shown = self.lines_until(ours, "\x1b[?7h\r\n")
+        self.assertTrue(shown.startswith(drawn), shown)
+        # Drawn again for the window as it is now, though nothing else is another.
+        termios.tcsetwinsize(theirs, (40, 200))
+        os.close(theirs)
+        shown = self.lines_until(ours, "HOSTS").rpartition("\x1b[H")[2]
+        self.assertIn("shop 1: deployed\r\n", shown)
+        self.assertNotIn("... ", shown)
+        process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(SECONDS_MAX), 0)
 
     def test_there_must_be_such_an_application(self):
