@@ -34,8 +34,8 @@ class ApiClient {
   explicit ApiClient(lattice::Bus& bus, ApiClientOptions options = {})
       : bus_(bus), options_(std::move(options)) {}
 
-  // `problems` of this and of others: gets each problem of a manifest that is refused, by its place in the
-  // text that was put; none from a manager of before.
+  // Here and below: `problems`, unless null, gets each problem of a manifest that is refused, with its place
+  // in the text that was put. A manager of the version before tells them in the message alone.
   Result<api::PutAnswer> put(std::string_view manifest, Problems* problems = nullptr);
   // One that is refused is no failure: its problems are in the answer.
   Result<api::ValidateAnswer> validate(std::string_view manifest);
