@@ -34,10 +34,23 @@ void tell(const Output& output, const Answer& answer) {
 }
 
 Result<manager::api::PutAnswer> put_one(manager::ApiClient& manager, const ManifestText& manifest) {
-  auto answer = manager.put(manifest.text);
-  if (!answer)
-    return failure(answer.error().with_context(fmt::format("\"{}\" cannot be put", manifest.name)));
-  return answer;
+  manager::Problems problems;
+  auto answer = manager.put(manifest.text, &problems);
+  if (answer) return answer;
+  return failure(
+      refusal_in_file(manifest, problems, answer.error())
+          .with_context(fmt::format("\"{}\" of {} cannot be put", manifest.name, printable(manifest.file))));
+}
+
+// A manifest that was put just now.
+Result<manager::api::DeployAnswer> deploy_one(manager::ApiClient& manager, const ManifestText& manifest,
+                                              const std::string& version) {
+  manager::Problems problems;
+  auto answer = manager.deploy(manifest.name, version, &problems);
+  if (answer || !problems.any_errors()) return answer;
+  return failure(refusal_in_file(manifest, problems, answer.error())
+                     .with_context(fmt::format("\"{}\" of {} is put, but cannot be deployed", manifest.name,
+                                               printable(manifest.file))));
 }
 
 Result<void> put(Lattice& lattice, const PutOptions& options, const Output& output) {
@@ -53,9 +66,8 @@ Result<void> put(Lattice& lattice, const PutOptions& options, const Output& outp
 
 // What is waited for while it happens: the end of `change`, which returns the version that is to be.
 Result<void> change_and_wait(Lattice& lattice, const ChangeOptions& options, const Output& output,
-                             const std::string& name,
+                             const std::string& name, Duration timeout,
                              const std::function<Result<manager::api::DeployAnswer>()>& change) {
-  WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   std::unique_ptr<ApplicationWait> wait;
   if (options.wait) {
     WATTLE_TRY(wait, ApplicationWait::begin(lattice, name, output));
@@ -77,9 +89,10 @@ Result<void> change_and_wait(Lattice& lattice, const ChangeOptions& options, con
 }
 
 Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output& output) {
+  WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   manager::ApiClient manager = manager_of(lattice);
   if (!is_manifest_file(options.name))
-    return change_and_wait(lattice, options, output, options.name,
+    return change_and_wait(lattice, options, output, options.name, timeout,
                            [&] { return manager.deploy(options.name, options.version()); });
   if (options.version())
     return failure(Error(ErrorCode::invalid_argument, "a file says its version itself")
@@ -89,8 +102,8 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
              manifests_to_put({options.name}, table, put_into(lattice, output), output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto put, put_one(manager, manifest));
-    WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name,
-                                 [&] { return manager.deploy(manifest.name, put.current_version); }));
+    WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name, timeout,
+                                 [&] { return deploy_one(manager, manifest, put.current_version); }));
   }
   return {};
 }
@@ -113,8 +126,9 @@ Result<void> undeploy(Lattice& lattice, const ChangeOptions& options, const Outp
 }
 
 Result<void> roll_back(Lattice& lattice, const ChangeOptions& options, const Output& output) {
+  WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   manager::ApiClient manager = manager_of(lattice);
-  return change_and_wait(lattice, options, output, options.name,
+  return change_and_wait(lattice, options, output, options.name, timeout,
                          [&] { return manager.roll_back(options.name, options.version()); });
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "cli/load.h"
 #include "cli/table.h"
@@ -51,8 +52,9 @@ bool holds_nothing(std::string_view text) {
   return true;
 }
 
-bool begins_document(std::string_view text) {
-  return text.starts_with("---") &&
+// "---" begins a document, "..." ends one.
+bool begins_with(std::string_view mark, std::string_view text) {
+  return text.starts_with(mark) &&
          (text.size() == 3 || text[3] == '\n' || text[3] == '\r' || text[3] == ' ' || text[3] == '\t');
 }
 
@@ -68,9 +70,25 @@ size_t find_image(std::string_view text, const manager::Part& part) {
   return text.substr(0, end).find(part.image, begin + part.image_place.column - 1);
 }
 
-Error not_in_line(const manager::Part& part) {
-  return Error(ErrorCode::unsupported, fmt::format("the image {} does not stand in line {} as it is",
-                                                   manager::in_quotes(part.image), part.image_place.line))
+// In code points, as columns count.
+uint32_t characters(std::string_view text) {
+  return static_cast<uint32_t>(std::count_if(
+      text.begin(), text.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));
+}
+
+uint32_t lines_of(std::string_view text) {
+  return static_cast<uint32_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+manager::Place place_in(std::string_view text, size_t at) {
+  const std::string_view before = text.substr(0, at);
+  return {{}, lines_of(before) + 1, characters(before.substr(before.rfind('\n') + 1)) + 1};
+}
+
+Error not_in_line(const manager::Part& part, uint32_t lines_before) {
+  return Error(ErrorCode::unsupported,
+               fmt::format("the image {} does not stand in line {} as it is", manager::in_quotes(part.image),
+                           lines_before + part.image_place.line))
       .with_remedy("write it in one line, without escapes, aliases and folding");
 }
 
@@ -100,6 +118,10 @@ void tell_warnings(const manager::Problems& problems, const std::string& path, c
       output.warning(Error(ErrorCode::invalid, manager::to_string_alone(problem, path)));
 }
 
+std::string shown(const std::string& path) {
+  return path == kStandardInput ? "standard input" : path;
+}
+
 // The whole file is checked first, so that problems have its lines.
 Result<void> check_file(const std::string& path, const std::string& text, const manager::ImageTable& table,
                         const Output& output) {
@@ -109,9 +131,8 @@ Result<void> check_file(const std::string& path, const std::string& text, const 
   for (manager::Application& application : applications) take_shared_ids(application, together);
   for (const manager::Application& application : applications)
     manager::check(application, together, {}, problems);
-  const std::string shown = path == kStandardInput ? "standard input" : path;
-  if (problems.any_errors()) return failure(refusal(problems, shown));
-  tell_warnings(problems, shown, output);
+  if (problems.any_errors()) return failure(refusal(problems, shown(path)));
+  tell_warnings(problems, shown(path), output);
   return {};
 }
 
@@ -136,11 +157,15 @@ std::vector<std::string_view> split_documents(std::string_view text) {
   std::vector<std::string_view> documents;
   size_t begin = 0;
   for (size_t line = 0; line < text.size();) {
-    if (begins_document(text.substr(line)) && !holds_nothing(text.substr(begin, line - begin))) {
-      documents.push_back(text.substr(begin, line - begin));
-      begin = line;
+    const size_t next = std::min(text.find('\n', line), text.size() - 1) + 1;
+    const bool begins = begins_with("---", text.substr(line));
+    if ((begins || begins_with("...", text.substr(line))) &&
+        !holds_nothing(text.substr(begin, line - begin))) {
+      const size_t end = begins ? line : next;
+      documents.push_back(text.substr(begin, end - begin));
+      begin = end;
     }
-    line = std::min(text.find('\n', line), text.size() - 1) + 1;
+    line = next;
   }
   if (begin < text.size()) documents.push_back(text.substr(begin));
   return documents;
@@ -169,8 +194,32 @@ Result<std::string> digest_of_file(const manager::Part& part, const std::string&
   return host::image_reference_of(bytes);
 }
 
-Result<std::string> with_images(std::string_view text, const manager::ImageTable& table,
-                                const std::string& folder, const ImageOfFile& image_of_file) {
+manager::Place ManifestText::in_file(manager::Place place) const {
+  if (place.line == 0) return place;
+  uint32_t column = place.column;
+  for (const PutImage& image : images) {
+    if (image.place.line != place.line || column <= image.place.column) continue;
+    // Within the image: where it begins.
+    const uint32_t passed = std::min(column - image.place.column, image.characters_put);
+    column -= passed;
+    if (passed == image.characters_put) column += image.characters;
+  }
+  return {std::move(place.path), place.line + lines_before, column};
+}
+
+Error refusal_in_file(const ManifestText& manifest, const manager::Problems& problems, Error refusal) {
+  if (!problems.any_errors()) return refusal;
+  manager::Problems in_file;
+  for (const manager::Problem& problem : problems.list())
+    if (problem.severity == manager::Severity::error)
+      in_file.error(manifest.in_file(problem.place), problem.message, problem.remedy);
+  in_file.leave_out(problems.left_out());
+  return manager::refusal(in_file, manifest.file);
+}
+
+Result<ManifestText> with_images(std::string_view text, const manager::ImageTable& table,
+                                 const std::string& folder, const ImageOfFile& image_of_file,
+                                 uint32_t lines_before) {
   manager::Problems problems;
   const auto applications = manager::read_manifests(text, table, problems);
   std::map<size_t, const manager::Part*> places;
@@ -179,22 +228,26 @@ Result<std::string> with_images(std::string_view text, const manager::ImageTable
     for (const manager::Part& part : application.parts) {
       if (!manager::is_file(part.image)) continue;
       const size_t at = find_image(text, part);
-      if (at == std::string_view::npos) return failure(not_in_line(part));
+      if (at == std::string_view::npos) return failure(not_in_line(part, lines_before));
       places.emplace(at, &part);
       WATTLE_TRY(const std::string path, path_of(part, folder));
       WATTLE_TRY(images[&part], image_of_file(part, path));
     }
-  std::string changed(text);
+  ManifestText changed;
+  changed.text = text;
+  changed.lines_before = lines_before;
   for (auto place = places.rbegin(); place != places.rend(); ++place)
-    changed.replace(place->first, place->second->image.size(), images[place->second]);
+    changed.text.replace(place->first, place->second->image.size(), images[place->second]);
+  for (const auto& [at, part] : places)
+    changed.images.push_back({place_in(text, at), characters(part->image), characters(images[part])});
   // What was put in may mean something else where it stands: " #" in a path, for one.
-  const auto again = manager::read_manifests(changed, table, problems);
+  const auto again = manager::read_manifests(changed.text, table, problems);
   for (size_t i = 0; i < applications.size(); ++i)
     for (size_t j = 0; j < applications[i].parts.size(); ++j) {
       const manager::Part& part = applications[i].parts[j];
       const bool same = i < again.size() && j < again[i].parts.size() &&
                         again[i].parts[j].image == (images.contains(&part) ? images[&part] : part.image);
-      if (!same) return failure(not_in_line(part));
+      if (!same) return failure(not_in_line(part, lines_before));
     }
   return changed;
 }
@@ -206,14 +259,18 @@ Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string
   for (const std::string& path : paths) {
     WATTLE_TRY(const std::string text, read_manifest_file(path));
     WATTLE_CHECK(check_file(path, text, table, output));
+    uint32_t lines_before = 0;
     const std::string folder = path == kStandardInput ? "." : fs::path(path).parent_path().string();
     for (const std::string_view document : split_documents(text)) {
+      const uint32_t begin = std::exchange(lines_before, lines_before + lines_of(document));
       manager::Problems problems;
       const auto applications = manager::read_manifests(document, table, problems);
-      if (applications.size() != 1) continue;  // Kubernetes' own
-      auto changed = with_images(document, table, folder, image_of_file);
+      if (applications.empty()) continue;  // Kubernetes' own
+      auto changed = with_images(document, table, folder, image_of_file, begin);
       if (!changed) return failure(changed.error().with_context(fmt::format("\"{}\" cannot be put", path)));
-      manifests.push_back({applications.front().name, std::move(*changed)});
+      changed->name = applications.front().name;
+      changed->file = shown(path);
+      manifests.push_back(std::move(*changed));
     }
   }
   return manifests;

@@ -16,10 +16,23 @@ namespace wattle::cli {
 
 inline constexpr size_t kManifestFilesMax = 256;
 
-// Of one application.
+// An image that is another one in the text that is put than in its file: columns behind it are others.
+struct PutImage {
+  manager::Place place{};  // in the document, as the file has it
+  uint32_t characters = 0;
+  uint32_t characters_put = 0;
+};
+
+// Of one application: a document of a file.
 struct ManifestText {
-  std::string name;
-  std::string text;
+  std::string name{};
+  std::string text{};  // with what is put in place of images that are files
+  std::string file{};  // as messages name it
+  uint32_t lines_before = 0;
+  std::vector<PutImage> images{};  // in the document's order
+
+  // Where the file has what stands at `place` of the text.
+  manager::Place in_file(manager::Place place) const;
 };
 
 // wattle's own table, or that of a file.
@@ -44,10 +57,16 @@ Result<std::vector<ManifestText>> manifests_to_put(const std::vector<std::string
 
 // The documents of a text, each with its lines as they are.
 std::vector<std::string_view> split_documents(std::string_view text);
-// `text` with what `image_of_file` makes of every image that is a file: relative ones lie in `folder`.
+// A document's text with what `image_of_file` makes of every image that is a file: relative ones lie in
+// `folder`. Without a name and a file.
 // Refused: not_found; unsupported (one that is written so that it does not stand in its line as it is).
-Result<std::string> with_images(std::string_view text, const manager::ImageTable& table,
-                                const std::string& folder, const ImageOfFile& image_of_file);
+Result<ManifestText> with_images(std::string_view text, const manager::ImageTable& table,
+                                 const std::string& folder, const ImageOfFile& image_of_file,
+                                 uint32_t lines_before = 0);
+
+// What the manager refused a manifest with, as "app validate" says it: by lines of the file. `problems` are
+// those of ApiClient; `refusal` itself, where there are none.
+Error refusal_in_file(const ManifestText& manifest, const manager::Problems& problems, Error refusal);
 
 // "shop" is an application's name, "shop.yaml", "./shop" and "-" are files.
 bool is_manifest_file(std::string_view argument);

@@ -35,9 +35,19 @@ class AppManifest : public testing::Test {
         image);
   }
   Result<std::string> put(std::string_view image) {
-    return with_images(manifest(image), {}, folder_, [](const manager::Part&, const std::string& path) {
-      return Result<std::string>("file://" + path);
-    });
+    WATTLE_TRY(auto put, with_images(manifest(image), {}, folder_, url_of));
+    return std::move(put.text);
+  }
+  static Result<std::string> url_of(const manager::Part&, const std::string& path) {
+    return "file://" + path;
+  }
+  // The manifests of one file, which lie in its folder.
+  std::vector<ManifestText> read(std::string_view text) {
+    const std::string path = folder_ + "/shop.yaml";
+    std::ofstream(path) << text;
+    auto manifests = manifests_to_put({path}, manager::default_images(), url_of, Output({}));
+    EXPECT_TRUE(manifests) << manifests.error().full_message();
+    return manifests ? *manifests : std::vector<ManifestText>();
   }
 
   std::string folder_;
@@ -49,6 +59,8 @@ TEST_F(AppManifest, DocumentsAreTakenApart) {
               ElementsAre("# shop\n%YAML 1.2\n---\na: 1\n"));
   EXPECT_THAT(split_documents("a: |\n  ---\n  b\n---x: 1"), ElementsAre("a: |\n  ---\n  b\n---x: 1"));
   EXPECT_THAT(split_documents("---"), ElementsAre("---"));
+  EXPECT_THAT(split_documents("a: 1\n...\nb: 2\n...\n# c\n---\nc: 3\n..."),
+              ElementsAre("a: 1\n...\n", "b: 2\n...\n", "# c\n---\nc: 3\n..."));
   EXPECT_THAT(split_documents(""), IsEmpty());
 }
 
@@ -70,7 +82,7 @@ TEST_F(AppManifest, AFileIsNamedByItsDigest) {
   std::ofstream(folder_ + "/api.wasm") << "bytes";
   const auto changed = with_images(manifest("./api.wasm"), {}, folder_, digest_of_file);
   ASSERT_TRUE(changed) << changed.error().full_message();
-  EXPECT_THAT(*changed,
+  EXPECT_THAT(changed->text,
               HasSubstr("image: wattle://sha256:277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b"
                         "06f1b206a9}"));
 }
@@ -90,6 +102,59 @@ TEST_F(AppManifest, RefusesImagesThatDoNotStandInTheirLine) {
   EXPECT_EQ(put(R"("./\x61pi.wasm")").error().code(), ErrorCode::unsupported);
   // As a URL without quotes, it would end at the "#".
   EXPECT_TRUE(put("\"./a #b.wasm\""));
+}
+
+TEST_F(AppManifest, PlacesInWhatIsPutAreThoseOfTheFile) {
+  const auto at = [](uint32_t line, uint32_t column) { return manager::Place{"spec", line, column}; };
+  std::ofstream(folder_ + "/\xc3\xa4.wasm") << "";
+  const std::string two = fmt::format(
+      "# first\n---\n{}---\n{}", manifest("ghcr.io/x/api:1"),
+      "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: blog}\nspec: {components: [\n"
+      "{name: \xc3\xa4, type: component, properties: {image: ./\xc3\xa4.wasm}}, "
+      "{name: b, type: component, properties: {image: ./api.wasm, id: x}}]}\n");
+  const auto manifests = read(two);
+  ASSERT_EQ(manifests.size(), 2U);
+  EXPECT_EQ(manifests[0].in_file(at(3, 7)), at(3, 7));
+  EXPECT_EQ(manifests[0].in_file({"spec", 0, 0}), (manager::Place{"spec", 0, 0}));
+  // Columns count characters, not bytes.
+  const ManifestText& blog = manifests[1];
+  const auto put_characters = static_cast<uint32_t>(std::string_view("file:///").size() + folder_.size() - 1 +
+                                                    std::string_view("/a.wasm").size());
+  EXPECT_EQ(blog.in_file(at(6, 1)), at(15, 1));
+  EXPECT_EQ(blog.in_file(at(6, 48)), at(15, 48));
+  EXPECT_EQ(blog.in_file(at(6, 49)), at(15, 48));
+  EXPECT_EQ(blog.in_file(at(6, 48 + put_characters)), at(15, 48 + 8));
+  manager::Problems problems;
+  const auto applications = manager::read_manifests(two, manager::default_images(), problems);
+  const auto put = manager::read_manifests(blog.text, manager::default_images(), problems);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(blog.in_file(put.at(0).parts.at(i).id_place), applications.at(1).parts.at(i).id_place) << i;
+    EXPECT_EQ(blog.in_file(put.at(0).parts.at(i).image_place), applications.at(1).parts.at(i).image_place)
+        << i;
+  }
+}
+
+TEST_F(AppManifest, RefusalsAreByLinesOfTheFile) {
+  const ManifestText shop{.name = "shop", .text = {}, .file = "all.yaml", .lines_before = 10, .images = {}};
+  manager::Problems problems;
+  const Error refusal(ErrorCode::already_exists, "there is one");
+  EXPECT_EQ(refusal_in_file(shop, problems, refusal).message(), "there is one");
+  problems.warning({"spec", 1, 2}, "old");
+  EXPECT_EQ(refusal_in_file(shop, problems, refusal).message(), "there is one");
+  problems.error({"spec", 2, 3}, "taken", "take another");
+  problems.leave_out(2);
+  const Error told = refusal_in_file(shop, problems, refusal);
+  EXPECT_EQ(told.code(), ErrorCode::invalid);
+  EXPECT_EQ(told.message(),
+            "all.yaml is refused\n  all.yaml:12:3: error: spec: taken; take another\n  and 2 more");
+}
+
+TEST_F(AppManifest, LinesOfRefusedImagesAreThoseOfTheFile) {
+  const std::string path = folder_ + "/shop.yaml";
+  std::ofstream(path) << manifest("a:1") << "---\n" << manifest("\"./\\x61pi.wasm\"");
+  const auto refused = manifests_to_put({path}, manager::default_images(), url_of, Output({}));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().full_message(), HasSubstr("does not stand in line 15 as it is"));
 }
 
 TEST_F(AppManifest, ManifestsAreCheckedByTheManagersTable) {

@@ -75,20 +75,57 @@ void show_differences(const Output& output, const std::string& name, const api::
         fmt::format("{} {}{}{}", mark_of(one), one.object, one.detail.empty() ? "" : ": ", one.detail)));
 }
 
-Result<void> diff(Lattice& lattice, const ApplicationOptions& options, const Output& output) {
+// Whether anything would change.
+Result<bool> diff(Lattice& lattice, const ApplicationOptions& options, const Output& output) {
   manager::ApiClient manager = manager_of(lattice);
   if (!is_manifest_file(options.name)) {
     WATTLE_TRY(const auto answer, manager.diff(options.name, options.version()));
     show_differences(output, options.name, answer);
-    return {};
+    return !answer.differences.empty();
   }
   WATTLE_TRY(const auto table, manager.images());
   WATTLE_TRY(const auto manifests, manifests_to_put({options.name}, table, digest_of_file, output));
+  bool any = false;
   for (const ManifestText& manifest : manifests) {
-    WATTLE_TRY(const auto answer, manager.diff_manifest(manifest.name, manifest.text));
-    show_differences(output, manifest.name, answer);
+    manager::Problems problems;
+    const auto answer = manager.diff_manifest(manifest.name, manifest.text, &problems);
+    if (!answer) return failure(refusal_in_file(manifest, problems, answer.error()));
+    show_differences(output, manifest.name, *answer);
+    any = any || !answer->differences.empty();
   }
-  return {};
+  return any;
+}
+
+// The exit code, as that of diff(1).
+int diff_or_tell(const Session& session, const ApplicationOptions& options, const Output& output) {
+  bool any = false;
+  auto done = run_on_lattice(session, options, output, [&](Lattice& lattice) -> Result<void> {
+    WATTLE_TRY(any, diff(lattice, options, output));
+    return {};
+  });
+  // What was not written whole is no answer.
+  if (done) done = output.finish();
+  if (done) return any ? kExitDiffers : kExitSuccess;
+  output.error(done.error());
+  return exit_code(done.error());
+}
+
+void add_diff(CLI::App& verbs, Session& session) {
+  auto* verb = verbs.add_subcommand("diff", "Shows what a deploy would change, on hosts, before it does");
+  auto options = std::make_shared<ApplicationOptions>();
+  options->add_to(*verb);
+  verb->add_option("application", options->name,
+                   "The application's name; or a manifest's file: what has a dot or a slash, or -")
+      ->required();
+  options->add_version(*verb, "Which version; otherwise the newest");
+  verb->footer(
+      "Exit codes: 0 when nothing would change, 1 when something would, above 1 for an error.\n"
+      "Examples:\n  wattle app diff shop.yaml\n  wattle app diff shop --version 1.1.0");
+  verb->callback([&session, options] {
+    session.verb = [&session, options](const Output& output) {
+      return diff_or_tell(session, *options, output);
+    };
+  });
 }
 
 std::shared_ptr<ApplicationOptions> add_one(CLI::App& verbs, Session& session, const std::string& name,
@@ -119,15 +156,7 @@ void add_app_show(CLI::App& verbs, Session& session) {
       ->add_name(*verbs.get_subcommand("versions"));
   add_one(verbs, session, "history", "Tells what was done to an application, and why", history)
       ->add_name(*verbs.get_subcommand("history"));
-
-  const auto comparing =
-      add_one(verbs, session, "diff", "Shows what a deploy would change, on hosts, before it does", diff);
-  verb = verbs.get_subcommand("diff");
-  verb->add_option("application", comparing->name,
-                   "The application's name; or a manifest's file: what has a dot or a slash, or -")
-      ->required();
-  comparing->add_version(*verb, "Which version; otherwise the newest");
-  verb->footer("Examples:\n  wattle app diff shop.yaml\n  wattle app diff shop --version 1.1.0");
+  add_diff(verbs, session);
 }
 
 }  // namespace wattle::cli

@@ -8,12 +8,15 @@
 #include "cli/app.h"
 #include "cli/application_view.h"
 #include "cli/interrupt.h"
+#include "cli/window.h"
 
 namespace wattle::cli {
 namespace {
 
 constexpr Duration kAskAgain = std::chrono::seconds(1);
-constexpr std::string_view kFromTheTop = "\x1b[H\x1b[J";
+// Home, all cleared; and no line goes on in the next one, however wide its characters are.
+constexpr std::string_view kFromTheTop = "\x1b[H\x1b[J\x1b[?7l";
+constexpr std::string_view kDrawn = "\x1b[?7h";
 
 struct StatusOptions : ApplicationOptions {
   bool watch = false;
@@ -27,22 +30,32 @@ class Watcher {
 
   void tell(const manager::api::StatusAnswer& answer) {
     const std::string json = manager::api::to_json(answer);
-    if (json == last_) return;
+    if (json == last_) return draw_again();
     last_ = json;
     if (output_.json()) return output_.line(json);
     const manager::ApplicationStatus status = answer.status.value_or(manager::ApplicationStatus{});
     const std::string version = answer.deployed_version.value_or("");
-    if (live_) return output_.line(std::string(kFromTheTop) + application_text(name_, version, status));
+    if (live_) return draw(table_ = application_text(name_, version, status));
     tell_changes(version, status);
   }
   // A manager that does not answer, which may pass.
   void tell_silence(const Error& error) {
-    if (last_ == error.message()) return;
+    if (last_ == error.message()) return draw_again();
     last_ = error.message();
+    if (live_) return draw(last_ + "\n\n" + table_);
     if (!output_.json()) output_.line(last_);
   }
 
  private:
+  void draw(std::string text) {
+    drawn_ = std::move(text);
+    window_ = window_of(STDOUT_FILENO);
+    output_.line(fmt::format("{}{}{}", kFromTheTop, cut_to(window_, drawn_), kDrawn));
+  }
+  // Where the window is another one.
+  void draw_again() {
+    if (live_ && window_of(STDOUT_FILENO) != window_) draw(std::move(drawn_));
+  }
   void tell_changes(const std::string& version, const manager::ApplicationStatus& status) {
     const std::string head =
         fmt::format("{}{}{}: {}", name_, version.empty() ? "" : " ", version, to_string(status.status.kind));
@@ -54,6 +67,9 @@ class Watcher {
   std::string name_;
   const Output& output_;
   bool live_;
+  Window window_;
+  std::string table_;  // as it was told last
+  std::string drawn_;  // with what is said above it
   StatusChanges changes_;
   std::string head_;
   std::string last_;

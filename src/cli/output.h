@@ -18,6 +18,7 @@ enum class Format { text, json };
 // Exit codes of every verb. `wattle run` otherwise ends with the guest's own.
 inline constexpr int kExitSuccess = 0;
 inline constexpr int kExitGuestFailed = 1;  // the guest returned an error
+inline constexpr int kExitDiffers = 1;      // `wattle app diff`: something would change
 inline constexpr int kExitRefused = 2;      // wattle refused: arguments, files, components, ports
 inline constexpr int kExitTimeout = 124;    // deadline or CPU time, as timeout(1) does
 inline constexpr int kExitTrap = 134;       // the guest trapped, as a process that aborts

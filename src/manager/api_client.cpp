@@ -27,6 +27,17 @@ bool is_repeatable(std::string_view operation, std::string_view body) {
 template <class Answer>
 constexpr bool kErrorIsAnAnswer = std::is_same_v<Answer, api::ValidateAnswer>;
 
+void take_problems(const api::ManifestOutcome& refused, Problems& problems) {
+  for (const api::ProblemAnswer& one : refused.problems) {
+    const Place place{one.path, one.line, one.column};
+    if (one.severity == "warning")
+      problems.warning(place, one.message, one.remedy.value_or(""));
+    else
+      problems.error(place, one.message, one.remedy.value_or(""));
+  }
+  problems.leave_out(refused.more_problems);
+}
+
 // In wattle's words, or in those of wadm itself.
 bool is_unsupported_subject(const Error& refusal) {
   return refusal.message() == api::kUnsupportedSubject ||
@@ -46,7 +57,8 @@ Error ApiClient::unanswered(const Error& why, std::string_view subject) const {
 }
 
 template <class Answer>
-Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name, std::string_view body) {
+Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name, std::string_view body,
+                              Problems* problems) {
   const std::string subject = api::subject(options_.lattice, operation, name);
   const auto message = request(subject, body, is_repeatable(operation, body));
   if (!message) return failure(unanswered(message.error(), subject));
@@ -54,8 +66,10 @@ Result<Answer> ApiClient::ask(std::string_view operation, std::string_view name,
   auto answer = api::parse<Answer>(message->payload, what);
   if (answer) {
     const bool refused = answer->result == api::result::kError || answer->result == api::result::kNotFound;
-    if (refused && !kErrorIsAnAnswer<Answer>) return failure(api::error_of(*answer));
-    return answer;
+    if (!refused || kErrorIsAnAnswer<Answer>) return answer;
+    if constexpr (std::is_base_of_v<api::ManifestOutcome, Answer>)
+      if (problems != nullptr) take_problems(*answer, *problems);
+    return failure(api::error_of(*answer));
   }
   // A refusal of whoever has no room for more, with nothing but the reason.
   if (const auto plain = api::parse<api::DeployAnswer>(message->payload, what);
@@ -98,15 +112,16 @@ Result<lattice::Message> ApiClient::request(std::string_view subject, std::strin
 
 template <class Answer>
 Result<Answer> ApiClient::ask_version(std::string_view operation, std::string_view name,
-                                      const std::optional<std::string>& version, bool force) {
+                                      const std::optional<std::string>& version, bool force,
+                                      Problems* problems) {
   WATTLE_CHECK(check_application_name(name));
   api::VersionRequest request{.version = version};
   if (force) request.force = true;
-  return ask<Answer>(operation, name, api::to_json(request));
+  return ask<Answer>(operation, name, api::to_json(request), problems);
 }
 
-Result<api::PutAnswer> ApiClient::put(std::string_view manifest) {
-  return ask<api::PutAnswer>("put", {}, manifest);
+Result<api::PutAnswer> ApiClient::put(std::string_view manifest, Problems* problems) {
+  return ask<api::PutAnswer>("put", {}, manifest, problems);
 }
 
 Result<api::ValidateAnswer> ApiClient::validate(std::string_view manifest) {
@@ -139,9 +154,9 @@ Result<std::vector<api::VersionAnswer>> ApiClient::versions(std::string_view nam
   return std::move(answer.versions);
 }
 
-Result<api::DeployAnswer> ApiClient::deploy(std::string_view name,
-                                            const std::optional<std::string>& version) {
-  return ask_version<api::DeployAnswer>("deploy", name, version);
+Result<api::DeployAnswer> ApiClient::deploy(std::string_view name, const std::optional<std::string>& version,
+                                            Problems* problems) {
+  return ask_version<api::DeployAnswer>("deploy", name, version, false, problems);
 }
 
 Result<api::DeployAnswer> ApiClient::undeploy(std::string_view name, bool force) {
@@ -171,9 +186,10 @@ Result<api::DiffAnswer> ApiClient::diff(std::string_view name, const std::option
   return ask_version<api::DiffAnswer>("diff", name, version);
 }
 
-Result<api::DiffAnswer> ApiClient::diff_manifest(std::string_view name, std::string_view manifest) {
+Result<api::DiffAnswer> ApiClient::diff_manifest(std::string_view name, std::string_view manifest,
+                                                 Problems* problems) {
   WATTLE_CHECK(check_application_name(name));
-  return ask<api::DiffAnswer>("diff", name, manifest);
+  return ask<api::DiffAnswer>("diff", name, manifest, problems);
 }
 
 Result<std::unique_ptr<lattice::BusSubscription>> ApiClient::follow(

@@ -37,7 +37,9 @@ class ApiClient {
   explicit ApiClient(lattice::Bus& bus, ApiClientOptions options = {})
       : bus_(bus), options_(std::move(options)) {}
 
-  Result<api::PutAnswer> put(std::string_view manifest);
+  // Here and below: `problems`, unless null, gets each problem of a manifest that is refused, with its place
+  // in the text that was put. A manager of the version before tells them in the message alone.
+  Result<api::PutAnswer> put(std::string_view manifest, Problems* problems = nullptr);
   // One that is refused is no failure: its problems are in the answer.
   Result<api::ValidateAnswer> validate(std::string_view manifest);
   // The table in force. wattle's own, where the manager is one that does not know the question.
@@ -47,7 +49,8 @@ class ApiClient {
   // Without a version: the newest.
   Result<api::GetAnswer> get(std::string_view name, const std::optional<std::string>& version = {});
   Result<std::vector<api::VersionAnswer>> versions(std::string_view name);
-  Result<api::DeployAnswer> deploy(std::string_view name, const std::optional<std::string>& version = {});
+  Result<api::DeployAnswer> deploy(std::string_view name, const std::optional<std::string>& version = {},
+                                   Problems* problems = nullptr);
   // Refused also: deployed applications use what it shares, and it is not forced; remove likewise.
   Result<api::DeployAnswer> undeploy(std::string_view name, bool force = false);
   // Without a version: the one that was deployed before.
@@ -59,7 +62,8 @@ class ApiClient {
   Result<std::vector<HistoryEntry>> history(std::string_view name);
   Result<api::DiffAnswer> diff(std::string_view name, const std::optional<std::string>& version = {});
   // Of a manifest that was not put.
-  Result<api::DiffAnswer> diff_manifest(std::string_view name, std::string_view manifest);
+  Result<api::DiffAnswer> diff_manifest(std::string_view name, std::string_view manifest,
+                                        Problems* problems = nullptr);
 
   // Calls `told` with each status that a manager tells of the application, as long as the subscription lives.
   Result<std::unique_ptr<lattice::BusSubscription>> follow(
@@ -67,10 +71,12 @@ class ApiClient {
 
  private:
   template <class Answer>
-  Result<Answer> ask(std::string_view operation, std::string_view name, std::string_view body);
+  Result<Answer> ask(std::string_view operation, std::string_view name, std::string_view body,
+                     Problems* problems = nullptr);
   template <class Answer>
   Result<Answer> ask_version(std::string_view operation, std::string_view name,
-                             const std::optional<std::string>& version, bool force = false);
+                             const std::optional<std::string>& version, bool force = false,
+                             Problems* problems = nullptr);
   // The first answer; `repeatable`: to any of several requests, sent one after the other.
   Result<lattice::Message> request(std::string_view subject, std::string_view body, bool repeatable);
   Error unanswered(const Error& why, std::string_view subject) const;

@@ -12,11 +12,29 @@ namespace {
 
 constexpr std::string_view kQueueGroup = "wadm_server";
 constexpr size_t kHeadersBytesMax = 1024;  // of an answer
+// Of a message beside which each of its problems is told: an answer that the bus carries stays one.
+constexpr size_t kMessageBytesMax = size_t{48} << 10;
+
+api::ProblemAnswer answer_of(const Problem& problem) {
+  return {.severity = problem.severity == Severity::error ? "error" : "warning",
+          .line = problem.place.line,
+          .column = problem.place.column,
+          .path = problem.place.path,
+          .message = problem.message,
+          .remedy = problem.remedy.empty() ? std::nullopt : std::optional(problem.remedy)};
+}
+
+void add_problems(api::ManifestOutcome& answer, const Problems& problems) {
+  for (const Problem& problem : problems.list()) answer.problems.push_back(answer_of(problem));
+  answer.more_problems = problems.left_out();
+}
 
 template <class Answer>
-Answer refusal_answer(const Error& error, std::string_view result) {
+Answer refusal_answer(const Error& error, std::string_view result, const Problems& problems = {}) {
   Answer answer;
   static_cast<api::Outcome&>(answer) = api::refused(error, result);
+  if constexpr (std::is_base_of_v<api::ManifestOutcome, Answer>)
+    if (problems.any_errors() && answer.message.size() <= kMessageBytesMax) add_problems(answer, problems);
   return answer;
 }
 
@@ -26,16 +44,16 @@ std::string_view result_of(const Error& error) {
 }
 
 template <class Answer>
-std::string json_of(const Result<Answer>& answer) {
+std::string json_of(const Result<Answer>& answer, const Problems& problems = {}) {
   if (answer) return api::to_json(*answer);
-  return api::to_json(refusal_answer<Answer>(answer.error(), result_of(answer.error())));
+  return api::to_json(refusal_answer<Answer>(answer.error(), result_of(answer.error()), problems));
 }
 
 // For operations without a word for what is not there.
 template <class Answer>
-std::string json_or_error(const Result<Answer>& answer) {
+std::string json_or_error(const Result<Answer>& answer, const Problems& problems = {}) {
   if (answer) return api::to_json(*answer);
-  return api::to_json(refusal_answer<Answer>(answer.error(), api::result::kError));
+  return api::to_json(refusal_answer<Answer>(answer.error(), api::result::kError, problems));
 }
 
 template <class Answer>
@@ -44,15 +62,6 @@ Answer succeeded(std::string_view result, std::string message) {
   answer.result = result;
   answer.message = std::move(message);
   return answer;
-}
-
-api::ProblemAnswer answer_of(const Problem& problem) {
-  return {.severity = problem.severity == Severity::error ? "error" : "warning",
-          .line = problem.place.line,
-          .column = problem.place.column,
-          .path = problem.place.path,
-          .message = problem.message,
-          .remedy = problem.remedy.empty() ? std::nullopt : std::optional(problem.remedy)};
 }
 
 // A request for a version, or a manifest.
@@ -83,7 +92,7 @@ struct ApiServer::Operation {
 };
 
 const ApiServer::Operation ApiServer::kOperations[] = {
-    {"put", false, [](ApiServer& s, const Request& r) { return json_or_error(s.put(r)); }},
+    {"put", false, [](ApiServer& s, const Request& r) { return json_or_error(s.put(r), r.problems); }},
     {"get", false, [](ApiServer& s, const Request&) { return s.list_json(); }},
     // A bare list, as older clients expect it.
     {"list", false,
@@ -95,15 +104,15 @@ const ApiServer::Operation ApiServer::kOperations[] = {
        return s.json_that_fits<api::GetAnswer>(s.get(r), {[](api::GetAnswer& it) { it.text.reset(); }});
      }},
     {"versions", true, [](ApiServer& s, const Request& r) { return json_of(s.versions(r)); }},
-    {"deploy", true, [](ApiServer& s, const Request& r) { return json_of(s.deploy(r)); }},
+    {"deploy", true, [](ApiServer& s, const Request& r) { return json_of(s.deploy(r), r.problems); }},
     {"undeploy", true, [](ApiServer& s, const Request& r) { return json_of(s.undeploy(r)); }},
     {"del", true, [](ApiServer& s, const Request& r) { return json_or_error(s.remove(r)); }},
     {"status", true, [](ApiServer& s, const Request& r) { return json_of(s.status(r)); }},
     {"validate", false, [](ApiServer& s, const Request& r) { return api::to_json(s.validate(r)); }},
     {"images", false, [](ApiServer& s, const Request&) { return api::to_json(s.images()); }},
     {"history", true, [](ApiServer& s, const Request& r) { return json_of(s.history(r)); }},
-    {"rollback", true, [](ApiServer& s, const Request& r) { return json_of(s.roll_back(r)); }},
-    {"diff", true, [](ApiServer& s, const Request& r) { return json_of(s.diff(r)); }},
+    {"rollback", true, [](ApiServer& s, const Request& r) { return json_of(s.roll_back(r), r.problems); }},
+    {"diff", true, [](ApiServer& s, const Request& r) { return json_of(s.diff(r), r.problems); }},
 };
 
 Result<std::unique_ptr<ApiServer>> ApiServer::start(lattice::Bus& bus, ApplicationStore& store,
@@ -155,10 +164,11 @@ void ApiServer::serve(const lattice::Message& message) {
 }
 
 std::string ApiServer::answer(std::string_view subject, std::string_view body) {
+  Problems problems;
   if (const auto parts = api::parse_subject(options_.lattice, subject))
     for (const Operation& operation : kOperations)
       if (operation.name == parts->operation && operation.of_one == !parts->name.empty())
-        return operation.run(*this, {parts->name, body});
+        return operation.run(*this, {parts->name, body, problems});
   return api::to_json(refusal_answer<api::DeployAnswer>(
       Error(ErrorCode::unsupported, std::string(api::kUnsupportedSubject)), api::result::kError));
 }
@@ -224,7 +234,7 @@ Result<Application> ApiServer::read_one(std::string_view text, Problems& problem
 }
 
 Result<api::PutAnswer> ApiServer::put(const Request& request) {
-  Problems problems;
+  Problems& problems = request.problems;
   WATTLE_TRY(Application application, read_one(request.body, problems));
   check_put(store_, application, problems);
   if (problems.any_errors()) return failure(refusal(problems, name_of(application)));
@@ -300,11 +310,10 @@ Result<void> ApiServer::alone(const std::function<Result<void>()>& work) {
 }
 
 Result<void> ApiServer::deploy_checked(std::string_view name, const std::string& version, bool force,
-                                       const std::function<Result<void>()>& write) {
+                                       const std::function<Result<void>()>& write, Problems& problems) {
   return alone([&]() -> Result<void> {
     WATTLE_TRY(const auto declared, store_.application(name, version));
     Application application = *declared;
-    Problems problems;
     check_deploy(store_, application, problems);
     if (!force) check_users(store_, application, problems);
     if (problems.any_errors()) return failure(refusal(problems, name));
@@ -321,7 +330,8 @@ Result<api::DeployAnswer> ApiServer::deploy(const Request& request) {
     WATTLE_CHECK(store_.deploy(request.name, version));
     return {};
   };
-  WATTLE_CHECK(deploy_checked(request.name, version, wanted.force.value_or(false), write));
+  WATTLE_CHECK(
+      deploy_checked(request.name, version, wanted.force.value_or(false), write, request.problems));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} {} is to be deployed", request.name, version));
   answer.name = request.name;
@@ -355,8 +365,9 @@ Result<api::DeployAnswer> ApiServer::roll_back(const Request& request) {
         Error(ErrorCode::invalid_argument,
               fmt::format("no other version of \"{}\" was deployed before", request.name))
             .with_remedy(fmt::format("name one of those of \"wattle app versions {}\"", request.name)));
-  WATTLE_CHECK(deploy_checked(request.name, *version, wanted.force.value_or(false),
-                              [&] { return store_.roll_back(request.name, {}, *version, "asked for"); }));
+  const auto write = [&] { return store_.roll_back(request.name, {}, *version, "asked for"); };
+  WATTLE_CHECK(
+      deploy_checked(request.name, *version, wanted.force.value_or(false), write, request.problems));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} is to go back to {}", request.name, *version));
   answer.name = request.name;
@@ -407,7 +418,7 @@ Result<api::HistoryAnswer> ApiServer::history(const Request& request) {
 }
 
 Result<api::DiffAnswer> ApiServer::diff(const Request& request) {
-  Problems problems;
+  Problems& problems = request.problems;
   Application next;
   if (is_manifest(request.body)) {
     WATTLE_TRY(next, read_one(request.body, problems));
@@ -434,7 +445,7 @@ Result<api::DiffAnswer> ApiServer::diff(const Request& request) {
 
 // Put's checks, with every problem by itself.
 api::ValidateAnswer ApiServer::validate(const Request& request) {
-  Problems problems;
+  Problems& problems = request.problems;
   auto application = read_one(request.body, problems);
   if (application) check_put(store_, *application, problems);
   auto answer = !application ? refusal_answer<api::ValidateAnswer>(application.error(), api::result::kError)
@@ -442,7 +453,7 @@ api::ValidateAnswer ApiServer::validate(const Request& request) {
                                               refusal(problems, name_of(*application)), api::result::kError)
                                         : succeeded<api::ValidateAnswer>(api::result::kOk, "");
   if (application) answer.name = application->name;
-  for (const Problem& problem : problems.list()) answer.problems.push_back(answer_of(problem));
+  add_problems(answer, problems);
   return answer;
 }
 

@@ -446,6 +446,72 @@ TEST_F(ApiServerTest, TellsWhatADeployWouldChange) {
   });
 }
 
+TEST_F(ApiServerTest, RefusedManifestsHaveEachProblemByItself) {
+  with_manager([&] {
+    ASSERT_THAT(put(with_id("one", "x")), HasSubstr("created"));
+    ASSERT_THAT(put(with_id("two", "x")), HasSubstr("created"));
+    ASSERT_THAT(told("deploy.one"), HasSubstr("acknowledged"));
+    const std::string three = with_id("three", "x");
+    for (const auto& [operation, body] :
+         {std::pair<std::string, std::string>{"put", three}, {"diff.three", three}, {"deploy.two", ""}}) {
+      const json::value answer = ask(operation, body);
+      EXPECT_EQ(answer.at("result"), "error") << operation;
+      const json::array& problems = answer.at("problems").as_array();
+      const auto error = std::find_if(problems.begin(), problems.end(),
+                                      [](const json::value& one) { return one.at("severity") == "error"; });
+      ASSERT_NE(error, problems.end()) << operation;
+      const json::object& problem = error->as_object();
+      const std::string line =
+          fmt::format("{}:{}: error: {}: {}; {}", problem.at("line").to_number<int>(),
+                      problem.at("column").to_number<int>(), problem.at("path").as_string().c_str(),
+                      problem.at("message").as_string().c_str(), problem.at("remedy").as_string().c_str());
+      EXPECT_THAT(answer.at("message").as_string().c_str(), HasSubstr(line));
+      EXPECT_FALSE(answer.as_object().contains("more_problems"));
+    }
+    Problems problems;
+    EXPECT_FALSE(client_->deploy("two", {}, &problems));
+    EXPECT_FALSE(client_->put(three, &problems));
+    EXPECT_FALSE(client_->diff_manifest("three", three, &problems));
+    EXPECT_EQ(problems.errors(), 3U);
+    for (const Problem& problem : problems.list())
+      if (problem.severity == Severity::error) {
+        EXPECT_THAT(problem.message, HasSubstr("the id \"x\" is that of \"one\""));
+        EXPECT_GT(problem.place.line, 0U);
+      }
+  });
+}
+
+TEST_F(ApiServerTest, OtherRefusalsHaveNoProblems) {
+  with_manager([&] {
+    ASSERT_THAT(put(shop("1")), HasSubstr("created"));
+    EXPECT_FALSE(ask("put", shop("1", "b:1")).as_object().contains("problems"));
+    EXPECT_FALSE(ask("deploy.shop", R"({"version":"2"})").as_object().contains("problems"));
+  });
+}
+
+TEST_F(ApiServerTest, AsManyProblemsAsThereIsRoomFor) {
+  // Labels that are no texts.
+  const auto labels = [](size_t key_bytes) {
+    std::string text =
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: shop\n  labels:\n";
+    for (int i = 100; i < 220; ++i) text += fmt::format("    {}{}: []\n", std::string(key_bytes - 3, 'k'), i);
+    return text + "spec: {components: [{name: a, type: component, properties: {image: \"a:1\"}}]}\n";
+  };
+  with_manager([&] {
+    const json::value some = ask("put", labels(10));
+    EXPECT_THAT(some.at("message").as_string().c_str(), HasSubstr("\n  and 20 more"));
+    EXPECT_EQ(some.at("problems").as_array().size(), 100U);
+    EXPECT_EQ(some.at("more_problems"), 20);
+    Problems problems;
+    EXPECT_EQ(client_->put(labels(10), &problems).error().code(), ErrorCode::invalid);
+    EXPECT_EQ(problems.left_out(), 20U);
+    const json::value many = ask("put", labels(500));
+    EXPECT_THAT(many.at("message").as_string().c_str(), HasSubstr("\n  and 20 more"));
+    EXPECT_FALSE(many.as_object().contains("problems"));
+    EXPECT_FALSE(many.as_object().contains("more_problems"));
+  });
+}
+
 TEST_F(ApiServerTest, ValidatesWithoutPutting) {
   with_manager([&] {
     const auto good = client_->validate(shop("1")).value();

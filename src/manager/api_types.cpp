@@ -74,7 +74,24 @@ void list_outcome(Fields& fields, Self& self) {
   fields.optional("remedy", self.remedy);
 }
 
+// Behind the fields that wadm has.
+template <class Fields, class Self>
+void list_problems(Fields& fields, Self& self) {
+  fields.unless_default("problems", self.problems);
+  fields.unless_default("more_problems", self.more_problems);
+}
+
 }  // namespace
+
+template <class Fields, class Self>
+void list_fields(Fields& fields, Self& self, const ProblemAnswer&) {
+  fields.required("severity", self.severity);
+  fields.optional("line", self.line);
+  fields.optional("column", self.column);
+  fields.optional("path", self.path);
+  fields.required("message", self.message);
+  fields.optional("remedy", self.remedy);
+}
 
 template <class Fields, class Self>
 void list_fields(Fields& fields, Self& self, const VersionRequest&) {
@@ -90,6 +107,7 @@ void list_fields(Fields& fields, Self& self, const PutAnswer&) {
   fields.optional("name", self.name);
   fields.optional("unchanged", self.unchanged);
   fields.optional("warnings", self.warnings);
+  list_problems(fields, self);
 }
 
 template <class Fields, class Self>
@@ -136,6 +154,7 @@ void list_fields(Fields& fields, Self& self, const DeployAnswer&) {
   list_outcome(fields, self);
   fields.optional("name", self.name);
   fields.optional("version", self.version);
+  list_problems(fields, self);
 }
 
 template <class Fields, class Self>
@@ -170,16 +189,7 @@ void list_fields(Fields& fields, Self& self, const DiffAnswer&) {
   fields.optional("name", self.name);
   fields.optional("version", self.version);
   fields.required("differences", self.differences);
-}
-
-template <class Fields, class Self>
-void list_fields(Fields& fields, Self& self, const ProblemAnswer&) {
-  fields.required("severity", self.severity);
-  fields.optional("line", self.line);
-  fields.optional("column", self.column);
-  fields.optional("path", self.path);
-  fields.required("message", self.message);
-  fields.optional("remedy", self.remedy);
+  list_problems(fields, self);
 }
 
 template <class Fields, class Self>
@@ -187,6 +197,7 @@ void list_fields(Fields& fields, Self& self, const ValidateAnswer&) {
   list_outcome(fields, self);
   fields.optional("name", self.name);
   fields.required("problems", self.problems);
+  fields.unless_default("more_problems", self.more_problems);
 }
 
 template <class Fields, class Self>

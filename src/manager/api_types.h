@@ -71,7 +71,25 @@ struct Outcome {
   std::optional<std::string> remedy{};
 };
 
-struct PutAnswer : Outcome {
+struct ProblemAnswer {
+  std::string severity{};  // "error", "warning"
+  uint32_t line = 0;       // in the text that was put
+  uint32_t column = 0;
+  std::string path{};
+  std::string message{};
+  std::optional<std::string> remedy{};
+  bool operator==(const ProblemAnswer&) const = default;
+};
+
+// What those begin with that check a manifest. wattle's, of one that is refused: what the message says, each
+// problem by itself. Nothing where there is no room for it beside the message, and of a manager that is
+// older.
+struct ManifestOutcome : Outcome {
+  std::vector<ProblemAnswer> problems{};
+  uint64_t more_problems = 0;  // beyond these
+};
+
+struct PutAnswer : ManifestOutcome {
   uint64_t total_versions = 0;
   std::string current_version{};
   std::string name{};
@@ -112,7 +130,7 @@ struct VersionsAnswer : Outcome {
 };
 
 // Of deploy, undeploy and rollback.
-struct DeployAnswer : Outcome {
+struct DeployAnswer : ManifestOutcome {
   std::string name{};
   std::optional<std::string> version{};
 };
@@ -138,23 +156,15 @@ struct Difference {
   std::string detail{};  // "ghcr.io/example/api:1 -> :2, 3 instances on calm-reed-4821"
   bool operator==(const Difference&) const = default;
 };
-struct DiffAnswer : Outcome {
+struct DiffAnswer : ManifestOutcome {
   std::string name{};
   std::optional<std::string> version{};
   std::vector<Difference> differences{};
 };
 
-struct ProblemAnswer {
-  std::string severity{};  // "error", "warning"
-  uint32_t line = 0;
-  uint32_t column = 0;
-  std::string path{};
-  std::string message{};
-  std::optional<std::string> remedy{};
-};
-struct ValidateAnswer : Outcome {
+// Its problems are warnings, too, and of a manifest that is not refused.
+struct ValidateAnswer : ManifestOutcome {
   std::string name{};
-  std::vector<ProblemAnswer> problems{};
 };
 
 struct ImagesAnswer : Outcome {

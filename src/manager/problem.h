@@ -50,6 +50,8 @@ class Problems {
   const std::vector<Problem>& list() const { return list_; }
   // How many were found beyond those of the list.
   size_t left_out() const { return left_out_; }
+  // Counts some of which nothing else is known here.
+  void leave_out(size_t count) { left_out_ += count; }
   // In the order of the file, whatever order they were found in.
   void sort();
   // nearest(), as long as there is room for a problem that tells it: looking takes its time.

@@ -3,11 +3,13 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import pty
 import select
 import shutil
 import signal
+import termios
 import time
 import unittest
 
@@ -23,6 +25,11 @@ def component(name, image, extra=""):
       traits:
         - {{type: spreadscaler, properties: {{instances: 2{extra}}}}}
 """
+
+
+def in_one_line(name, image, id):
+    scaler = "{type: spreadscaler, properties: {instances: 1}}"
+    return f'    - {{name: {name}, type: component, properties: {{image: "{image}", id: {id}}}, traits: [{scaler}]}}\n'
 
 
 def manifest(version, components, name="shop", annotations=""):
@@ -126,6 +133,11 @@ class Deploy(ApplicationsTest):
         lattice.succeeds("label", host["id"], "zone=b")
         lattice.succeeds("app", "deploy", "shop", "--wait")
 
+    def test_a_wrong_timeout_is_refused_before_anything_is_put(self):
+        lattice, path = self.lattice(), self.shop("1")
+        lattice.refused("app", "deploy", path, "--wait", "--timeout", "10x", says=['"10x"'], remedy=["5s"])
+        self.assertEqual(lattice.json("app", "list"), [])
+
     def test_an_image_that_cannot_be_had(self):
         lattice = self.lattice()
         path = self.file("shop.yaml", manifest("1", component("api", "file:///nowhere/api.wasm")))
@@ -210,6 +222,32 @@ class Versions(ApplicationsTest):
         done = lattice.wattle("app", "put", user)
         self.assertEqual(done.code, 2)
         self.assertIn('the application "shop" is not shared', done.err)
+        self.assertIn(f"{user}:7:", done.err)
+
+    def test_what_other_applications_refuse_has_the_lines_of_the_file(self):
+        lattice = self.lattice()
+        deployed = self.file("one.yaml", manifest("1", in_one_line("api", "a:1", "x"), name="one"))
+        lattice.succeeds("app", "deploy", deployed)
+        self.file("api.wasm", guest("hello-http-c").read_bytes())
+        fine = manifest("1", component("api", "a:1"))
+        path = self.file("both.yaml", f"{fine}---\n{manifest('1', in_one_line('api', './api.wasm', 'x'), name='blog')}")
+        seen = self.wattle("app", "validate", path, deployed).out.splitlines()[0]
+        self.assertRegex(seen, rf"^{path}:19:74: error: .*the id \"x\" is that of \"api\"")
+        for verb in ("put", "deploy", "diff"):
+            done = lattice.wattle("app", verb, path)
+            self.assertEqual(done.code, 2, done)
+            self.assertIn(f"\n  {seen}\n", done.err)
+        done = lattice.wattle("app", "put", "-", stdin=path.read_text())
+        self.assertIn(seen.replace(str(path), "\n  standard input"), done.err)
+
+    def test_a_file_that_is_put_and_cannot_be_deployed(self):
+        lattice = self.lattice()
+        uses = "    - {name: api, type: component, properties: {application: {name: shop, component: api}}}\n"
+        path = self.file("user.yaml", "# of shop\n---\n" + manifest("1", uses, name="user"))
+        done = lattice.wattle("app", "deploy", path)
+        self.assertEqual(done.code, 2, done)
+        self.assertRegex(done.err, rf"^error: \"user\" of {path} is put, but cannot be deployed\n")
+        self.assertRegex(done.err, rf"\n  {path}:9:\d+: error: .*there is no application \"shop\"")
 
     def test_deleting(self):
         lattice = self.lattice()
@@ -230,7 +268,7 @@ class Table(ApplicationsTest):
         own = self.succeeds("app", "images").replace("interfaces:\n", 'interfaces:\n  "example:weather": "builtin://weather"\n')
         path = self.file("forecast.yaml", FORECAST)
         lattice, other = self.lattice(words=["--images", self.file("images.yaml", own)]), self.lattice(name="other")
-        self.assertTrue(lattice.succeeds("app", "diff", path).startswith("+ "))
+        self.assertTrue(lattice.wattle("app", "diff", path).out.startswith("+ "))
         self.assertEqual(lattice.succeeds("app", "put", path), "forecast 1 is put\n")
         for verb in ("put", "deploy", "diff"):
             other.refused("app", verb, path, says=[f"{path}:6:", "no provider serves example:weather/forecast"], remedy=["change"])
@@ -244,14 +282,42 @@ class Diff(ApplicationsTest):
     def test_before_and_after(self):
         lattice = self.lattice()
         path = self.shop("1")
-        out = lattice.succeeds("app", "diff", path)
+        out = self.differs(lattice, path)
         self.assertTrue(out.startswith("+ ") and "shop-api" in out, out)
         self.assertEqual(lattice.json("app", "list"), [])
         lattice.succeeds("app", "deploy", path, "--wait")
         self.assertEqual(lattice.succeeds("app", "diff", "shop"), "shop: nothing would change\n")
-        other = lattice.json("app", "diff", self.shop("2", "counter-http-c"))
+        self.assertEqual(lattice.succeeds("app", "diff", path), "shop: nothing would change\n")
+        self.assertEqual(lattice.json("app", "diff", path)["differences"], [])
+        second = self.shop("2", "counter-http-c")
+        other = json.loads(self.differs(lattice, second, "-o", "json"))
         self.assertEqual((other["name"], other["version"]), ("shop", "2"))
         self.assertTrue(any(one["kind"] == "change" for one in other["differences"]), other)
+        lattice.succeeds("app", "put", second)
+        self.differs(lattice, "shop")
+
+    def test_of_several_one_is_enough(self):
+        lattice = self.lattice()
+        self.file("api.wasm", guest("hello-http-c").read_bytes())
+        one, two = (manifest("1", component("api", "./api.wasm"), name=name) for name in ("one", "two"))
+        lattice.succeeds("app", "deploy", self.file("two.yaml", two), "--wait")
+        out = self.differs(lattice, self.file("both.yaml", f"{one}---\n{two}"))
+        self.assertTrue(out.endswith("two: nothing would change\n"), out)
+
+    def test_errors_are_no_differences(self):
+        lattice = self.lattice()
+        lattice.refused("app", "diff", "shop", says=['no application "shop"'], remedy=["wattle app list"])
+        with open("/dev/full", "w") as full:
+            process = self.start(
+                "app", "diff", self.shop("1"), "--lattice", "test", env=environment(lattice.environment), stdout=full
+            )
+            _, told = process.communicate(timeout=SECONDS_MAX)
+        self.assertEqual((process.returncode, told.count(b"error:")), (2, 1), told)
+
+    def differs(self, lattice, *words):
+        done = lattice.wattle("app", "diff", *words)
+        self.assertEqual((done.code, done.err), (1, ""), done)
+        return done.out
 
 
 class Watch(ApplicationsTest):
@@ -293,6 +359,26 @@ class Watch(ApplicationsTest):
         with contextlib.suppress(OSError):  # the other end is closed
             while os.read(ours, 65536):
                 pass
+        self.assertEqual(process.wait(SECONDS_MAX), 0)
+
+    def test_a_terminal_shows_what_it_has_room_for(self):
+        lattice = self.lattice()
+        lattice.succeeds("app", "deploy", self.shop("1"), "--wait")
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        termios.tcsetwinsize(theirs, (4, 12))
+        process = self.watch(lattice, stdout=theirs)
+        # What is left of "shop 1: deployed", and of the rest; and no line below the last.
+        drawn = "\x1b[H\x1b[J\x1b[?7lshop 1: depl\r\n\r\n... 5 more l\x1b[?7h\r\n"
+        shown = self.lines_until(ours, "\x1b[?7h\r\n")
+        self.assertTrue(shown.startswith(drawn), shown)
+        # Drawn again for the window as it is now, though nothing else is another.
+        termios.tcsetwinsize(theirs, (40, 200))
+        os.close(theirs)
+        shown = self.lines_until(ours, "HOSTS").rpartition("\x1b[H")[2]
+        self.assertIn("shop 1: deployed\r\n", shown)
+        self.assertNotIn("... ", shown)
+        process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(SECONDS_MAX), 0)
 
     def test_there_must_be_such_an_application(self):
