@@ -91,6 +91,7 @@ class CalledExchange final : public http::Exchange {
     return {};
   }
   Result<void> inform(const http::Response&) override { return {}; }  // nothing on the wire says it
+  void end_connection() override {}                                   // there is none
   void abort() override {
     if (response_body_ != nullptr && !response_body_->pipe.closed())
       response_body_->pipe.abort(

@@ -52,6 +52,11 @@ Result<ClientResponse> Client::send(const Request& request, std::shared_ptr<Body
   return core->send(request, std::move(body), options);
 }
 
+Result<void> Client::set_tls(const TlsClientOptions& tls) {
+  WATTLE_TRY(core_->tls, TlsClientContext::make(tls));
+  return {};
+}
+
 size_t Client::idle_connections() const {
   return static_cast<size_t>(std::count_if(core_->connections.begin(), core_->connections.end(),
                                            [](const auto& connection) { return !connection->busy(); }));
@@ -96,11 +101,12 @@ std::shared_ptr<ClientConnection> ClientCore::take_idle(const Destination& desti
   const auto candidates = connections;
   for (auto at = candidates.rbegin(); at != candidates.rend(); ++at) {
     ClientConnection& connection = **at;
-    if (!connection.busy() && connection.idle_since < oldest) {
-      connection.close(http_error(ErrorCase::connection_terminated, "idle for too long"));
+    const bool outdated = connection.tls != nullptr && connection.tls != tls;
+    if (!connection.busy() && (outdated || connection.idle_since < oldest)) {
+      connection.close(http_error(ErrorCase::connection_terminated, "idle for too long, or not trusted now"));
       continue;
     }
-    if (connection.destination != destination) continue;
+    if (outdated || connection.destination != destination) continue;
     if (request_options.http2_prior_knowledge && !connection.http2) continue;
     if (!destination.secure() && !request_options.http2_prior_knowledge && connection.http2) continue;
     if (request_options.allow &&
@@ -139,6 +145,7 @@ Result<std::shared_ptr<ClientConnection>> ClientCore::make_connection(const Dest
   connection->http2 = http2;
   connection->idle_since = Clock::now();
   connection->destination = destination;
+  connection->tls = context;
   connection->address = address;
   connections.push_back(connection);
   return connection;

@@ -72,6 +72,10 @@ class Client {
   Result<ClientResponse> send(const Request& request, std::shared_ptr<Body> body,
                               const RequestOptions& options = {});
 
+  // Whom to trust from now on. Connections that were made before end with what they are doing. Refused as
+  // TlsClientContext::make; then nothing changes.
+  Result<void> set_tls(const TlsClientOptions& tls);
+
   // Connections that wait for a next request.
   size_t idle_connections() const;
   void close_idle();

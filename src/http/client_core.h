@@ -17,7 +17,7 @@ struct ClientCore : std::enable_shared_from_this<ClientCore> {
   async::Worker& worker;
   async::OffloadPool& pool;
   const ClientOptions options;
-  std::shared_ptr<TlsClientContext> tls;  // made for the first https request
+  std::shared_ptr<TlsClientContext> tls;  // made for the first https request, or set
   // All that are open, in use or idle; the most lately used last.
   std::vector<std::shared_ptr<ClientConnection>> connections;
   size_t connecting = 0;
@@ -57,6 +57,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   virtual void close(Error error) = 0;
 
   Destination destination;
+  std::shared_ptr<TlsClientContext> tls;  // that trusted the peer; null in cleartext
   boost::asio::ip::tcp::endpoint address;
   bool http2 = false;
   TimePoint idle_since{};

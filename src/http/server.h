@@ -54,6 +54,9 @@ class Exchange {
   Result<std::shared_ptr<Body>> respond_streaming(const Response& response);
   // An interim response: 102 to 199 (101 is refused). Left out for HTTP/1.0.
   virtual Result<void> inform(const Response& response) = 0;
+  // Asks for the connection to end with this exchange. Before the response; nothing to HTTP/2, whose
+  // exchanges share theirs.
+  virtual void end_connection() = 0;
   // Ends the exchange without a (whole) response: the connection or stream is reset.
   virtual void abort() = 0;
 

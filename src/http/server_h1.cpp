@@ -68,6 +68,7 @@ class H1Driver final : public ServerDriver, private Exchange {
   Result<void> respond(const Response& response, std::span<const uint8_t> body) override;
   Result<void> respond_streaming(const Response& response, std::shared_ptr<Body> body) override;
   Result<void> inform(const Response& response) override;
+  void end_connection() override { keep_alive_ = false; }
   void abort() override { break_connection(); }
   bool responded() const override { return responded_; }
   bool disconnected() const override { return disconnected_; }

@@ -29,6 +29,7 @@ class ServerStream final : public H2Stream, public Exchange {
   Result<void> respond(const Response& response, std::span<const uint8_t> body) override;
   Result<void> respond_streaming(const Response& response, std::shared_ptr<Body> body) override;
   Result<void> inform(const Response& response) override;
+  void end_connection() override {}
   void abort() override;
   bool responded() const override { return responded_; }
   bool disconnected() const override { return disconnected_; }

@@ -140,6 +140,19 @@ TEST(Server, SpeaksHttp10) {
   EXPECT_TRUE(contains(response, "connection: close") && response.ends_with("\r\n\r\none")) << response;
 }
 
+TEST(Server, EndsAConnectionWhereTheHandlerAsksForIt) {
+  TestServer server([](Exchange& exchange) {
+    exchange.end_connection();
+    exchange.request().path_with_query == "/echo" ? echo(exchange) : hello(exchange);
+  });
+  for (const char* path : {"/", "/echo"}) {
+    RawClient client(server.port(), std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n" + kGet);
+    const std::string response = client.read_to_end();  // to the first request alone
+    EXPECT_TRUE(contains(response, "connection: close")) << response;
+    EXPECT_EQ(response.rfind("HTTP/1.1 200"), 0u) << response;
+  }
+}
+
 TEST(Server, TellsAClientToContinueWhenTheHandlerReads) {
   TestServer server([](Exchange& exchange) {
     if (exchange.request().path_with_query == "/read") return echo(exchange);

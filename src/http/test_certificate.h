@@ -29,8 +29,9 @@ class Certificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* name = X509_get_subject_name(certificate);
+    // Its own: who trusts several finds them by their names.
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>("wattle test"), -1, -1, 0);
+                               reinterpret_cast<const unsigned char*>(folder_.c_str()), -1, -1, 0);
     X509_set_issuer_name(certificate, name);
     X509_EXTENSION* alternative = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
     X509_add_ext(certificate, alternative, -1);

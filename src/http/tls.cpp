@@ -136,12 +136,16 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClient
     return failure(ErrorCode::internal, "cannot make a TLS context: {}", take_tls_errors());
   if (!options.ca_file.empty()) {
     WATTLE_CHECK(check_readable(options.ca_file, "root certificates"));
+    ERR_clear_error();
     if (SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr) != 1)
-      return failure(ErrorCode::invalid_argument, "the root certificates \"{}\" are not usable: {}",
-                     options.ca_file, take_tls_errors());
-  } else if (SSL_CTX_set_default_verify_paths(context) != 1) {
-    return failure(ErrorCode::io, "cannot load the system's root certificates: {}", take_tls_errors());
+      return failure(
+          Error(ErrorCode::invalid_argument, fmt::format("the root certificates \"{}\" are not usable: {}",
+                                                         options.ca_file, take_tls_errors()))
+              .with_remedy("the file must hold PEM blocks \"BEGIN CERTIFICATE\""));
   }
+  if ((options.ca_file.empty() || options.with_system_roots) &&
+      SSL_CTX_set_default_verify_paths(context) != 1)
+    return failure(ErrorCode::io, "cannot load the system's root certificates: {}", take_tls_errors());
   SSL_CTX_set_verify(context, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (!options.certificate_file.empty() || !options.key_file.empty())
     WATTLE_CHECK(use_certificate(context, {options.certificate_file, options.key_file}));

@@ -40,6 +40,7 @@ class TlsServerContext {
 
 struct TlsClientOptions {
   std::string ca_file;  // PEM with the roots to trust instead of the system's; empty for the system's
+  bool with_system_roots = false;  // trusts the system's beside those of `ca_file`
   // For servers that ask who the client is; see TlsServerFiles.
   std::string certificate_file;
   std::string key_file;

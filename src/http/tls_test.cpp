@@ -86,6 +86,27 @@ TEST(Tls, AClientDoesNotTrustWhatItCannotVerify) {
   EXPECT_EQ(reason(options), ErrorCase::configuration_error);
 }
 
+TEST(Tls, AClientThatTrustsOthersNowUsesNoOldConnection) {
+  Certificate certificate, other;
+  for (const bool http2 : {true, false}) {
+    TestServer server(echo, with_tls(certificate));
+    ClientOptions options;
+    options.tls.ca_file = certificate.certificate_file();
+    options.tls.offer_http2 = http2;
+    with_client(options, [&](Client& client) {
+      ASSERT_TRUE(client.send(request_to("localhost", server.port()), nullptr));
+      TlsClientOptions tls = options.tls;
+      tls.ca_file = other.certificate_file();
+      ASSERT_TRUE(client.set_tls(tls));
+      auto response = client.send(request_to("localhost", server.port()), nullptr);
+      ASSERT_FALSE(response);
+      EXPECT_EQ(case_of(response.error()), ErrorCase::tls_certificate_error);
+      tls.ca_file = "/nowhere/ca.pem";
+      EXPECT_FALSE(client.set_tls(tls));
+    });
+  }
+}
+
 TEST(Tls, APeerThatSpeaksNoTlsIsAnError) {
   TestServer plain([](Exchange& exchange) { (void)exchange.respond(Response{}, {}); });
   with_client({}, [&](Client& client) {

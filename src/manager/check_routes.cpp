@@ -92,11 +92,13 @@ std::vector<Route> routes_of(const Application& application, Applications all) {
     std::string address(find(values, "address"));
     if (address.empty() && !find(values, "port").empty())
       address = fmt::format("0.0.0.0:{}", find(values, "port"));
+    if (address.empty()) address = find(provider, "address");
     if (address.empty()) address = find(provider, "default_address");
     if (!set_address(route, address.empty() ? kDefaultAddress : address)) continue;  // told when it is linked
     route.host = lower(find(values, "host"));
     route.path = find(values, "path");
     while (route.path.ends_with('/')) route.path.pop_back();
+    values.insert(provider.begin(), provider.end());  // of what the link does not say
     route.certificate = find(values, "tls_cert_file");
     routes.push_back(std::move(route));
   }

@@ -194,6 +194,19 @@ TEST(CheckRoutes, OnePlaceHasOneRoute) {
               HasSubstr("another certificate"));
 }
 
+TEST(CheckRoutes, WhatTheServerSaysHoldsForItsLinks) {
+  const auto told = [](std::string_view config) {
+    return checked(server("a", route("x", "path: /a") + route("y", "path: /a"),
+                          fmt::format(", config: [{{name: p, properties: {{{}}}}}]", config)))
+        .told();
+  };
+  EXPECT_THAT(told("address: '0.0.0.0:8009'"), HasSubstr("0.0.0.0:8009 under /a is routed"));
+  EXPECT_THAT(checked(server("a", route("x", "path: /a") + route("y", "path: /b, tls_cert_file: other"),
+                             ", config: [{name: p, properties: {tls_cert_file: x, tls_priv_key_file: y}}]"))
+                  .told(),
+              HasSubstr("another certificate"));
+}
+
 TEST(CheckRoutes, PortsAreTheLatticesUnlessHostsAreApart) {
   const std::string mine = server("a", route("x", "port: '8001'"));
   EXPECT_THAT(checked(mine, server("b", route("x", "port: '8001'"))).told(),

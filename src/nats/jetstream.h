@@ -38,6 +38,7 @@ struct StreamConfig {
   bool deny_purge = false;
   bool allow_rollup = false;
   bool allow_direct = false;
+  bool compress = false;  // in files; servers before 2.10 leave it out
 };
 
 struct StreamInfo {

@@ -60,6 +60,7 @@ std::string to_json(const StreamConfig& config) {
   object["deny_purge"] = config.deny_purge;
   object["allow_rollup_hdrs"] = config.allow_rollup;
   object["allow_direct"] = config.allow_direct;
+  if (config.compress) object["compression"] = "s2";
   return boost::json::serialize(object);
 }
 
@@ -83,6 +84,7 @@ StreamConfig read_stream_config(const Object& object) {
   config.deny_purge = json::bool_at(object, "deny_purge");
   config.allow_rollup = json::bool_at(object, "allow_rollup_hdrs");
   config.allow_direct = json::bool_at(object, "allow_direct");
+  config.compress = json::string_at(object, "compression") == "s2";
   return config;
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "nats/consumer.h"
+#include "nats/jetstream_json.h"
 #include "nats/test_server.h"
 
 namespace wattle::nats {
@@ -53,6 +54,14 @@ TEST_F(JetStreamTest, MakesDescribesChangesAndRemovesStreams) {
     EXPECT_EQ(js.delete_stream("A").error().code(), ErrorCode::not_found);
     EXPECT_EQ(js.create_stream({.name = "a.b"}).error().code(), ErrorCode::invalid_argument);
   });
+}
+
+TEST(JetStream, AsksForCompression) {
+  const auto asked = json::parse_object(to_json({.name = "A", .compress = true}), "a config").value();
+  EXPECT_EQ(json::string_at(asked, "compression"), "s2");
+  EXPECT_TRUE(read_stream_config(asked).compress);
+  // Older servers need not hear of it.
+  EXPECT_EQ(to_json({.name = "A"}).find("compression"), std::string::npos);
 }
 
 TEST_F(JetStreamTest, PublishesWithConditions) {

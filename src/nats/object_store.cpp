@@ -86,6 +86,7 @@ Result<ObjectStore> ObjectStore::create(JetStream& js, const ObjectStoreConfig& 
   stream.bytes_max = config.bytes_max;
   stream.storage = config.storage;
   stream.replicas = config.replicas;
+  stream.compress = config.compress;
   stream.discard_new = true;
   stream.allow_rollup = true;
   stream.allow_direct = true;

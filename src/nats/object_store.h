@@ -24,6 +24,7 @@ struct ObjectStoreConfig {
   int64_t bytes_max = -1;
   Storage storage = Storage::file;
   int replicas = 1;
+  bool compress = false;  // as StreamConfig's
 };
 
 struct ObjectDescription {

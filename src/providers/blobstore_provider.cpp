@@ -27,12 +27,17 @@ Error no_name(std::string_view what) {
 }  // namespace
 
 Result<void> BlobstoreProvider::put_link(const capability::ProviderLink& link) {
-  const Settings settings({&context_.config, &context_.secrets, &link.config, &link.secrets});
+  WATTLE_TRY(const Settings::Map provider_config, unfold(context_.config));
+  WATTLE_TRY(const Settings::Map provider_secrets, unfold(context_.secrets));
+  WATTLE_TRY(const Settings::Map link_config, unfold(link.config));
+  WATTLE_TRY(const Settings::Map link_secrets, unfold(link.secrets));
+  const auto all = {&provider_config, &provider_secrets, &link_config, &link_secrets};
+  const Settings settings(all);
   auto made = std::make_shared<Link>();
   WATTLE_TRY(made->timeout, settings.milliseconds("timeout_ms", kTimeout));
   WATTLE_TRY(made->transfer_timeout, settings.milliseconds("transfer_timeout_ms", kTransferTimeout));
   made->containers = settings.list("containers");
-  for (const Settings::Map* config : {&std::as_const(context_.config), &link.config})
+  for (const Settings::Map* config : all)
     for (const auto& [key, value] : *config)
       if (key.starts_with(kAlias)) made->aliases[key.substr(kAlias.size())] = value;
   WATTLE_TRY(made->store, make_store(link, settings));
@@ -83,7 +88,9 @@ BlobResult<T> BlobstoreProvider::run(const Caller& caller, std::string_view what
 
 Result<std::string> BlobstoreProvider::container(const Link& link, std::string_view name) {
   if (name.empty()) return failure(no_name("the container"));
-  const auto alias = link.aliases.find(name);
+  auto alias = link.aliases.find(name);
+  if (alias == link.aliases.end() && name.starts_with(kAlias))
+    alias = link.aliases.find(name.substr(kAlias.size()));
   const std::string_view real = alias == link.aliases.end() ? name : std::string_view(alias->second);
   if (!link.containers.empty() && std::ranges::find(link.containers, real) == link.containers.end())
     return failure(ErrorCode::permission_denied, "the link may not use the container \"{}\"", real);

@@ -4,7 +4,7 @@
 // Settings of a link that every backend understands:
 //
 //   containers            the containers that the link may use, with commas. Default: all
-//   alias_NAME            the container that NAME stands for
+//   alias_NAME            the container that NAME stands for, and alias_NAME as well
 //   timeout_ms            of what moves no content, beside the caller's deadline; 10000
 //   transfer_timeout_ms   of reading or writing an object; 600000
 #pragma once
@@ -61,6 +61,9 @@ class BlobstoreProvider : public capability::Provider, private capability::Blobs
   capability::Blobstore* blobstore() override { return this; }
 
  protected:
+  // What was configured, as settings of one value each: for a backend that has them in other forms too.
+  // Refused: invalid_argument.
+  virtual Result<Settings::Map> unfold(const Settings::Map& config) const { return config; }
   // Does not wait for the backend. Refused: invalid_argument.
   virtual Result<std::shared_ptr<BlobStore>> make_store(const capability::ProviderLink& link,
                                                         const Settings& settings) = 0;

@@ -6,6 +6,7 @@
 #include "providers/blobstore_provider.h"
 #include "providers/nats_connection.h"
 #include "providers/parallel.h"
+#include "telemetry/log.h"
 
 namespace wattle::providers {
 namespace {
@@ -15,6 +16,7 @@ using capability::ObjectId;
 using capability::ObjectMetadata;
 
 constexpr size_t kParallel = 16;
+constexpr uint64_t kWriteSecondsMax = 86400;
 constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
 
 uint64_t seconds_of(int64_t nanoseconds) {
@@ -23,14 +25,19 @@ uint64_t seconds_of(int64_t nanoseconds) {
 
 class ObjectStoreStore final : public BlobStore, public std::enable_shared_from_this<ObjectStoreStore> {
  public:
-  ObjectStoreStore(std::shared_ptr<NatsConnection> connection, nats::ObjectStoreConfig config)
-      : connection_(std::move(connection)), config_(std::move(config)) {}
+  ObjectStoreStore(std::shared_ptr<NatsConnection> connection, nats::ObjectStoreConfig config,
+                   Duration write_timeout, const telemetry::Log& log)
+      : connection_(std::move(connection)),
+        config_(std::move(config)),
+        write_timeout_(write_timeout),
+        log_(log) {}
 
   Result<void> create_container(const std::string& name) override {
     WATTLE_TRY(nats::JetStream * js, connection_->jetstream());
     nats::ObjectStoreConfig config = config_;
     config.bucket = name;
     auto made = nats::ObjectStore::create(*js, config);
+    if (made && config.compress) tell_uncompressed(*js, name);
     if (made) return {};
     if (made.error().code() == ErrorCode::already_exists && nats::ObjectStore::open(*js, name)) return {};
     return failure(made.error());
@@ -78,6 +85,7 @@ class ObjectStoreStore final : public BlobStore, public std::enable_shared_from_
                      last](async::Pipe& into) mutable { return send(store, name, first, last, into); });
   }
   Result<void> write(const ObjectId& id, async::Pipe& from) override {
+    const async::DeadlineScope deadline(Clock::now() + write_timeout_);
     WATTLE_TRY(auto store, opened(id.container));
     WATTLE_CHECK(store.put({.name = id.object}, from));
     return {};
@@ -122,6 +130,14 @@ class ObjectStoreStore final : public BlobStore, public std::enable_shared_from_
     return nats::ObjectStore::open(*js, container);
   }
 
+  // Servers leave out what they do not know.
+  void tell_uncompressed(nats::JetStream& js, const std::string& container) const {
+    const auto info = js.stream_info("OBJ_" + container);
+    if (info && !info->config.compress)
+      log_.warn("the setting \"compression\" has no effect: nats-server compresses from 2.10 on",
+                {{"container", container}});
+  }
+
   // Stops reading when it has what it wants.
   static Result<void> send(nats::ObjectStore& store, const std::string& name, uint64_t first, uint64_t last,
                            async::Pipe& into) {
@@ -145,6 +161,8 @@ class ObjectStoreStore final : public BlobStore, public std::enable_shared_from_
 
   std::shared_ptr<NatsConnection> connection_;
   nats::ObjectStoreConfig config_;
+  Duration write_timeout_;
+  const telemetry::Log& log_;
 };
 
 class NatsBlobProvider final : public BlobstoreProvider {
@@ -160,12 +178,16 @@ class NatsBlobProvider final : public BlobstoreProvider {
     config.replicas = static_cast<int>(replicas);
     WATTLE_TRY(const uint64_t age_seconds, settings.number("max_age", 0, 0, 100ull * 366 * 86400));
     config.time_to_live = std::chrono::seconds(age_seconds);
-    const std::string storage = settings.text("storage_type", "file");
+    const std::string storage = lower_case(settings.text("storage_type", "file"));
     if (storage != "file" && storage != "memory")
       return failure(ErrorCode::invalid_argument, "the setting \"storage_type\" is neither file nor memory");
     config.storage = storage == "file" ? nats::Storage::file : nats::Storage::memory;
+    WATTLE_TRY(config.compress, settings.flag("compression", false));
+    WATTLE_TRY(const uint64_t write_seconds,
+               settings.number("max_write_wait", kWriteSecondsMax, 1, kWriteSecondsMax));
     WATTLE_TRY(auto connection, connections_.find_or_make(settings));
-    return std::make_shared<ObjectStoreStore>(std::move(connection), std::move(config));
+    return std::make_shared<ObjectStoreStore>(std::move(connection), std::move(config),
+                                              std::chrono::seconds(write_seconds), context().log);
   }
 
   NatsConnections connections_;

@@ -4,6 +4,9 @@
 // Settings of a link (or, as defaults, of the provider):
 //
 //   num_replicas, storage_type, max_age   of containers that are made: 1, file, for ever (in seconds)
+//   compression                           of containers that are made, by the server; false. nats-server does
+//                                         so from 2.10 on; that an older one does not, the log tells
+//   max_write_wait                        of writing an object, in seconds; as transfer_timeout_ms
 //   cluster_uri, ...                      see providers/nats_connection.h
 //   containers, alias_NAME, ...           see providers/blobstore_provider.h
 //

@@ -10,6 +10,9 @@ class S3Provider final : public BlobstoreProvider {
   explicit S3Provider(const capability::ProviderContext& context) : BlobstoreProvider(context) {}
 
  private:
+  Result<Settings::Map> unfold(const Settings::Map& config) const override {
+    return s3::unfold_settings(config);
+  }
   Result<std::shared_ptr<BlobStore>> make_store(const capability::ProviderLink&,
                                                 const Settings& settings) override {
     WATTLE_TRY(s3::ClientSettings read, s3::read_client_settings(settings));

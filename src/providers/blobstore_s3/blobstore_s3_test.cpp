@@ -96,7 +96,11 @@ TEST(S3Dates, AreRead) {
 TEST(BlobstoreS3, SettingsInOneObject) {
   const Settings::Map plain = {
       {"config_b64", "eyJhY2Nlc3Nfa2V5X2lkIjoiYSIsInNlY3JldF9hY2Nlc3Nfa2V5IjoicyIsInJlZ2lvbiI6ImV1In0="}};
-  auto read = s3::read_client_settings(Settings({&plain}));
+  const auto settings = [](const Settings::Map& config) -> Result<s3::ClientSettings> {
+    WATTLE_TRY(const Settings::Map unfolded, s3::unfold_settings(config));
+    return s3::read_client_settings(Settings({&unfolded}));
+  };
+  auto read = settings(plain);
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->credentials.secret_access_key, "s");
   EXPECT_EQ(read->authority, "s3.eu.amazonaws.com");
@@ -105,10 +109,77 @@ TEST(BlobstoreS3, SettingsInOneObject) {
            {{"config_b64", "marker!"}},
            {{"config_json", "[\"marker\"]"}},
            {{"access_key_id", "a"}, {"secret_access_key", "marker"}, {"endpoint", "ftp://x"}}}) {
-    auto refused = s3::read_client_settings(Settings({&wrong}));
+    auto refused = settings(wrong);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().full_message().find("marker"), std::string::npos);
   }
+}
+
+TEST(BlobstoreS3, EverySettingMayStandInTheObject) {
+  const Settings::Map config = {
+      {"config_json", R"({"max_attempts": 7, "region": "inside", "bucket_region": null, "timeout_ms": 5,
+                          "aliases": {"Pictures": "bucket-1"}})"},
+      {"REGION", "outside"},
+      {"alias_logs", "bucket-2"}};
+  const auto unfolded = s3::unfold_settings(config);
+  ASSERT_TRUE(unfolded) << unfolded.error().message();
+  const Settings settings({&*unfolded});
+  EXPECT_EQ(settings.text("max_attempts"), "7");
+  EXPECT_EQ(settings.text("timeout_ms"), "5");
+  EXPECT_EQ(settings.text("region"), "outside");
+  EXPECT_FALSE(settings.has("bucket_region"));
+  EXPECT_EQ(unfolded->at("alias_Pictures"), "bucket-1");
+  EXPECT_EQ(unfolded->at("alias_logs"), "bucket-2");
+}
+
+TEST(BlobstoreS3, AttemptsInTheObjectAreBounded) {
+  const auto attempts = [](const std::string& most) -> Result<uint64_t> {
+    const Settings::Map config = {{"access_key_id", "a"},
+                                  {"secret_access_key", "s"},
+                                  {"config_json", "{\"max_attempts\": " + most + "}"}};
+    WATTLE_TRY(const Settings::Map unfolded, s3::unfold_settings(config));
+    WATTLE_TRY(const s3::ClientSettings read, s3::read_client_settings(Settings({&unfolded})));
+    return read.attempts_max;
+  };
+  EXPECT_EQ(attempts("7").value(), 7u);
+  EXPECT_FALSE(attempts("0"));
+}
+
+TEST(BlobstoreS3, RefusesToAssumeARole) {
+  const Settings::Map config = {{"config_json", R"({"sts_config": {"role": "arn:aws:iam::1:role/a"}})"}};
+  const auto refused = s3::unfold_settings(config);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), testing::HasSubstr("sts_config"));
+  EXPECT_THAT(refused.error().remedy(), testing::HasSubstr("session_token"));
+  const Settings::Map without = {{"config_json", R"({"sts_config": null})"}};
+  EXPECT_TRUE(s3::unfold_settings(without));
+}
+
+TEST(BlobstoreS3, RefusesAliasesOfNothing) {
+  for (const char* aliases : {"[]", R"({"a": 1})", R"({"a": ""})"}) {
+    const Settings::Map config = {{"config_json", fmt::format(R"({{"aliases": {}}})", aliases)}};
+    const auto refused = s3::unfold_settings(config);
+    ASSERT_FALSE(refused) << aliases;
+    EXPECT_THAT(refused.error().message(), testing::HasSubstr("aliases"));
+  }
+}
+
+TEST(BlobstoreS3, AnAliasInTheObjectStandsForItsBucket) {
+  S3Server server;
+  run_test([&](async::Worker& worker) {
+    TestPlace place(worker);
+    auto provider = blobstore_s3_factory()->make(place.context());
+    auto link = link_to_provider(server.settings());
+    link.secrets["config_json"] = R"({"aliases": {"pictures": "bucket-1"}})";
+    ASSERT_TRUE((*provider)->put_link(link));
+    auto& store = *(*provider)->blobstore();
+    const capability::Caller caller{"shop", "default"};
+    BLOB_DONE(store.create_container(caller, "pictures"));
+    for (const char* name : {"pictures", "alias_pictures", "bucket-1"}) {
+      BLOB_OR_FAIL(exists, store.container_exists(caller, name));
+      EXPECT_TRUE(exists) << name;
+    }
+  });
 }
 
 TEST(BlobstoreS3, StrangersAreDeniedAndTheirSecretsNotShown) {

@@ -50,46 +50,68 @@ Result<std::string> from_base64(const std::string& text) {
   return bytes;
 }
 
-// What stands in config_json or config_b64, as settings.
-Result<Settings::Map> nested_settings(const Settings& settings) {
+constexpr std::string_view kAlias = "alias_";
+
+// The object in config_json or config_b64; empty where there is none.
+Result<boost::json::object> nested_object(const Settings& settings) {
   std::string json = settings.text("config_json");
   if (const auto encoded = settings.find("config_b64")) {
     WATTLE_TRY(json, from_base64(*encoded));
   }
-  Settings::Map map;
-  if (json.empty()) return map;
+  if (json.empty()) return boost::json::object();
   boost::system::error_code problem;
-  const auto value = boost::json::parse(json, problem);
+  auto value = boost::json::parse(json, problem);
   if (problem || !value.is_object())
     return failure(ErrorCode::invalid_argument,
                    "the setting \"config_json\" or \"config_b64\" holds no JSON object");
-  for (const auto& [key, field] : value.as_object()) {
-    if (field.is_string()) map[key] = field.as_string();
-    if (field.is_int64()) map[key] = std::to_string(field.as_int64());
+  return std::move(value.as_object());
+}
+
+Result<void> add_aliases(Settings::Map& map, const boost::json::value& aliases) {
+  if (!aliases.is_object())
+    return failure(ErrorCode::invalid_argument, "the setting \"aliases\" is no JSON object");
+  for (const auto& [name, bucket] : aliases.as_object()) {
+    if (!bucket.is_string() || bucket.as_string().empty())
+      return failure(ErrorCode::invalid_argument, "the setting \"aliases\" names no bucket for \"{}\"",
+                     std::string_view(name));
+    map[fmt::format("{}{}", kAlias, std::string_view(name))] = bucket.as_string();
   }
-  return map;
+  return {};
 }
 
 }  // namespace
 
-Result<ClientSettings> read_client_settings(const Settings& outer) {
-  WATTLE_TRY(const Settings::Map map, nested_settings(outer));
-  const Settings nested({&map});
-  const auto text = [&](std::string_view key, std::string_view otherwise = {}) {
-    return nested.text(key, outer.text(key, otherwise));
-  };
+Result<Settings::Map> unfold_settings(const Settings::Map& config) {
+  WATTLE_TRY(const boost::json::object nested, nested_object(Settings({&config})));
+  Settings::Map map;
+  for (const auto& [key, field] : nested) {
+    if (field.is_null()) continue;
+    if (key == "sts_config")
+      return failure(Error(ErrorCode::invalid_argument,
+                           "the setting \"sts_config\" asks to assume a role, which wattle does not do")
+                         .with_remedy("leave it out, and set access_key_id, secret_access_key and "
+                                      "session_token of who may use the buckets, such as the role's own"));
+    if (key == "aliases") WATTLE_CHECK(add_aliases(map, field));
+    if (field.is_string()) map[lower_case(key)] = field.as_string();
+    if (field.is_int64()) map[lower_case(key)] = std::to_string(field.as_int64());
+  }
+  for (const auto& [key, value] : config) map[key.starts_with(kAlias) ? key : lower_case(key)] = value;
+  return map;
+}
+
+Result<ClientSettings> read_client_settings(const Settings& settings) {
   ClientSettings read;
-  read.credentials = {.access_key_id = text("access_key_id"),
-                      .secret_access_key = text("secret_access_key"),
-                      .session_token = text("session_token")};
+  read.credentials = {.access_key_id = settings.text("access_key_id"),
+                      .secret_access_key = settings.text("secret_access_key"),
+                      .session_token = settings.text("session_token")};
   if (read.credentials.access_key_id.empty() || read.credentials.secret_access_key.empty())
     return failure(Error(ErrorCode::invalid_argument, "there are no credentials for S3")
                        .with_remedy("set access_key_id and secret_access_key, best as secrets"));
-  read.region = text("region", "us-east-1");
-  read.bucket_region = text("bucket_region", read.region);
-  read.ca_file = text("tls_ca_file");
-  WATTLE_TRY(read.attempts_max, outer.number("max_attempts", 3, 1, 20));
-  std::string endpoint = text("endpoint", fmt::format("https://s3.{}.amazonaws.com", read.region));
+  read.region = settings.text("region", "us-east-1");
+  read.bucket_region = settings.text("bucket_region", read.region);
+  read.ca_file = settings.text("tls_ca_file");
+  WATTLE_TRY(read.attempts_max, settings.number("max_attempts", 3, 1, 20));
+  std::string endpoint = settings.text("endpoint", fmt::format("https://s3.{}.amazonaws.com", read.region));
   while (endpoint.ends_with('/')) endpoint.pop_back();
   const size_t colon = endpoint.find("://");
   read.scheme = endpoint.substr(0, colon);

@@ -20,6 +20,10 @@ struct ClientSettings {
   std::string ca_file;
 };
 
+// Settings, and what stands in their config_json or config_b64 as settings beside them. Refused:
+// invalid_argument. Messages show no credentials.
+Result<Settings::Map> unfold_settings(const Settings::Map& config);
+
 // Refused: invalid_argument. Messages show no credentials.
 Result<ClientSettings> read_client_settings(const Settings& settings);
 

@@ -17,9 +17,7 @@ using capability::ProviderLink;
 class HttpClient final : public capability::Provider, private capability::OutgoingHttp {
  public:
   explicit HttpClient(const capability::ProviderContext& context)
-      : id_(context.provider_id),
-        config_(context.config),
-        client_(context.worker, context.blocking, http::ClientOptions{}) {}
+      : id_(context.provider_id), client_(context.worker, context.blocking, http::ClientOptions{}) {}
   ~HttpClient() override {
     const async::MaskScope mask;
     drain();
@@ -42,6 +40,7 @@ class HttpClient final : public capability::Provider, private capability::Outgoi
 
   // Links that it does not fit stay as they were.
   Result<void> update_config(const std::map<std::string, std::string>& config) override {
+    WATTLE_CHECK(trust(Settings({&config})));
     config_ = config;
     std::vector<ProviderLink> all;
     for (const auto& [key, link] : links_) all.push_back(link->put);
@@ -63,6 +62,25 @@ class HttpClient final : public capability::Provider, private capability::Outgoi
     http::NetworkPolicy allowed;
     ProviderLink put;
   };
+
+  // Nothing changes when it is refused.
+  Result<void> trust(const Settings& settings) {
+    WATTLE_TRY(const bool native, settings.flag("load_native_certs", true));
+    WATTLE_TRY(const bool webpki, settings.flag("load_webpki_certs", true));
+    http::TlsClientOptions tls;
+    tls.ca_file = settings.text("ssl_certs_file");
+    tls.with_system_roots = native || webpki;
+    if (tls.ca_file.empty() && !tls.with_system_roots)
+      return failure(
+          Error(ErrorCode::invalid_argument,
+                "no server could be trusted: load_native_certs and load_webpki_certs are false, and "
+                "there is no ssl_certs_file")
+              .with_remedy("set ssl_certs_file to a PEM file with the roots to trust, or one of the "
+                           "other two to true"));
+    if (auto set = client_.set_tls(tls); !set)
+      return failure(set.error().with_context("ssl_certs_file cannot be used"));
+    return {};
+  }
 
   Result<http::ClientResponse> send(const Caller& caller, const http::Request& request,
                                     std::shared_ptr<http::Body> body,
@@ -92,7 +110,9 @@ class HttpClientFactory final : public capability::ProviderFactory {
   std::string_view name() const override { return "http-client"; }
   std::vector<std::string> interfaces() const override { return {"wasi:http/outgoing-handler"}; }
   Result<std::unique_ptr<capability::Provider>> make(const capability::ProviderContext& context) override {
-    return std::make_unique<HttpClient>(context);
+    auto provider = std::make_unique<HttpClient>(context);
+    WATTLE_CHECK(provider->update_config(context.config));
+    return provider;
   }
 };
 

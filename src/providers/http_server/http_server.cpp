@@ -30,6 +30,7 @@ class HttpServer final : public capability::Provider {
   Result<void> put_link(const ProviderLink& link) override {
     auto settings = parse_settings(config_, link.config);
     if (!settings) return failure(about(link, settings.error()));
+    host_field_ = settings->host_field;
     auto route = std::make_shared<const Route>(Route{link.target, link.name, std::move(*settings)});
     // Perhaps to another target: then requests go there from now on, and those under way finish.
     const auto old = std::find_if(links_.begin(), links_.end(), [&](const Known& known) {
@@ -141,12 +142,16 @@ class HttpServer final : public capability::Provider {
 
   void serve(const Port& port, http::Exchange& exchange) {
     const http::Request& request = exchange.request();
-    const auto route = port.routes.find(request.authority, request.path_with_query);
+    const auto host = host_field_.empty() ? request.authority : request.fields.get(host_field_);
+    if (!host)
+      return answer_text(exchange, 400, fmt::format("the request has no header \"{}\"\n", host_field_));
+    const auto route = port.routes.find(*host, request.path_with_query);
     if (!route)
       return answer_text(exchange, 404,
-                         fmt::format("no link routes {} {} anywhere\n", request.authority,
+                         fmt::format("no link routes {} {} anywhere\n", *host,
                                      request.path_with_query.substr(0, request.path_with_query.find('?'))));
     const Settings& settings = route->settings;
+    if (!settings.keep_alive) exchange.end_connection();
     if (settings.cors && answer_preflight(exchange, *settings.cors)) return;
     if (settings.read_only && request.method != "GET" && request.method != "HEAD")
       return answer_text(exchange, 405, "this link is read-only\n");
@@ -166,6 +171,7 @@ class HttpServer final : public capability::Provider {
   ProviderContext context_;
   std::shared_ptr<Listeners> listeners_;
   std::map<std::string, std::string> config_;
+  std::string host_field_;  // of its settings, which all links share
   std::vector<Known> links_;
   std::map<std::string, std::shared_ptr<Port>> ports_;
 };

@@ -212,6 +212,42 @@ TEST(HttpServerProvider, GivesAPortBackWithItsLastRoute) {
   });
 }
 
+TEST(HttpServerProvider, RoutesByTheHeaderThatHasTheHost) {
+  run_test([](async::Worker& worker) {
+    Place place(worker);
+    const auto provider = place.make_provider({{"routing_mode", "host"}, {"header", "X-Forwarded-Host"}});
+    ASSERT_TRUE(provider->put_link(link_to("shop", {{"host", "shop.example"}})));
+    ASSERT_TRUE(provider->put_link(link_to("blog", {{"host", "blog.example"}})));
+    const auto get_for = [&](const std::string& host) {
+      http::Request request = place.request("/");
+      (void)request.fields.append("x-forwarded-host", host);
+      const auto answer = place.send(request);
+      return answer ? Got(answer->status, answer->body) : Got(0, answer.error().full_message());
+    };
+    EXPECT_EQ(get_for("shop.example"), Got(200, "shop"));
+    EXPECT_EQ(get_for("Blog.example:443"), Got(200, "blog"));
+    EXPECT_EQ(get_for("other.example").first, 404);
+    const auto without = place.get("/");
+    EXPECT_EQ(without.first, 400);
+    EXPECT_THAT(without.second, HasSubstr("x-forwarded-host"));
+    provider->drain();
+  });
+}
+
+TEST(HttpServerProvider, KeepsNoConnectionOfALinkThatDoesNotWantIt) {
+  run_test([](async::Worker& worker) {
+    Place place(worker);
+    const auto provider = place.make_provider();
+    ASSERT_TRUE(provider->put_link(link_to("shop", {{"path", "/shop"}, {"disable_keepalive", "true"}})));
+    ASSERT_TRUE(provider->put_link(link_to("blog", {{"path", "/blog"}})));
+    EXPECT_EQ(place.get("/blog"), Got(200, "blog"));
+    EXPECT_EQ(place.client.idle_connections(), 1u);
+    EXPECT_EQ(place.get("/shop"), Got(200, "shop"));
+    EXPECT_EQ(place.client.idle_connections(), 0u);
+    provider->drain();
+  });
+}
+
 TEST(HttpServerProvider, AnswersPreflightsAndMarksWhatAnOriginMayRead) {
   run_test([](async::Worker& worker) {
     Place place(worker);

@@ -6,18 +6,6 @@
 namespace wattle::providers::http_server {
 namespace {
 
-// "Example.org:8000" as "example.org"; "[::1]:80" as "[::1]".
-std::string host_of(std::string_view authority) {
-  const size_t bracket = authority.rfind(']');
-  const size_t colon = authority.rfind(':');
-  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket))
-    authority = authority.substr(0, colon);
-  std::string host(authority);
-  for (char& c : host)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return host;
-}
-
 std::string place(const Settings& settings) {
   return fmt::format("{}{}{}", settings.address, settings.host.empty() ? "" : " host " + settings.host,
                      settings.path.empty() ? "" : " path " + settings.path);
@@ -77,7 +65,7 @@ std::shared_ptr<const Route> Routes::find(std::string_view authority,
                                           std::string_view path_with_query) const {
   const std::string_view path = path_with_query.substr(0, path_with_query.find('?'));
   if (hosts_.size() > 1 || !hosts_.contains(std::string_view())) {
-    if (const auto paths = hosts_.find(host_of(authority)); paths != hosts_.end())
+    if (const auto paths = hosts_.find(host_name(authority)); paths != hosts_.end())
       if (auto route = paths->second.find(path)) return route;
   }
   const auto any = hosts_.find(std::string_view());

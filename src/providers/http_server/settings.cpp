@@ -30,11 +30,19 @@ std::string text_of(const boost::json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
 }
 
+// The fields of a group come as "group_field", after which the same field outside of it replaces it.
+void add_fields(Config& out, const std::string& prefix, const boost::json::object& fields) {
+  for (const auto& [name, value] : fields)
+    if (value.is_object()) add_fields(out, prefix + lower(name) + "_", value.get_object());
+  for (const auto& [name, value] : fields)
+    if (!value.is_object() && !value.is_null()) out.insert_or_assign(prefix + lower(name), text_of(value));
+}
+
 Result<void> add_json(Config& out, std::string_view key, std::string_view text) {
   boost::system::error_code error;
   const auto json = boost::json::parse(text, error);
   if (error || !json.is_object()) return failure(wrong(key, text, "a JSON object of this link's settings"));
-  for (const auto& [name, value] : json.get_object()) out.insert_or_assign(lower(name), text_of(value));
+  add_fields(out, "", json.get_object());
   return {};
 }
 
@@ -108,7 +116,8 @@ Result<std::string> address_of(const Config& provider, const Config& link) {
   if (const auto address = find(link, "address"); !address.empty()) return std::string(address);
   WATTLE_TRY(const auto port, number<uint32_t>(link, "port", 65535));
   if (port) return fmt::format("0.0.0.0:{}", *port);
-  if (const auto address = find(provider, "default_address"); !address.empty()) return std::string(address);
+  for (const auto key : {"address", "default_address"})
+    if (const auto address = find(provider, key); !address.empty()) return std::string(address);
   return std::string(kDefaultAddress);
 }
 
@@ -146,19 +155,39 @@ Result<void> check_mode(const Config& provider, const Settings& settings) {
                      .with_remedy(fmt::format("put \"{}\" into the link's source config", mode)));
 }
 
+Result<std::string> host_field_of(const Config& provider) {
+  std::string field = lower(find(provider, "header"));
+  if (lower(find(provider, "routing_mode")) != "host" || field == "host") field.clear();
+  if (!field.empty() && !http::is_token(field))
+    return failure(wrong("header", field, "the name of a header"));
+  return field;
+}
+
 }  // namespace
+
+std::string host_name(std::string_view authority) {
+  const size_t bracket = authority.rfind(']');
+  const size_t colon = authority.rfind(':');
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket))
+    authority = authority.substr(0, colon);
+  return lower(authority);
+}
 
 Result<Settings> parse_settings(const Config& provider_config, const Config& link_config) {
   WATTLE_TRY(const Config provider, flatten(provider_config));
-  WATTLE_TRY(const Config link, flatten(link_config));
+  WATTLE_TRY(Config link, flatten(link_config));
   Settings settings;
   WATTLE_TRY(settings.address, address_of(provider, link));
-  settings.host = lower(find(link, "host"));
+  settings.host = host_name(find(link, "host"));
   WATTLE_TRY(settings.path, path_of(link));
   WATTLE_CHECK(check_mode(provider, settings));
+  WATTLE_TRY(settings.host_field, host_field_of(provider));
+  link.insert(provider.begin(), provider.end());  // of what it does not say itself
   WATTLE_TRY(const auto timeout, number<uint64_t>(link, "timeout_ms", uint64_t{86'400'000}));
   if (timeout) settings.timeout = std::chrono::milliseconds(*timeout);
   WATTLE_TRY(settings.read_only, flag(link, "readonly_mode"));
+  WATTLE_TRY(const bool no_keep_alive, flag(link, "disable_keepalive"));
+  settings.keep_alive = !no_keep_alive;
   settings.cache_control = find(link, "cache_control");
   if (!http::is_field_value(settings.cache_control))
     return failure(wrong("cache_control", settings.cache_control, "a text that can stand in a header"));

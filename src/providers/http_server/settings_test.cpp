@@ -47,6 +47,55 @@ TEST(HttpServerSettings, AreReadInAnyCaseAndForm) {
             "127.0.0.1:3");
 }
 
+TEST(HttpServerSettings, OfTheProviderHoldForLinksThatSayNothingElse) {
+  const Config provider{{"routing_mode", "path"},
+                        {"Timeout_MS", "1500"},
+                        {"readonly_mode", "true"},
+                        {"cors_max_age_secs", "60"},
+                        {"address", "127.0.0.1:80"}};
+  const auto settings = parse_settings(provider, {{"path", "/a"}, {"readonly_mode", "false"}});
+  ASSERT_TRUE(settings) << settings.error().full_message();
+  EXPECT_EQ(settings->timeout, 1500ms);
+  EXPECT_FALSE(settings->read_only);
+  EXPECT_EQ(settings->cors.value_or(Cors()).max_age_seconds, 60u);
+  EXPECT_EQ(settings->address, "127.0.0.1:80");
+}
+
+TEST(HttpServerSettings, NameTheFieldWithTheHost) {
+  const auto field = [](const std::string& mode, const std::string& header) {
+    return parse_settings({{"routing_mode", mode}, {"header", header}}, {{"host", "a"}})->host_field;
+  };
+  EXPECT_EQ(field("host", "X-Forwarded-Host"), "x-forwarded-host");
+  EXPECT_EQ(field("host", "Host"), "");
+  EXPECT_EQ(field("host", ""), "");
+  EXPECT_EQ(field("address", "X-Forwarded-Host"), "");
+}
+
+TEST(HttpServerSettings, LeaveOutAHostsPort) {
+  EXPECT_EQ(parse_settings({}, {{"host", "Example.org:8000"}})->host, "example.org");
+}
+
+TEST(HttpServerSettings, KeepConnectionsUnlessTheyMustNot) {
+  EXPECT_TRUE(parse_settings({}, {})->keep_alive);
+  EXPECT_TRUE(parse_settings({}, {{"disable_keepalive", "false"}})->keep_alive);
+  EXPECT_FALSE(parse_settings({}, {{"disable_keepalive", "true"}})->keep_alive);
+  EXPECT_FALSE(parse_settings({}, {{"config_json", R"({"disable_keepalive": true})"}})->keep_alive);
+}
+
+TEST(HttpServerSettings, MayComeInGroups) {
+  const auto settings =
+      parse_settings({}, {{"config_json", R"({"tls": {"cert_file": "c", "priv_key_file": "k"},
+                     "cors": {"allowed_origins": ["https://a.example"], "max_age_secs": 60},
+                     "cors_max_age_secs": 70, "cache_control": null})"}});
+  ASSERT_TRUE(settings) << settings.error().full_message();
+  EXPECT_EQ(settings->tls_certificate_file, "c");
+  EXPECT_EQ(settings->tls_key_file, "k");
+  ASSERT_TRUE(settings->cors);
+  EXPECT_THAT(settings->cors->allowed_origins, ElementsAre("https://a.example"));
+  EXPECT_EQ(settings->cors->max_age_seconds, 70u);
+  EXPECT_EQ(settings->cache_control, "");
+}
+
 TEST(HttpServerSettings, SayWhatIsWrong) {
   const std::vector<std::pair<Config, std::string>> wrong{
       {{{"path", "api"}}, "path"},
@@ -55,6 +104,7 @@ TEST(HttpServerSettings, SayWhatIsWrong) {
       {{{"port", "-1"}}, "port"},
       {{{"timeout_ms", "soon"}}, "timeout_ms"},
       {{{"readonly_mode", "yes"}}, "readonly_mode"},
+      {{{"disable_keepalive", "yes"}}, "disable_keepalive"},
       {{{"cache_control", "a\r\nb: c"}}, "cache_control"},
       {{{"cors_allowed_origins", "https://a.example"}}, "cors_allowed_origins"},
       {{{"cors_allowed_methods", R"(["GET\n"])"}}, "cors_allowed_methods"},
@@ -76,6 +126,7 @@ TEST(HttpServerSettings, NameWhatTheProviderRoutesBy) {
   ASSERT_FALSE(settings);
   EXPECT_THAT(settings.error().full_message(), AllOf(HasSubstr("host"), HasSubstr("names no")));
   EXPECT_FALSE(parse_settings({{"routing_mode", "weather"}}, {}));
+  EXPECT_FALSE(parse_settings({{"routing_mode", "host"}, {"header", "x host"}}, {{"host", "a"}}));
 }
 
 }  // namespace

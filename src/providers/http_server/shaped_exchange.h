@@ -24,6 +24,7 @@ class ShapedExchange final : public http::Exchange {
     return inner_.respond_streaming(shaped(response), std::move(body));
   }
   Result<void> inform(const http::Response& response) override { return inner_.inform(response); }
+  void end_connection() override { inner_.end_connection(); }
   void abort() override { inner_.abort(); }
   bool responded() const override { return inner_.responded(); }
   bool disconnected() const override { return inner_.disconnected(); }
