@@ -19,8 +19,9 @@ struct ChangeOptions : ApplicationOptions {
   bool wait = false;
   std::string timeout = "60s";
 
-  void add_force(CLI::App& verb) {
-    verb.add_flag("--force", force, "Also while other applications use what it shares");
+  void add_force(CLI::App& verb,
+                 const std::string& what = "Also while other applications use what it shares") {
+    verb.add_flag("--force", force, what);
   }
   void add_wait(CLI::App& verb, const std::string& what) {
     verb.add_flag("--wait", wait, what);
@@ -44,9 +45,9 @@ Result<manager::api::PutAnswer> put_one(manager::ApiClient& manager, const Manif
 
 // A manifest that was put just now.
 Result<manager::api::DeployAnswer> deploy_one(manager::ApiClient& manager, const ManifestText& manifest,
-                                              const std::string& version) {
+                                              const std::string& version, bool force) {
   manager::Problems problems;
-  auto answer = manager.deploy(manifest.name, version, &problems);
+  auto answer = manager.deploy(manifest.name, version, force, &problems);
   if (answer || !problems.any_errors()) return answer;
   return failure(refusal_in_file(manifest, problems, answer.error())
                      .with_context(fmt::format("\"{}\" of {} is put, but cannot be deployed", manifest.name,
@@ -93,7 +94,7 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
   manager::ApiClient manager = manager_of(lattice);
   if (!is_manifest_file(options.name))
     return change_and_wait(lattice, options, output, options.name, timeout,
-                           [&] { return manager.deploy(options.name, options.version()); });
+                           [&] { return manager.deploy(options.name, options.version(), options.force); });
   if (options.version())
     return failure(Error(ErrorCode::invalid_argument, "a file says its version itself")
                        .with_remedy("leave --version out"));
@@ -102,8 +103,9 @@ Result<void> deploy(Lattice& lattice, const ChangeOptions& options, const Output
              manifests_to_put({options.name}, table, put_into(lattice, output), output));
   for (const ManifestText& manifest : manifests) {
     WATTLE_TRY(const auto put, put_one(manager, manifest));
-    WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name, timeout,
-                                 [&] { return deploy_one(manager, manifest, put.current_version); }));
+    WATTLE_CHECK(change_and_wait(lattice, options, output, manifest.name, timeout, [&] {
+      return deploy_one(manager, manifest, put.current_version, options.force);
+    }));
   }
   return {};
 }
@@ -129,7 +131,7 @@ Result<void> roll_back(Lattice& lattice, const ChangeOptions& options, const Out
   WATTLE_TRY(const Duration timeout, parse_duration(options.timeout));
   manager::ApiClient manager = manager_of(lattice);
   return change_and_wait(lattice, options, output, options.name, timeout,
-                         [&] { return manager.roll_back(options.name, options.version()); });
+                         [&] { return manager.roll_back(options.name, options.version(), options.force); });
 }
 
 Result<void> remove(Lattice& lattice, const ChangeOptions& options, const Output& output) {
@@ -161,6 +163,7 @@ void add_app_change(CLI::App& verbs, Session& session) {
                    "The application's name; or a manifest's file: what has a dot or a slash, or - ")
       ->required();
   deploying->add_version(*verb, "Which version; otherwise the newest");
+  deploying->add_force(*verb, "Also where other applications use what this version does not share");
   deploying->add_wait(*verb, "Until everything is ready, telling each object as it changes");
   verb->footer("Examples:\n  wattle app deploy shop.yaml --wait\n  wattle app deploy shop --version 1.2.0");
   on_lattice<ChangeOptions>(*verb, session, deploying, deploy);
@@ -179,6 +182,7 @@ void add_app_change(CLI::App& verbs, Session& session) {
   back->add_to(*verb);
   back->add_name(*verb);
   back->add_version(*verb, "Which version instead");
+  back->add_force(*verb, "Also where other applications use what that version does not share");
   back->add_wait(*verb, "Until everything is ready, telling each object as it changes");
   verb->footer("Examples:\n  wattle app rollback shop --wait\n  wattle app rollback shop --version 1.1.0");
   on_lattice<ChangeOptions>(*verb, session, back, roll_back);

@@ -155,8 +155,8 @@ Result<std::vector<api::VersionAnswer>> ApiClient::versions(std::string_view nam
 }
 
 Result<api::DeployAnswer> ApiClient::deploy(std::string_view name, const std::optional<std::string>& version,
-                                            Problems* problems) {
-  return ask_version<api::DeployAnswer>("deploy", name, version, false, problems);
+                                            bool force, Problems* problems) {
+  return ask_version<api::DeployAnswer>("deploy", name, version, force, problems);
 }
 
 Result<api::DeployAnswer> ApiClient::undeploy(std::string_view name, bool force) {
@@ -164,8 +164,8 @@ Result<api::DeployAnswer> ApiClient::undeploy(std::string_view name, bool force)
 }
 
 Result<api::DeployAnswer> ApiClient::roll_back(std::string_view name,
-                                               const std::optional<std::string>& version) {
-  return ask_version<api::DeployAnswer>("rollback", name, version);
+                                               const std::optional<std::string>& version, bool force) {
+  return ask_version<api::DeployAnswer>("rollback", name, version, force);
 }
 
 Result<api::DeleteAnswer> ApiClient::remove(std::string_view name, const std::optional<std::string>& version,

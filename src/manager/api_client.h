@@ -49,12 +49,14 @@ class ApiClient {
   // Without a version: the newest.
   Result<api::GetAnswer> get(std::string_view name, const std::optional<std::string>& version = {});
   Result<std::vector<api::VersionAnswer>> versions(std::string_view name);
+  // Refused also: deployed applications use what it shares and this version does not, and it is not forced;
+  // undeploy, roll_back and remove likewise.
   Result<api::DeployAnswer> deploy(std::string_view name, const std::optional<std::string>& version = {},
-                                   Problems* problems = nullptr);
-  // Refused also: deployed applications use what it shares, and it is not forced; remove likewise.
+                                   bool force = false, Problems* problems = nullptr);
   Result<api::DeployAnswer> undeploy(std::string_view name, bool force = false);
   // Without a version: the one that was deployed before.
-  Result<api::DeployAnswer> roll_back(std::string_view name, const std::optional<std::string>& version = {});
+  Result<api::DeployAnswer> roll_back(std::string_view name, const std::optional<std::string>& version = {},
+                                      bool force = false);
   // Without a version: all of it. Nothing to delete is no failure: the result is "noop".
   Result<api::DeleteAnswer> remove(std::string_view name, const std::optional<std::string>& version = {},
                                    bool force = false);

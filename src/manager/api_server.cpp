@@ -330,8 +330,7 @@ Result<api::DeployAnswer> ApiServer::deploy(const Request& request) {
     WATTLE_CHECK(store_.deploy(request.name, version));
     return {};
   };
-  WATTLE_CHECK(
-      deploy_checked(request.name, version, wanted.force.value_or(false), write, request.problems));
+  WATTLE_CHECK(deploy_checked(request.name, version, wanted.force.value_or(false), write, request.problems));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} {} is to be deployed", request.name, version));
   answer.name = request.name;
@@ -366,8 +365,7 @@ Result<api::DeployAnswer> ApiServer::roll_back(const Request& request) {
               fmt::format("no other version of \"{}\" was deployed before", request.name))
             .with_remedy(fmt::format("name one of those of \"wattle app versions {}\"", request.name)));
   const auto write = [&] { return store_.roll_back(request.name, {}, *version, "asked for"); };
-  WATTLE_CHECK(
-      deploy_checked(request.name, *version, wanted.force.value_or(false), write, request.problems));
+  WATTLE_CHECK(deploy_checked(request.name, *version, wanted.force.value_or(false), write, request.problems));
   auto answer = succeeded<api::DeployAnswer>(api::result::kAcknowledged,
                                              fmt::format("{} is to go back to {}", request.name, *version));
   answer.name = request.name;

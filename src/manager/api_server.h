@@ -104,8 +104,8 @@ class ApiServer {
   Result<std::shared_ptr<const ApplicationRecord>> find(std::string_view name);
   // Runs `work` with nobody else deploying or undeploying meanwhile.
   Result<void> alone(const std::function<Result<void>()>& work);
-  // Checks a version beside what is deployed, and deploys it by `write`; with `force` though others use what it
-  // does not share any more. `problems`: what refuses it.
+  // Checks a version beside what is deployed, and deploys it by `write`; with `force` though others use what
+  // it does not share any more. `problems`: what refuses it.
   Result<void> deploy_checked(std::string_view name, const std::string& version, bool force,
                               const std::function<Result<void>()>& write, Problems& problems);
   Result<Application> read_one(std::string_view text, Problems& problems);

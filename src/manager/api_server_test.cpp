@@ -469,7 +469,7 @@ TEST_F(ApiServerTest, RefusedManifestsHaveEachProblemByItself) {
       EXPECT_FALSE(answer.as_object().contains("more_problems"));
     }
     Problems problems;
-    EXPECT_FALSE(client_->deploy("two", {}, &problems));
+    EXPECT_FALSE(client_->deploy("two", {}, false, &problems));
     EXPECT_FALSE(client_->put(three, &problems));
     EXPECT_FALSE(client_->diff_manifest("three", three, &problems));
     EXPECT_EQ(problems.errors(), 3U);

@@ -47,12 +47,15 @@ struct Leadership::State {
   }
 
   // There is no lease. That it was given back, its deletion says; without that the bucket may have been lost,
-  // and whoever held the lease not know of it yet.
+  // and whoever held the lease not know of it yet. Who has never seen one begins a lattice.
   Result<void> look_at_nothing(TimePoint now) {
     bool is_free = false;
     if (!missing_since) {
       missing_since = Clock::now();
-      WATTLE_TRY(is_free, was_deleted());
+      is_free = seen == 0;
+      if (!is_free) {
+        WATTLE_TRY(is_free, was_deleted());
+      }
     }
     if (!is_free && now < *missing_since + lattice::kManagerLeaseExpires) return {};
     WATTLE_TRY(revision, bucket->create(lattice::kManagerLeaseKey, value()));

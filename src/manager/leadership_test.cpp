@@ -14,20 +14,10 @@ const telemetry::Log& quiet() {
   return log;
 }
 
-// So that the first one need not wait for what may be held by somebody.
-void give_back(lattice::Bus& bus) {
-  lattice::BucketConfig config;
-  config.bucket = lattice::manager_lease_bucket("test");
-  const auto bucket = bus.bucket(config).value();
-  ASSERT_TRUE(bucket->put(lattice::kManagerLeaseKey, "{}"));
-  ASSERT_TRUE(bucket->remove(lattice::kManagerLeaseKey));
-}
-
 TEST(Leadership, OneOfSeveralLeads) {
   nats::run_test([](async::Worker& worker) {
     lattice::MemoryBroker broker;
     lattice::MemoryBus bus(worker, broker);
-    give_back(bus);
     const auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     const auto two = Leadership::start(bus, "test", "two", quiet());
@@ -46,7 +36,6 @@ TEST(Leadership, WhoDiesIsFollowed) {
   nats::run_test([](async::Worker& worker) {
     lattice::MemoryBroker broker;
     lattice::MemoryBus bus(worker, broker);
-    give_back(bus);
     auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     const auto two = Leadership::start(bus, "test", "two", quiet());
@@ -77,10 +66,10 @@ TEST(Leadership, ALostBucketMakesNoTwo) {
   nats::run_test([](async::Worker& worker) {
     lattice::MemoryBroker broker;
     lattice::MemoryBus bus(worker, broker), other(worker, broker);
-    give_back(bus);
     auto one = Leadership::start(bus, "test", "one", quiet());
     EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
     const auto two = Leadership::start(other, "test", "two", quiet());
+    EXPECT_TRUE(async::sleep_for(2 * kLeaseLook));  // it knows of the other one by now
     bus.cut();
     broker.erase_data();
     const TimePoint lost = Clock::now();
@@ -95,6 +84,19 @@ TEST(Leadership, ALostBucketMakesNoTwo) {
     one.reset();
     two->stop();
     EXPECT_TRUE(other.drain());
+    EXPECT_TRUE(bus.drain());
+  });
+}
+
+TEST(Leadership, WhoBeginsALatticeLeadsAtOnce) {
+  nats::run_test([](async::Worker& worker) {
+    lattice::MemoryBroker broker;
+    lattice::MemoryBus bus(worker, broker);
+    const TimePoint begun = Clock::now();
+    const auto one = Leadership::start(bus, "test", "one", quiet());
+    EXPECT_TRUE(nats::eventually([&] { return one->leads(); }));
+    EXPECT_LT(Clock::now() - begun, lattice::kManagerLeaseExpires / 2);
+    one->stop();
     EXPECT_TRUE(bus.drain());
   });
 }
