@@ -62,7 +62,6 @@ class Manager {
   Endpoint endpoint() const { return endpoint_; }
   const manager::Reconciler& reconciler() const { return *reconciler_; }
   manager::Reconciler& reconciler() { return *reconciler_; }
-  const lattice::LeaseBook& book() const { return book_; }
 
  private:
   struct Heard {

@@ -200,7 +200,6 @@ bool People::put(ApplicationModel model) {
   });
   if (!stored) return false;
   world_.trace("{} {} is deployed", model.name, version->version);
-  last_change_ = world_.now();
   accepted_[model.name].versions.insert(version->version);
   accepted_[model.name].deployed = version->version;
   forget_bad_deploys_of(model.name);
@@ -315,7 +314,6 @@ void People::undeploy(const std::string& name) {
       }))
     return;
   world_.trace("{} is undeployed", name);
-  last_change_ = world_.now();
   accepted_[name].deployed.clear();
   forget_bad_deploys_of(name);
 }
@@ -334,7 +332,6 @@ void People::redeploy(const std::string& name) {
       }))
     return;
   world_.trace("{} {} is deployed again", name, version);
-  last_change_ = world_.now();
   accepted_[name].deployed = version;
   forget_bad_deploys_of(name);
 }
@@ -350,7 +347,6 @@ void People::remove(const std::string& name) {
       }))
     return;
   world_.trace("{} is deleted", name);
-  last_change_ = world_.now();
   accepted_.erase(name);
   models_.erase(name);
 }
@@ -443,7 +439,7 @@ void People::meddle() {
     if (component->first.starts_with("hand-")) continue;
     const auto& [reference, running] = *component->second.begin();
     world_.trace("somebody scales {} on host {} behind the manager's back", component->first, host->slot);
-    last_change_ = last_meddling_ = world_.now();
+    last_meddling_ = world_.now();
     (void)hosts_.scale(*host,
                        {host->id,
                         component->first,

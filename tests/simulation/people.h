@@ -78,8 +78,6 @@ class People {
   void begin_application();
   // Something of somebody's.
   void change();
-  // What was broken by hand on purpose is no more.
-  void tidy();
   void set_calm(bool calm) { calm_ = calm; }
 
   struct Accepted {
@@ -93,7 +91,6 @@ class People {
   void forget_bad_deploys() { bad_deploys_.clear(); }
   uint64_t changes() const { return changes_; }
   uint64_t refused() const { return refused_; }
-  TimePoint last_change() const { return last_change_; }
   // Somebody scaled behind the manager's back.
   TimePoint last_meddling() const { return last_meddling_; }
 
@@ -129,7 +126,6 @@ class People {
   uint32_t names_ = 0;
   uint64_t changes_ = 0;
   uint64_t refused_ = 0;
-  TimePoint last_change_{};
   TimePoint last_meddling_{};
 };
 

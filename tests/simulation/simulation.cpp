@@ -106,7 +106,7 @@ void Simulation::wire() {
   listeners.on_stop = [this](const Host& host, const Host::StopJob& job) {
     checks_.nothing_unmanaged_is_stopped(host, job);
   };
-  stores_.on_weights([this] { calls_.count_all(); });
+  stores_.before_lattice_change([this] { calls_.count_all(); });
   stores_.subscribe([this](Topic topic) {
     if (topic == Topic::applications) checks_.follow_versions();
     for (auto& manager : managers_) manager->hear_store(topic);

@@ -2,10 +2,6 @@
 
 namespace wattle::simulation {
 
-lattice::StoredLinks& links_of(StoreState& state, const LinkGroup& group) {
-  return state.links[group];
-}
-
 void put_config(StoreState& state, const std::string& name, const manager::StringMap& values) {
   auto next = std::make_shared<lattice::ConfigTable>(*state.configs);
   (*next)[name] = values;
@@ -19,10 +15,9 @@ void delete_config(StoreState& state, const std::string& name) {
 }
 
 Result<void> Stores::apply(Topic topic, const Change& change) {
-  if (topic == Topic::lattice && before_weights_) before_weights_();
+  if (topic == Topic::lattice && before_lattice_change_) before_lattice_change_();
   auto done = change(state_);
   if (!done) return done;
-  ++writes_;
   if (topic == Topic::lattice) {
     std::erase_if(state_.links, [](const auto& links) { return links.second.empty(); });
     earlier_.push_back(std::make_shared<const manager::LatticeChanged>(lattice_view()));

@@ -37,7 +37,6 @@ struct StoreState {
   TimePoint leads_until{};
 };
 
-lattice::StoredLinks& links_of(StoreState& state, const LinkGroup& group);
 void put_config(StoreState& state, const std::string& name, const manager::StringMap& values);
 void delete_config(StoreState& state, const std::string& name);
 
@@ -67,9 +66,8 @@ class Stores {
   bool away() const { return away_; }
   // Of writes: done or not, the answer says they failed.
   void set_unknown_outcomes(double chance) { unknown_outcomes_ = chance; }
-  uint64_t writes() const { return writes_; }
-  // Weights of one component are about to be others.
-  void on_weights(std::function<void()> listener) { before_weights_ = std::move(listener); }
+  // Before every change of the lattice: it may be one of weights.
+  void before_lattice_change(std::function<void()> listener) { before_lattice_change_ = std::move(listener); }
 
  private:
   static constexpr size_t kEarlierKept = 16;
@@ -80,10 +78,9 @@ class Stores {
   StoreState state_;
   std::vector<std::function<void(Topic)>> listeners_;
   std::deque<std::shared_ptr<const manager::LatticeChanged>> earlier_;
-  std::function<void()> before_weights_;
+  std::function<void()> before_lattice_change_;
   bool away_ = false;
   double unknown_outcomes_ = 0;
-  uint64_t writes_ = 0;
 };
 
 }  // namespace wattle::simulation
