@@ -78,7 +78,9 @@ bool read_arguments(int count, char** texts, Arguments& arguments) {
     if (!read) return false;
   }
   options.quiet_after = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(quiet_after));
-  return true;
+  if (arguments.trace_path.empty() || arguments.seeds == 1) return true;
+  fmt::print(stderr, "--trace is of one seed: leave --seeds out\n");
+  return false;
 }
 
 void print(const SimulationResult& result) {
