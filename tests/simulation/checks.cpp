@@ -63,6 +63,9 @@ void Checks::follow_versions() {
     Recent& recent = recent_[name];
     if (recent.deployed == record.deployed) continue;
     recent.deployed = record.deployed;
+    if (const auto back = rolled_back_.find(name);
+        back != rolled_back_.end() && back->second.to != record.deployed)
+      rolled_back_.erase(back);
     for (auto& [version, until] : recent.versions) until = std::min(until, now + kVersionCounts);
     std::erase_if(recent.versions, [&](const auto& version) { return version.second < now; });
     if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
@@ -246,6 +249,21 @@ void Checks::rollback_has_a_reason(const manager::RollBack& back, bool calm) {
   if (!in_time && (!calm || back.why.find(" no host") != std::string::npos)) return;
   parts_.world.violate("good_versions_stay", fmt::format("{} {} is rolled back without need: {}",
                                                          back.application, back.from, back.why));
+}
+
+// However late it comes: what somebody has deployed or undeployed since it was decided stays.
+void Checks::rollback_overwrites_nothing_else(const manager::RollBack& back) {
+  const auto accepted = parts_.people.accepted().find(back.application);
+  const std::string last = accepted == parts_.people.accepted().end() ? "" : accepted->second.deployed;
+  const std::string& deployed = parts_.stores.state().applications.find(back.application)->second.deployed;
+  if (last == back.from && deployed == back.from) {
+    rolled_back_[back.application] = back;
+    return;
+  }
+  parts_.world.violate(
+      "no_accepted_change_is_lost",
+      fmt::format("{} is rolled back from {} to {}; \"{}\" was accepted last, and \"{}\" is deployed",
+                  back.application, back.from, back.to, last, deployed));
 }
 
 // ---- When all is quiet
@@ -518,7 +536,10 @@ std::string Checks::no_accepted_change_is_lost() const {
     for (const std::string& version : accepted.versions)
       if (!record->second.versions.contains(version))
         return fmt::format("{} {} is not there any more", name, version);
-    if (record->second.deployed != accepted.deployed && record->second.why.empty())
+    const auto back = rolled_back_.find(name);
+    const bool is_rolled_back = back != rolled_back_.end() && back->second.from == accepted.deployed &&
+                                back->second.to == record->second.deployed;
+    if (record->second.deployed != accepted.deployed && !is_rolled_back)
       return fmt::format("{} {} was deployed last, and {} is now", name, accepted.deployed,
                          record->second.deployed);
   }

@@ -34,6 +34,8 @@ class Checks {
   // Under weights that begin with 1 %.
   void few_calls_reach_bad_versions(const manager::RollBack& back);
   void rollback_has_a_reason(const manager::RollBack& back, bool calm);
+  // It is about to be written.
+  void rollback_overwrites_nothing_else(const manager::RollBack& back);
 
   // ---- when all is quiet
   // Empty: everything is as declared.
@@ -82,6 +84,8 @@ class Checks {
 
   Parts parts_;
   std::map<std::string, Recent> recent_;
+  // What took back a version that somebody had deployed, until another version is deployed.
+  std::map<std::string, manager::RollBack> rolled_back_;
   // What these want.
   std::vector<manager::DeployedApplication> deployed_;
   manager::Desired desired_;

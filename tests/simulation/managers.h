@@ -42,6 +42,8 @@ class Manager {
     Stores& stores;
     Counted& counted;
     std::function<void(const Manager&, const manager::Command&)> on_command{};
+    // Before the store takes it; not where it is refused.
+    std::function<void(const manager::RollBack&)> on_rollback{};
   };
   Manager(Parts& parts, Endpoint endpoint) : parts_(parts), endpoint_(endpoint) {}
 

@@ -195,7 +195,6 @@ bool People::put(ApplicationModel model) {
     record.deleted = false;
     record.versions[version->version] = version;
     record.deployed = version->version;
-    record.why.clear();
     return {};
   });
   if (!stored) return false;
@@ -327,7 +326,6 @@ void People::redeploy(const std::string& name) {
       *std::next(versions.begin(), static_cast<ptrdiff_t>(random.below(versions.size())));
   if (!stores_.write_now(Topic::applications, [&](StoreState& state) -> Result<void> {
         state.applications[name].deployed = version;
-        state.applications[name].why.clear();
         return {};
       }))
     return;

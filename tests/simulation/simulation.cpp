@@ -65,7 +65,7 @@ Simulation::Simulation(const SimulationOptions& options)
       stores_(world_, bus_),
       hosts_(world_, stores_, kFirstHost),
       calls_(world_, hosts_, stores_),
-      manager_parts_{world_, bus_, hosts_, stores_, counted_, {}},
+      manager_parts_{world_, bus_, hosts_, stores_, counted_, {}, {}},
       people_(world_, hosts_, stores_, calls_, people_options(options)),
       faults_({world_, bus_, hosts_, stores_, managers_, options.hosts}),
       checks_({world_, hosts_, stores_, calls_, people_, faults_, managers_}) {
@@ -111,6 +111,9 @@ void Simulation::wire() {
     if (topic == Topic::applications) checks_.follow_versions();
     for (auto& manager : managers_) manager->hear_store(topic);
   });
+  manager_parts_.on_rollback = [this](const manager::RollBack& back) {
+    checks_.rollback_overwrites_nothing_else(back);
+  };
   manager_parts_.on_command = [this](const Manager&, const manager::Command& command) {
     if (const auto* back = std::get_if<manager::RollBack>(&command.action)) {
       checks_.rollback_has_a_reason(*back, calm_);

@@ -24,7 +24,6 @@ struct Record {
   std::string deployed{};  // empty: none
   manager::Note note{};
   bool deleted = false;  // only the note is left
-  std::string why{};     // the last rollback's reason
 };
 
 struct StoreState {
