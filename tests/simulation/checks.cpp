@@ -314,37 +314,6 @@ std::string Checks::what_is_not_as_declared() {
   return lattice_is_as_declared(wanted);
 }
 
-// Whoever has put them: hosts leave out what the borders refuse.
-std::string Checks::links_stay_within_borders(const manager::Desired& wanted) const {
-  const StoreState& state = parts_.stores.state();
-  std::vector<lattice::Border> borders;
-  for (const auto& [name, border] : state.borders) borders.push_back(border);
-  const lattice::BorderTable table(std::move(borders));
-  const auto owner_of = [&](const std::string& id) -> const manager::Application* {
-    const auto part = wanted.parts.find(id);
-    if (part == wanted.parts.end() || part->second.application == manager::kPlatform) return nullptr;
-    const Record& record = state.applications.find(part->second.application)->second;
-    return record.versions.find(record.deployed)->second.get();
-  };
-  const auto lets = [](const manager::Application& owner, const std::string& user,
-                       const lattice::Link& link) {
-    return std::all_of(link.interfaces.begin(), link.interfaces.end(), [&](const std::string& interface) {
-      return manager::may_use(owner, user, link.wit_namespace, link.wit_package, interface);
-    });
-  };
-  for (const auto& [group, links] : state.links) {
-    for (const lattice::StoredLink& stored : links) {
-      const manager::Application* source = owner_of(stored.link.source_id);
-      const manager::Application* target = owner_of(stored.link.target);
-      if (source == nullptr || target == nullptr || source == target || !table.check(stored.link)) continue;
-      if (lets(*target, source->name, stored.link) || lets(*source, target->name, stored.link)) continue;
-      return fmt::format("hosts follow the link {}, and neither application shares with the other",
-                         lattice::to_json(stored.link));
-    }
-  }
-  return {};
-}
-
 std::string Checks::part_is_as_declared(const manager::WantedPart& part,
                                         const std::vector<const Host*>& hosts) {
   return part.kind == manager::PartKind::component ? component_is_as_declared(part, hosts)
@@ -480,36 +449,6 @@ std::string Checks::nothing_is_left(const manager::Desired& wanted) {
   return {};
 }
 
-std::string Checks::lattice_is_as_declared(const manager::Desired& wanted) {
-  const StoreState& state = parts_.stores.state();
-  std::vector<lattice::Link> declared = parts_.people.links_by_hand();
-  for (const auto& [group, links] : wanted.links)
-    for (const manager::WantedLink& link : links) declared.push_back(link.link);
-  size_t in_force = 0;
-  for (const auto& [group, links] : state.links) {
-    for (const lattice::StoredLink& stored : links) {
-      ++in_force;
-      if (std::find(declared.begin(), declared.end(), stored.link) == declared.end())
-        return fmt::format("the link {} is in force, and nobody wants it", lattice::to_json(stored.link));
-    }
-  }
-  if (in_force != declared.size())
-    return fmt::format("{} links are in force, and {} are declared", in_force, declared.size());
-  std::map<std::string, manager::StringMap> configs = parts_.people.configs_by_hand();
-  for (const auto& [name, config] : wanted.configs) configs[name] = config.values;
-  for (const auto& [name, values] : configs) {
-    const auto there = state.configs->find(name);
-    if (there == state.configs->end()) return fmt::format("the config {} is not there", name);
-    if (there->second != values) return fmt::format("the config {} has other values", name);
-  }
-  for (const auto& [name, values] : *state.configs)
-    if (!configs.contains(name)) return fmt::format("the config {} is there, and nobody wants it", name);
-  for (const auto& [id, weights] : state.weights)
-    if (!weights.empty() && !serves_what_was_before(wanted, id, weights))
-      return fmt::format("{} still has weights", id);
-  return {};
-}
-
 // Where the deployed revision never starts: those of an update that was given up give what ran before its
 // calls.
 bool Checks::serves_what_was_before(const manager::Desired& wanted, const std::string& id,
@@ -594,11 +533,13 @@ std::string Checks::statuses_are_true() {
       }
     }
     const bool deployed = status->status.kind == manager::StatusKind::deployed;
+    const bool refused = any_link_is_refused(name);
+    if (deployed && refused) return fmt::format("{} is deployed, and a border refuses a link of it", name);
     if (!deployed && status->status.message.empty())
       return fmt::format("{} is {}, and does not say why", name, to_string(status->status.kind));
     if (deployed && record.note.stable != record.deployed)
       return fmt::format("{} {} runs, and is not noted as stable", name, record.deployed);
-    if (!deployed && !fails && !waits)
+    if (!deployed && !fails && !waits && !refused)
       return fmt::format("{} is {} although all of it runs: {}", name, to_string(status->status.kind),
                          status->status.message);
   }

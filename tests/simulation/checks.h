@@ -43,6 +43,8 @@ class Checks {
   std::string no_accepted_change_is_lost() const;
   std::string statuses_are_true();
   std::string bad_versions_are_gone() const;
+  // A border refuses a link that the application declares, or any where it is empty.
+  bool any_link_is_refused(std::string_view application = {});
   bool has_hosts(const manager::Application& application, std::string_view id) const;
   // For whoever looks for what went wrong.
   void trace_statuses();

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::string_view kUsage =
     "usage: wattle-sim [--seed N] [--seeds COUNT] [--hosts H] [--hours T] [--managers M] [--applications A]\n"
-    "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--scarce] [--trace FILE] "
-    "[--quiet]\n";
+    "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--scarce] [--borders] "
+    "[--trace FILE] [--quiet]\n";
 
 constexpr int kMemoryKept = 1 << 30;
 
@@ -46,6 +46,10 @@ bool read_arguments(int count, char** texts, Arguments& arguments) {
     }
     if (name == "--scarce") {
       options.scarce = true;
+      continue;
+    }
+    if (name == "--borders") {
+      options.borders = true;
       continue;
     }
     if (name == "--quiet") {

@@ -345,7 +345,8 @@ void Manager::begin_action(uint64_t command, const manager::StopProvider& stop) 
 }
 
 void Manager::begin_action(uint64_t command, const manager::PutLink& put) {
-  begin_write(command, Topic::lattice, [put](StoreState& state) -> Result<void> {
+  begin_write(command, Topic::lattice, [this, put](StoreState& state) -> Result<void> {
+    WATTLE_CHECK(parts_.stores.borders().check(put.link));
     for (const auto* names : {&put.link.source_config, &put.link.target_config})
       for (const std::string& name : *names)
         if (!state.configs->contains(name))

@@ -54,6 +54,7 @@ PeopleOptions people_options(const SimulationOptions& options) {
   people.applications = options.applications;
   people.replicas = options.replicas;
   people.scarce = options.scarce;
+  people.borders = options.borders;
   people.plain = options.hosts >= kLargeHosts;
   return people;
 }
@@ -119,8 +120,10 @@ void Simulation::wire() {
       checks_.rollback_has_a_reason(*back, calm_);
       checks_.few_calls_reach_bad_versions(*back);
     }
-    // What cannot start is tried again for ever.
-    if (idle_ && !std::holds_alternative<manager::Ask>(command.action) &&
+    // What cannot start is tried again for ever, and so is a link that a border refuses.
+    const auto* put = std::get_if<manager::PutLink>(&command.action);
+    const bool refused = put != nullptr && !stores_.borders().check(put->link);
+    if (idle_ && !refused && !std::holds_alternative<manager::Ask>(command.action) &&
         command.object.find("-never") == std::string::npos &&
         !(command.object.starts_with("note ") && ++idle_notes_[command.object] <= kIdleNotes))
       world_.violate("no_command_loops",
@@ -130,6 +133,7 @@ void Simulation::wire() {
 
 void Simulation::begin() {
   if (options_.scarce) hosts_.make_scarce();
+  if (options_.borders) stores_.keep_borders();
   for (uint32_t index = 0; index < options_.hosts; ++index) {
     manager::StringMap labels{{"zone", fmt::format("z{}", index % 3)},
                               {"rack", fmt::format("r{}", index % 4)}};
@@ -218,7 +222,7 @@ void Simulation::quiet() {
   if (!wrong.empty()) {
     // Of what fails for ever, the manager never settles.
     const bool only_unsettled = wrong == kUnsettled || wrong == kAtWork;
-    bool fails = false;
+    bool fails = checks_.any_link_is_refused();
     for (const auto& [name, record] : stores_.state().applications)
       if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
         for (const manager::Part& part : version->second->parts)

@@ -50,11 +50,20 @@ Result<void> Stores::write_now(Topic topic, const Change& change) {
   return apply(topic, change);
 }
 
+lattice::BorderTable Stores::borders() const {
+  std::vector<lattice::Border> borders;
+  if (keeps_borders_)
+    for (const auto& [name, border] : state_.borders) borders.push_back(border);
+  return lattice::BorderTable(std::move(borders));
+}
+
 manager::LatticeChanged Stores::lattice_view() const {
   manager::LatticeChanged view;
+  const lattice::BorderTable holding = borders();
   for (const auto& [group, links] : state_.links)
     for (const lattice::StoredLink& stored : links)
-      if (stored.phase == lattice::LinkPhase::in_force) view.links[group].push_back(stored.link);
+      if (stored.phase == lattice::LinkPhase::in_force && holding.check(stored.link))
+        view.links[group].push_back(stored.link);
   view.configs.insert(state_.configs->begin(), state_.configs->end());
   view.weights = state_.weights;
   view.borders.insert(state_.borders.begin(), state_.borders.end());

@@ -50,6 +50,10 @@ class Stores {
 
   // `done` is called once, or never when the answer is lost.
   void write(Endpoint from, Topic topic, Change change, Done done);
+  // Links that cross a border without consent are refused from now on, and left out of what is followed.
+  void keep_borders() { keeps_borders_ = true; }
+  // What holds of them: none without keep_borders().
+  lattice::BorderTable borders() const;
   // What people's own tools do, at once. Refused as the change is, and while the store is away.
   Result<void> write_now(Topic topic, const Change& change);
   const StoreState& state() const { return state_; }
@@ -78,6 +82,7 @@ class Stores {
   std::vector<std::function<void(Topic)>> listeners_;
   std::deque<std::shared_ptr<const manager::LatticeChanged>> earlier_;
   std::function<void()> before_lattice_change_;
+  bool keeps_borders_ = false;
   bool away_ = false;
   double unknown_outcomes_ = 0;
 };
