@@ -1,5 +1,5 @@
-"""A lattice of its own for a scenario: nats-server, `wattle up` beside it, and its bus spoken to by hand, as a client
-of wadm does."""
+"""A lattice of its own for a scenario: nats-server, `wattle host` and `wattle manager` beside it, and its bus spoken to
+by hand, as a client of wadm does."""
 
 import asyncio
 import json

@@ -43,7 +43,6 @@ class Bus {
   // Those in `apart` reach each other, and all others each other.
   void cut(std::set<Endpoint> apart);
   void heal();
-  bool is_cut() const { return cut_; }
   void set_weather(const Weather& weather) { weather_ = weather; }
   const Weather& weather() const { return weather_; }
 

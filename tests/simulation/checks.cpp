@@ -63,6 +63,9 @@ void Checks::follow_versions() {
     Recent& recent = recent_[name];
     if (recent.deployed == record.deployed) continue;
     recent.deployed = record.deployed;
+    if (const auto back = rolled_back_.find(name);
+        back != rolled_back_.end() && back->second.to != record.deployed)
+      rolled_back_.erase(back);
     for (auto& [version, until] : recent.versions) until = std::min(until, now + kVersionCounts);
     std::erase_if(recent.versions, [&](const auto& version) { return version.second < now; });
     if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
@@ -248,6 +251,21 @@ void Checks::rollback_has_a_reason(const manager::RollBack& back, bool calm) {
                                                          back.application, back.from, back.why));
 }
 
+// However late it comes: what somebody has deployed or undeployed since it was decided stays.
+void Checks::rollback_overwrites_nothing_else(const manager::RollBack& back) {
+  const auto accepted = parts_.people.accepted().find(back.application);
+  const std::string last = accepted == parts_.people.accepted().end() ? "" : accepted->second.deployed;
+  const std::string& deployed = parts_.stores.state().applications.find(back.application)->second.deployed;
+  if (last == back.from && deployed == back.from) {
+    rolled_back_[back.application] = back;
+    return;
+  }
+  parts_.world.violate(
+      "no_accepted_change_is_lost",
+      fmt::format("{} is rolled back from {} to {}; \"{}\" was accepted last, and \"{}\" is deployed",
+                  back.application, back.from, back.to, last, deployed));
+}
+
 // ---- When all is quiet
 
 Manager* Checks::leader() const {
@@ -294,37 +312,6 @@ std::string Checks::what_is_not_as_declared() {
   if (std::string wrong = nothing_is_left(wanted); !wrong.empty()) return wrong;
   if (std::string wrong = links_stay_within_borders(wanted); !wrong.empty()) return wrong;
   return lattice_is_as_declared(wanted);
-}
-
-// Whoever has put them: hosts leave out what the borders refuse.
-std::string Checks::links_stay_within_borders(const manager::Desired& wanted) const {
-  const StoreState& state = parts_.stores.state();
-  std::vector<lattice::Border> borders;
-  for (const auto& [name, border] : state.borders) borders.push_back(border);
-  const lattice::BorderTable table(std::move(borders));
-  const auto owner_of = [&](const std::string& id) -> const manager::Application* {
-    const auto part = wanted.parts.find(id);
-    if (part == wanted.parts.end() || part->second.application == manager::kPlatform) return nullptr;
-    const Record& record = state.applications.find(part->second.application)->second;
-    return record.versions.find(record.deployed)->second.get();
-  };
-  const auto lets = [](const manager::Application& owner, const std::string& user,
-                       const lattice::Link& link) {
-    return std::all_of(link.interfaces.begin(), link.interfaces.end(), [&](const std::string& interface) {
-      return manager::may_use(owner, user, link.wit_namespace, link.wit_package, interface);
-    });
-  };
-  for (const auto& [group, links] : state.links) {
-    for (const lattice::StoredLink& stored : links) {
-      const manager::Application* source = owner_of(stored.link.source_id);
-      const manager::Application* target = owner_of(stored.link.target);
-      if (source == nullptr || target == nullptr || source == target || !table.check(stored.link)) continue;
-      if (lets(*target, source->name, stored.link) || lets(*source, target->name, stored.link)) continue;
-      return fmt::format("hosts follow the link {}, and neither application shares with the other",
-                         lattice::to_json(stored.link));
-    }
-  }
-  return {};
 }
 
 std::string Checks::part_is_as_declared(const manager::WantedPart& part,
@@ -462,36 +449,6 @@ std::string Checks::nothing_is_left(const manager::Desired& wanted) {
   return {};
 }
 
-std::string Checks::lattice_is_as_declared(const manager::Desired& wanted) {
-  const StoreState& state = parts_.stores.state();
-  std::vector<lattice::Link> declared = parts_.people.links_by_hand();
-  for (const auto& [group, links] : wanted.links)
-    for (const manager::WantedLink& link : links) declared.push_back(link.link);
-  size_t in_force = 0;
-  for (const auto& [group, links] : state.links) {
-    for (const lattice::StoredLink& stored : links) {
-      ++in_force;
-      if (std::find(declared.begin(), declared.end(), stored.link) == declared.end())
-        return fmt::format("the link {} is in force, and nobody wants it", lattice::to_json(stored.link));
-    }
-  }
-  if (in_force != declared.size())
-    return fmt::format("{} links are in force, and {} are declared", in_force, declared.size());
-  std::map<std::string, manager::StringMap> configs = parts_.people.configs_by_hand();
-  for (const auto& [name, config] : wanted.configs) configs[name] = config.values;
-  for (const auto& [name, values] : configs) {
-    const auto there = state.configs->find(name);
-    if (there == state.configs->end()) return fmt::format("the config {} is not there", name);
-    if (there->second != values) return fmt::format("the config {} has other values", name);
-  }
-  for (const auto& [name, values] : *state.configs)
-    if (!configs.contains(name)) return fmt::format("the config {} is there, and nobody wants it", name);
-  for (const auto& [id, weights] : state.weights)
-    if (!weights.empty() && !serves_what_was_before(wanted, id, weights))
-      return fmt::format("{} still has weights", id);
-  return {};
-}
-
 // Where the deployed revision never starts: those of an update that was given up give what ran before its
 // calls.
 bool Checks::serves_what_was_before(const manager::Desired& wanted, const std::string& id,
@@ -518,7 +475,10 @@ std::string Checks::no_accepted_change_is_lost() const {
     for (const std::string& version : accepted.versions)
       if (!record->second.versions.contains(version))
         return fmt::format("{} {} is not there any more", name, version);
-    if (record->second.deployed != accepted.deployed && record->second.why.empty())
+    const auto back = rolled_back_.find(name);
+    const bool is_rolled_back = back != rolled_back_.end() && back->second.from == accepted.deployed &&
+                                back->second.to == record->second.deployed;
+    if (record->second.deployed != accepted.deployed && !is_rolled_back)
       return fmt::format("{} {} was deployed last, and {} is now", name, accepted.deployed,
                          record->second.deployed);
   }
@@ -573,11 +533,13 @@ std::string Checks::statuses_are_true() {
       }
     }
     const bool deployed = status->status.kind == manager::StatusKind::deployed;
+    const bool refused = any_link_is_refused(name);
+    if (deployed && refused) return fmt::format("{} is deployed, and a border refuses a link of it", name);
     if (!deployed && status->status.message.empty())
       return fmt::format("{} is {}, and does not say why", name, to_string(status->status.kind));
     if (deployed && record.note.stable != record.deployed)
       return fmt::format("{} {} runs, and is not noted as stable", name, record.deployed);
-    if (!deployed && !fails && !waits)
+    if (!deployed && !fails && !waits && !refused)
       return fmt::format("{} is {} although all of it runs: {}", name, to_string(status->status.kind),
                          status->status.message);
   }

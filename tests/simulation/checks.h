@@ -34,6 +34,8 @@ class Checks {
   // Under weights that begin with 1 %.
   void few_calls_reach_bad_versions(const manager::RollBack& back);
   void rollback_has_a_reason(const manager::RollBack& back, bool calm);
+  // It is about to be written.
+  void rollback_overwrites_nothing_else(const manager::RollBack& back);
 
   // ---- when all is quiet
   // Empty: everything is as declared.
@@ -41,6 +43,8 @@ class Checks {
   std::string no_accepted_change_is_lost() const;
   std::string statuses_are_true();
   std::string bad_versions_are_gone() const;
+  // A border refuses a link that the application declares, or any where it is empty.
+  bool any_link_is_refused(std::string_view application = {});
   bool has_hosts(const manager::Application& application, std::string_view id) const;
   // For whoever looks for what went wrong.
   void trace_statuses();
@@ -82,6 +86,8 @@ class Checks {
 
   Parts parts_;
   std::map<std::string, Recent> recent_;
+  // What took back a version that somebody had deployed, until another version is deployed.
+  std::map<std::string, manager::RollBack> rolled_back_;
   // What these want.
   std::vector<manager::DeployedApplication> deployed_;
   manager::Desired desired_;

@@ -72,10 +72,6 @@ void Hosts::stop_for(Host& host, Duration pause) {
   host.unclear_until = host.stopped_until + kUnclear;
 }
 
-void Hosts::resume_all() {
-  for (auto& host : hosts_) host->stopped_until = std::min(host->stopped_until, world_.now());
-}
-
 void Hosts::leave(Host& host, Duration drain_time, std::optional<Duration> back_after) {
   if (!host.up || host.draining) return;
   world_.trace("host {} drains for {} ms", host.slot, drain_time / milliseconds(1));
@@ -248,7 +244,6 @@ void Hosts::end_job(Host& host, const std::string& key) {
   } else {
     finish(host, std::get<Host::StopJob>(job));
   }
-  ++jobs_done_;
   queue->second.pop_front();
   if (queue->second.empty())
     host.jobs.erase(queue);

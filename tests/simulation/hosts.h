@@ -113,12 +113,11 @@ class Hosts {
   Host& add(manager::StringMap labels);
   // Most hosts that are added from now on tell that they have little memory.
   void make_scarce() { scarce_ = true; }
-  // A process ends at once, and comes back after `pause`; negative: never.
+  // A process ends at once, and comes back after `back_after`; without it: never.
   void crash(Host& host, std::optional<Duration> back_after, bool keeps_id);
   void stop_for(Host& host, Duration pause);  // SIGSTOP
   void leave(Host& host, Duration drain_time, std::optional<Duration> back_after);
   void set_label(Host& host, const std::string& key, const std::string& value);
-  void resume_all();
 
   std::vector<std::unique_ptr<Host>>& all() { return hosts_; }
   const std::vector<std::unique_ptr<Host>>& all() const { return hosts_; }
@@ -141,7 +140,6 @@ class Hosts {
     });
   }
   void changed(Host& host) { host.lease_stale = true; }
-  uint64_t jobs_done() const { return jobs_done_; }
 
  private:
   void start(Host& host, bool new_id);
@@ -166,7 +164,6 @@ class Hosts {
   std::map<std::string, Host*, std::less<>> by_id_;
   bool scarce_ = false;
   uint64_t ids_ = 0;
-  uint64_t jobs_done_ = 0;
 };
 
 }  // namespace wattle::simulation

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::string_view kUsage =
     "usage: wattle-sim [--seed N] [--seeds COUNT] [--hosts H] [--hours T] [--managers M] [--applications A]\n"
-    "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--scarce] [--trace FILE] "
-    "[--quiet]\n";
+    "                  [--replicas R] [--quiet-after SECONDS] [--no-faults] [--scarce] [--borders] "
+    "[--trace FILE] [--quiet]\n";
 
 constexpr int kMemoryKept = 1 << 30;
 
@@ -46,6 +46,10 @@ bool read_arguments(int count, char** texts, Arguments& arguments) {
     }
     if (name == "--scarce") {
       options.scarce = true;
+      continue;
+    }
+    if (name == "--borders") {
+      options.borders = true;
       continue;
     }
     if (name == "--quiet") {
@@ -78,7 +82,9 @@ bool read_arguments(int count, char** texts, Arguments& arguments) {
     if (!read) return false;
   }
   options.quiet_after = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(quiet_after));
-  return true;
+  if (arguments.trace_path.empty() || arguments.seeds == 1) return true;
+  fmt::print(stderr, "--trace is of one seed: leave --seeds out\n");
+  return false;
 }
 
 void print(const SimulationResult& result) {

@@ -345,7 +345,8 @@ void Manager::begin_action(uint64_t command, const manager::StopProvider& stop) 
 }
 
 void Manager::begin_action(uint64_t command, const manager::PutLink& put) {
-  begin_write(command, Topic::lattice, [put](StoreState& state) -> Result<void> {
+  begin_write(command, Topic::lattice, [this, put](StoreState& state) -> Result<void> {
+    WATTLE_CHECK(parts_.stores.borders().check(put.link));
     for (const auto* names : {&put.link.source_config, &put.link.target_config})
       for (const std::string& name : *names)
         if (!state.configs->contains(name))
@@ -430,14 +431,14 @@ void Manager::begin_action(uint64_t command, const manager::RemoveNote& remove) 
 
 void Manager::begin_action(uint64_t command, const manager::RollBack& back) {
   ++parts_.counted.rollbacks;
-  begin_write(command, Topic::applications, [back](StoreState& state) -> Result<void> {
+  begin_write(command, Topic::applications, [this, back](StoreState& state) -> Result<void> {
     const auto record = state.applications.find(back.application);
     if (record == state.applications.end() || record->second.deployed != back.from)
       return failure(ErrorCode::invalid, "{} is not deployed any more", back.from);
     if (!record->second.versions.contains(back.to))
       return failure(ErrorCode::not_found, "there is no version {}", back.to);
+    if (parts_.on_rollback) parts_.on_rollback(back);
     record->second.deployed = back.to;
-    record->second.why = back.why;
     return {};
   });
 }

@@ -42,6 +42,8 @@ class Manager {
     Stores& stores;
     Counted& counted;
     std::function<void(const Manager&, const manager::Command&)> on_command{};
+    // Before the store takes it; not where it is refused.
+    std::function<void(const manager::RollBack&)> on_rollback{};
   };
   Manager(Parts& parts, Endpoint endpoint) : parts_(parts), endpoint_(endpoint) {}
 
@@ -62,7 +64,6 @@ class Manager {
   Endpoint endpoint() const { return endpoint_; }
   const manager::Reconciler& reconciler() const { return *reconciler_; }
   manager::Reconciler& reconciler() { return *reconciler_; }
-  const lattice::LeaseBook& book() const { return book_; }
 
  private:
   struct Heard {

@@ -61,6 +61,8 @@ std::string to_yaml(const ApplicationModel& model) {
       "v{}\n",
       model.name, model.version);
   if (model.shared) text += fmt::format("    {}: \"true\"\n", manager::kSharedAnnotation);
+  if (!model.shared_with.empty())
+    text += fmt::format("    {}: \"{}\"\n", manager::kSharedWithAnnotation, model.shared_with);
   for (const auto& [name, value] : model.annotations) text += fmt::format("    {}: \"{}\"\n", name, value);
   text += "spec:\n  components:\n";
   for (const PartModel& part : model.parts) {

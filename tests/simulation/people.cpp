@@ -113,6 +113,35 @@ void People::choose_strategy(ApplicationModel& model) {
   if (random.chance(0.3)) model.annotations["wattle/spread-by"] = "rack";
 }
 
+// Each version anew: whoever used it before may be left out.
+void People::choose_users(ApplicationModel& model) const {
+  if (!options_.borders || !model.shared) return;
+  const std::string seed = fmt::format("{} of {} lets in", model.version, model.name);
+  switch (chance_of(seed, 4)) {
+    case 0:
+      model.shared_with = "*=wasi:logging/logging";  // what others link
+      break;
+    case 1:
+      model.shared_with = "*=wasi:keyvalue";
+      break;
+    case 2:
+      model.shared_with = "nobody";
+      for (const auto& [name, other] : models_)
+        if (chance_of(name + seed, 2) == 0) model.shared_with += ", " + name;
+      break;
+    default:
+      model.shared_with.clear();
+  }
+}
+
+bool People::lets_in(const std::string& owner, const std::string& user) const {
+  const auto record = stores_.state().applications.find(owner);
+  if (record == stores_.state().applications.end()) return false;
+  const auto version = record->second.versions.find(record->second.deployed);
+  return version != record->second.versions.end() &&
+         manager::may_use(*version->second, user, "wasi", "logging", "logging");
+}
+
 ApplicationModel People::new_application() {
   Random& random = world_.random();
   ApplicationModel model;
@@ -123,11 +152,12 @@ ApplicationModel People::new_application() {
     return model;
   }
   model.workload = random.chance(0.12);
-  const uint32_t components = random.between(1, 3);
+  // Owners have two components at least, and users one.
+  const uint32_t components = random.between(1, options_.borders ? 2 : 3);
   for (uint32_t index = 0; index < components; ++index)
     model.parts.push_back(new_component(model.name, fmt::format("part{}", index), 1));
   if (model.workload) return model;
-  model.shared = random.chance(0.25);
+  model.shared = random.chance(options_.borders ? 0.7 : 0.25);
   choose_strategy(model);
   if (random.chance(0.7)) {
     PartModel provider;
@@ -146,12 +176,13 @@ ApplicationModel People::new_application() {
     if (random.chance(0.5)) model.links.back().config = {{"bucket", fmt::format("b{}", random.below(9))}};
   }
   if (components > 1) model.links.push_back({"part0", "part1", "http", {"incoming-handler"}, {}});
-  if (random.chance(0.2)) {
+  if (random.chance(options_.borders ? 0.8 : 0.2)) {
     for (const auto& [name, other] : models_) {
       const auto has_store = std::find_if(other.parts.begin(), other.parts.end(), [](const PartModel& part) {
         return part.name == "part1" && part.shared_of.empty();
       });
       if (!other.shared || has_store == other.parts.end()) continue;
+      if (options_.borders && !lets_in(name, model.name)) continue;
       if (components > 1) break;
       PartModel shared;
       shared.name = "part1";
@@ -167,6 +198,7 @@ ApplicationModel People::new_application() {
 // ---- What they do
 
 bool People::put(ApplicationModel model) {
+  choose_users(model);
   manager::Problems problems;
   auto read = manager::read_manifests(to_yaml(model), manager::default_images(), problems);
   if (read.size() != 1 || problems.any_errors()) {
@@ -195,12 +227,10 @@ bool People::put(ApplicationModel model) {
     record.deleted = false;
     record.versions[version->version] = version;
     record.deployed = version->version;
-    record.why.clear();
     return {};
   });
   if (!stored) return false;
   world_.trace("{} {} is deployed", model.name, version->version);
-  last_change_ = world_.now();
   accepted_[model.name].versions.insert(version->version);
   accepted_[model.name].deployed = version->version;
   forget_bad_deploys_of(model.name);
@@ -315,7 +345,6 @@ void People::undeploy(const std::string& name) {
       }))
     return;
   world_.trace("{} is undeployed", name);
-  last_change_ = world_.now();
   accepted_[name].deployed.clear();
   forget_bad_deploys_of(name);
 }
@@ -329,12 +358,10 @@ void People::redeploy(const std::string& name) {
       *std::next(versions.begin(), static_cast<ptrdiff_t>(random.below(versions.size())));
   if (!stores_.write_now(Topic::applications, [&](StoreState& state) -> Result<void> {
         state.applications[name].deployed = version;
-        state.applications[name].why.clear();
         return {};
       }))
     return;
   world_.trace("{} {} is deployed again", name, version);
-  last_change_ = world_.now();
   accepted_[name].deployed = version;
   forget_bad_deploys_of(name);
 }
@@ -350,7 +377,6 @@ void People::remove(const std::string& name) {
       }))
     return;
   world_.trace("{} is deleted", name);
-  last_change_ = world_.now();
   accepted_.erase(name);
   models_.erase(name);
 }
@@ -443,7 +469,7 @@ void People::meddle() {
     if (component->first.starts_with("hand-")) continue;
     const auto& [reference, running] = *component->second.begin();
     world_.trace("somebody scales {} on host {} behind the manager's back", component->first, host->slot);
-    last_change_ = last_meddling_ = world_.now();
+    last_meddling_ = world_.now();
     (void)hosts_.scale(*host,
                        {host->id,
                         component->first,

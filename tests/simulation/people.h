@@ -44,6 +44,7 @@ struct ApplicationModel {
   uint32_t version = 0;
   bool workload = false;
   bool shared = false;
+  std::string shared_with{};  // empty: everybody
   std::map<std::string, std::string> annotations{};
   std::vector<PartModel> parts{};
   std::vector<LinkModel> links{};
@@ -55,6 +56,7 @@ struct PeopleOptions {
   uint32_t applications = 6;
   uint32_t replicas = 8;  // at most, of a component
   bool scarce = false;    // half of the components ask for memory
+  bool borders = false;   // most share, and say with whom; others are left out
   bool plain = false;     // components without links, providers and configs of their own, for large lattices
 };
 
@@ -78,8 +80,6 @@ class People {
   void begin_application();
   // Something of somebody's.
   void change();
-  // What was broken by hand on purpose is no more.
-  void tidy();
   void set_calm(bool calm) { calm_ = calm; }
 
   struct Accepted {
@@ -93,7 +93,6 @@ class People {
   void forget_bad_deploys() { bad_deploys_.clear(); }
   uint64_t changes() const { return changes_; }
   uint64_t refused() const { return refused_; }
-  TimePoint last_change() const { return last_change_; }
   // Somebody scaled behind the manager's back.
   TimePoint last_meddling() const { return last_meddling_; }
 
@@ -104,6 +103,8 @@ class People {
   std::string new_image(const std::string& application, const std::string& part, uint32_t version,
                         bool first);
   void choose_strategy(ApplicationModel& model);
+  void choose_users(ApplicationModel& model) const;
+  bool lets_in(const std::string& owner, const std::string& user) const;
   bool put(ApplicationModel model);
   void note_bad_deploy(const manager::Application& application);
   void forget_bad_deploys_of(const std::string& application);
@@ -129,7 +130,6 @@ class People {
   uint32_t names_ = 0;
   uint64_t changes_ = 0;
   uint64_t refused_ = 0;
-  TimePoint last_change_{};
   TimePoint last_meddling_{};
 };
 

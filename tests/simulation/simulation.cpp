@@ -54,6 +54,7 @@ PeopleOptions people_options(const SimulationOptions& options) {
   people.applications = options.applications;
   people.replicas = options.replicas;
   people.scarce = options.scarce;
+  people.borders = options.borders;
   people.plain = options.hosts >= kLargeHosts;
   return people;
 }
@@ -65,7 +66,7 @@ Simulation::Simulation(const SimulationOptions& options)
       stores_(world_, bus_),
       hosts_(world_, stores_, kFirstHost),
       calls_(world_, hosts_, stores_),
-      manager_parts_{world_, bus_, hosts_, stores_, counted_, {}},
+      manager_parts_{world_, bus_, hosts_, stores_, counted_, {}, {}},
       people_(world_, hosts_, stores_, calls_, people_options(options)),
       faults_({world_, bus_, hosts_, stores_, managers_, options.hosts}),
       checks_({world_, hosts_, stores_, calls_, people_, faults_, managers_}) {
@@ -106,18 +107,23 @@ void Simulation::wire() {
   listeners.on_stop = [this](const Host& host, const Host::StopJob& job) {
     checks_.nothing_unmanaged_is_stopped(host, job);
   };
-  stores_.on_weights([this] { calls_.count_all(); });
+  stores_.before_lattice_change([this] { calls_.count_all(); });
   stores_.subscribe([this](Topic topic) {
     if (topic == Topic::applications) checks_.follow_versions();
     for (auto& manager : managers_) manager->hear_store(topic);
   });
+  manager_parts_.on_rollback = [this](const manager::RollBack& back) {
+    checks_.rollback_overwrites_nothing_else(back);
+  };
   manager_parts_.on_command = [this](const Manager&, const manager::Command& command) {
     if (const auto* back = std::get_if<manager::RollBack>(&command.action)) {
       checks_.rollback_has_a_reason(*back, calm_);
       checks_.few_calls_reach_bad_versions(*back);
     }
-    // What cannot start is tried again for ever.
-    if (idle_ && !std::holds_alternative<manager::Ask>(command.action) &&
+    // What cannot start is tried again for ever, and so is a link that a border refuses.
+    const auto* put = std::get_if<manager::PutLink>(&command.action);
+    const bool refused = put != nullptr && !stores_.borders().check(put->link);
+    if (idle_ && !refused && !std::holds_alternative<manager::Ask>(command.action) &&
         command.object.find("-never") == std::string::npos &&
         !(command.object.starts_with("note ") && ++idle_notes_[command.object] <= kIdleNotes))
       world_.violate("no_command_loops",
@@ -127,6 +133,7 @@ void Simulation::wire() {
 
 void Simulation::begin() {
   if (options_.scarce) hosts_.make_scarce();
+  if (options_.borders) stores_.keep_borders();
   for (uint32_t index = 0; index < options_.hosts; ++index) {
     manager::StringMap labels{{"zone", fmt::format("z{}", index % 3)},
                               {"rack", fmt::format("r{}", index % 4)}};
@@ -215,7 +222,7 @@ void Simulation::quiet() {
   if (!wrong.empty()) {
     // Of what fails for ever, the manager never settles.
     const bool only_unsettled = wrong == kUnsettled || wrong == kAtWork;
-    bool fails = false;
+    bool fails = checks_.any_link_is_refused();
     for (const auto& [name, record] : stores_.state().applications)
       if (const auto version = record.versions.find(record.deployed); version != record.versions.end())
         for (const manager::Part& part : version->second->parts)

@@ -25,7 +25,8 @@ struct SimulationOptions {
   uint32_t replicas = 8;
   Duration quiet_after = seconds(60);  // of changes and faults
   bool faults = true;
-  bool scarce = false;  // most hosts have little memory, and half of the components ask for some
+  bool scarce = false;   // most hosts have little memory, and half of the components ask for some
+  bool borders = false;  // most share and leave out others; links that cross a border do not hold
   std::FILE* trace = nullptr;
 };
 

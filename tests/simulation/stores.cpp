@@ -2,10 +2,6 @@
 
 namespace wattle::simulation {
 
-lattice::StoredLinks& links_of(StoreState& state, const LinkGroup& group) {
-  return state.links[group];
-}
-
 void put_config(StoreState& state, const std::string& name, const manager::StringMap& values) {
   auto next = std::make_shared<lattice::ConfigTable>(*state.configs);
   (*next)[name] = values;
@@ -19,10 +15,9 @@ void delete_config(StoreState& state, const std::string& name) {
 }
 
 Result<void> Stores::apply(Topic topic, const Change& change) {
-  if (topic == Topic::lattice && before_weights_) before_weights_();
+  if (topic == Topic::lattice && before_lattice_change_) before_lattice_change_();
   auto done = change(state_);
   if (!done) return done;
-  ++writes_;
   if (topic == Topic::lattice) {
     std::erase_if(state_.links, [](const auto& links) { return links.second.empty(); });
     earlier_.push_back(std::make_shared<const manager::LatticeChanged>(lattice_view()));
@@ -55,11 +50,20 @@ Result<void> Stores::write_now(Topic topic, const Change& change) {
   return apply(topic, change);
 }
 
+lattice::BorderTable Stores::borders() const {
+  std::vector<lattice::Border> borders;
+  if (keeps_borders_)
+    for (const auto& [name, border] : state_.borders) borders.push_back(border);
+  return lattice::BorderTable(std::move(borders));
+}
+
 manager::LatticeChanged Stores::lattice_view() const {
   manager::LatticeChanged view;
+  const lattice::BorderTable holding = borders();
   for (const auto& [group, links] : state_.links)
     for (const lattice::StoredLink& stored : links)
-      if (stored.phase == lattice::LinkPhase::in_force) view.links[group].push_back(stored.link);
+      if (stored.phase == lattice::LinkPhase::in_force && holding.check(stored.link))
+        view.links[group].push_back(stored.link);
   view.configs.insert(state_.configs->begin(), state_.configs->end());
   view.weights = state_.weights;
   view.borders.insert(state_.borders.begin(), state_.borders.end());

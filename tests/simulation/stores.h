@@ -24,7 +24,6 @@ struct Record {
   std::string deployed{};  // empty: none
   manager::Note note{};
   bool deleted = false;  // only the note is left
-  std::string why{};     // the last rollback's reason
 };
 
 struct StoreState {
@@ -37,7 +36,6 @@ struct StoreState {
   TimePoint leads_until{};
 };
 
-lattice::StoredLinks& links_of(StoreState& state, const LinkGroup& group);
 void put_config(StoreState& state, const std::string& name, const manager::StringMap& values);
 void delete_config(StoreState& state, const std::string& name);
 
@@ -52,6 +50,10 @@ class Stores {
 
   // `done` is called once, or never when the answer is lost.
   void write(Endpoint from, Topic topic, Change change, Done done);
+  // Links that cross a border without consent are refused from now on, and left out of what is followed.
+  void keep_borders() { keeps_borders_ = true; }
+  // What holds of them: none without keep_borders().
+  lattice::BorderTable borders() const;
   // What people's own tools do, at once. Refused as the change is, and while the store is away.
   Result<void> write_now(Topic topic, const Change& change);
   const StoreState& state() const { return state_; }
@@ -67,9 +69,8 @@ class Stores {
   bool away() const { return away_; }
   // Of writes: done or not, the answer says they failed.
   void set_unknown_outcomes(double chance) { unknown_outcomes_ = chance; }
-  uint64_t writes() const { return writes_; }
-  // Weights of one component are about to be others.
-  void on_weights(std::function<void()> listener) { before_weights_ = std::move(listener); }
+  // Before every change of the lattice: it may be one of weights.
+  void before_lattice_change(std::function<void()> listener) { before_lattice_change_ = std::move(listener); }
 
  private:
   static constexpr size_t kEarlierKept = 16;
@@ -80,10 +81,10 @@ class Stores {
   StoreState state_;
   std::vector<std::function<void(Topic)>> listeners_;
   std::deque<std::shared_ptr<const manager::LatticeChanged>> earlier_;
-  std::function<void()> before_weights_;
+  std::function<void()> before_lattice_change_;
+  bool keeps_borders_ = false;
   bool away_ = false;
   double unknown_outcomes_ = 0;
-  uint64_t writes_ = 0;
 };
 
 }  // namespace wattle::simulation
