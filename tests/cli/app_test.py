@@ -64,7 +64,7 @@ class Validate(ProgramTest):
         self.assertEqual(
             out[0],
             f"{path}:10:56: error: spec.components[0].traits[0].properties.instances: "
-            'expected a whole number from 0 to 4294967295, found the text "many"',
+            'expected a whole number from 0 to 1000000, found the text "many"',
         )
         self.assertTrue(out[1].startswith(f"{path}:17:13: error: spec.components[1].traits[0].properties.interfaces: "), out)
         self.assertTrue(out[2].endswith('there is no field "interface" here; did you mean "interfaces"?'), out)
