@@ -18,8 +18,7 @@
 // otherwise. The provider's alone are:
 //
 //   default_address    of links without one
-//   routing_mode       address, path or host. wattle routes by whatever a link names, so this only decides
-//   what
+//   routing_mode       address, path or host. wattle routes by whatever a link names: this only decides what
 //                      a link must name
 //   header             the field of a request that has its host name, where routing_mode is host; "host"
 //   max_connections    of each worker and address
