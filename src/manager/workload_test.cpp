@@ -26,10 +26,9 @@ const Link* find_link(const Application& application, std::string_view source, s
 
 TEST(Workload, WhatStandsAloneNeedsNoName) {
   const auto names_of = [](std::string_view interfaces) {
+    const Read read = checked(workload(fmt::format("{}  hostInterfaces:\n{}", kOne, interfaces)));
     std::vector<std::string> names;
-    for (const Link& link :
-         checked(workload(fmt::format("{}  hostInterfaces:\n{}", kOne, interfaces))).only().links)
-      names.push_back(link.name);
+    for (const Link& link : read.only().links) names.push_back(link.name);
     return names;
   };
   const std::string named =
