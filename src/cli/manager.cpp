@@ -66,7 +66,7 @@ void add_manager(CLI::App& app, Session& session) {
       ->type_name("FILE");
   verb->add_option("--data-dir", flags->data_folder,
                    "Where manifests are kept, beside the bus; each manager needs its own "
-                   "(~/.local/state/wattle/LATTICE/lone-manager-0, or the next that is free)")
+                   "(~/.local/state/wattle/LATTICE/lone-manager-HOST-PORT-0, or the next that is free)")
       ->type_name("FOLDER");
   verb->add_option("--images", flags->images,
                    "A table of images in place of wattle's own; see \"wattle app images\"")

@@ -29,8 +29,8 @@ bool is_this_machine(std::string_view host) {
 // What the folders of managers on this bus begin with.
 Result<std::string> first_words(std::string_view url) {
   WATTLE_TRY(const auto servers, nats::parse_urls(url));
-  if (servers.empty() || is_this_machine(servers.front().host)) return std::string("lone-manager");
-  std::string host = servers.front().host;
+  if (servers.empty()) return failure(ErrorCode::invalid_argument, "no bus is named");
+  std::string host = is_this_machine(servers.front().host) ? "localhost" : servers.front().host;
   for (char& c : host)
     if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '-') c = '_';
   return fmt::format("lone-manager-{}-{}", host, servers.front().port);

@@ -2,8 +2,8 @@
 // it belongs to one at a time.
 //
 //   $XDG_STATE_HOME/wattle/LATTICE, else ~/.local/state/wattle/LATTICE     of `wattle up`
-//     lone-manager-0, lone-manager-1, ...     of `wattle manager`, on a bus of this machine
-//     lone-manager-HOST-PORT-0, ...           on another: lattices of one name on two buses are two
+//     lone-manager-HOST-PORT-0, -1, ...     of `wattle manager` on that bus: lattices of one name on two buses
+//                                           are two
 #pragma once
 
 #include <optional>

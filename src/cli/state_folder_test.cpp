@@ -53,8 +53,8 @@ TEST_F(StateFolderTest, IsUnderTheUsersState) {
 TEST_F(StateFolderTest, EveryManagerHasAFolderOfItsOwn) {
   const auto one = take().value();
   const auto two = take().value();
-  EXPECT_EQ(one.path, folder_ + "/wattle/shop/lone-manager-0");
-  EXPECT_EQ(two.path, folder_ + "/wattle/shop/lone-manager-1");
+  EXPECT_EQ(one.path, folder_ + "/wattle/shop/lone-manager-localhost-4222-0");
+  EXPECT_EQ(two.path, folder_ + "/wattle/shop/lone-manager-localhost-4222-1");
   struct stat status{};
   stat(one.path.c_str(), &status);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
@@ -69,13 +69,14 @@ TEST_F(StateFolderTest, AManagerFindsWhatWasKeptLast) {
     write_manifests(two, std::chrono::hours(1));
   }
   const auto first = take().value(), second = take().value();
-  EXPECT_TRUE(first.path.ends_with("lone-manager-1")) << first.path;
-  EXPECT_TRUE(second.path.ends_with("lone-manager-0")) << second.path;
+  EXPECT_TRUE(first.path.ends_with("-1")) << first.path;
+  EXPECT_TRUE(second.path.ends_with("-0")) << second.path;
 }
 
 TEST_F(StateFolderTest, LatticesOfOneNameOnTwoBusesAreTwo) {
   const std::string here = take("nats://localhost:4333").value().path;
-  EXPECT_EQ(take("nats://127.0.0.1:4222").value().path, here);
+  EXPECT_EQ(take("nats://127.0.0.1:4333").value().path, here);
+  EXPECT_NE(take("nats://127.0.0.1:4222").value().path, here);
   const std::string there = take("tls://ann:secret@bus.example.com:4222").value().path;
   EXPECT_TRUE(there.ends_with("lone-manager-bus.example.com-4222-0")) << there;
 }

@@ -20,14 +20,14 @@ def alive(process):
 
 
 class Lattice:
-    def __init__(self, test, hosts=1, name="test", words=(), wait=True):
+    def __init__(self, test, hosts=1, name="test", words=(), wait=True, nats_port=0):
         self.test, self.name = test, name
         self.environment = {"XDG_RUNTIME_DIR": str(test.folder / "run"), "XDG_STATE_HOME": str(test.folder / "state")}
         (test.folder / "run").mkdir(mode=0o700, exist_ok=True)
         self.connection_path = test.folder / "run" / "wattle" / f"{name}.json"
         self.state = test.folder / "state" / "wattle" / name
         self.log_path = test.folder / f"up-{name}.log"
-        self.words = ["-o", "json", "up", "--lattice", name, "--hosts", hosts, "--nats-port", 0, "--websocket-port", 0, *words]
+        self.words = ["-o", "json", "up", "--lattice", name, "--hosts", hosts, "--nats-port", nats_port, "--websocket-port", 0, *words]
         with open(self.log_path, "ab") as log:
             self.process = test.start(
                 *self.words, stdin=subprocess.DEVNULL, stderr=log, env=environment(self.environment)

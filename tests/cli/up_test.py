@@ -97,8 +97,10 @@ class Up(ProgramTest):
             process.kill()
             process.wait()
         shutil.rmtree(lattice.state / "nats")
-        self.assertEqual({path.name for path in lattice.state.glob("lone-manager-*")}, {"lone-manager-0", "lone-manager-1"})
-        again = Lattice(self, hosts=0, words=("--managers", 0))
+        port = lattice.ready["url"].rpartition(":")[2]
+        folders = {path.name for path in lattice.state.glob("lone-manager-*")}
+        self.assertEqual(folders, {f"lone-manager-localhost-{port}-0", f"lone-manager-localhost-{port}-1"})
+        again = Lattice(self, hosts=0, words=("--managers", 0), nats_port=port)
         manager = self.manager(again)
         wait_until(lambda: "shop" in again.wattle("app", "list").out, "what was put")
         manager.terminate()
