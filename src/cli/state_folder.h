@@ -2,8 +2,9 @@
 // it belongs to one at a time.
 //
 //   $XDG_STATE_HOME/wattle/LATTICE, else ~/.local/state/wattle/LATTICE     of `wattle up`
-//     lone-manager-HOST-PORT-0, -1, ...     of `wattle manager` on that bus: lattices of one name on two buses
-//                                           are two
+//     lone-manager-HOST-PORT-0, -1, ...     of `wattle manager` on that bus
+//
+// Lattices of one name on two buses are two.
 #pragma once
 
 #include <optional>

@@ -505,8 +505,8 @@ TEST_F(ApiServerTest, AsManyProblemsAsThereIsRoomFor) {
     Problems problems;
     EXPECT_EQ(client_->put(labels(10), &problems).error().code(), ErrorCode::invalid);
     EXPECT_EQ(problems.left_out(), 20U);
-    const json::value many = ask("put", labels(500));
-    EXPECT_THAT(many.at("message").as_string().c_str(), HasSubstr("\n  and 20 more"));
+    const json::value many = ask("put", labels(500));  // whose names are too long besides
+    EXPECT_THAT(many.at("message").as_string().c_str(), HasSubstr("\n  and 140 more"));
     EXPECT_FALSE(many.as_object().contains("problems"));
     EXPECT_FALSE(many.as_object().contains("more_problems"));
   });
