@@ -6,8 +6,8 @@
 
 namespace wattle::manager {
 
-// Told: a name that is none of a label, an unknown one under "wattle/", a version that is none, and what
-// update_strategy (rollout.h) refuses.
+// Told: a name that is none of a label, an unknown annotation under "wattle/", a version that is none, and
+// what read_annotation (rollout.h) refuses.
 void check_annotations(const TextMap& annotations, const TextMap& labels, Problems& problems);
 
 }  // namespace wattle::manager

@@ -264,8 +264,8 @@ class Converter {
                         "delete its config");
   }
 
-  // Of the link to what components import: nothing needs a name that is told apart from nothing, and
-  // components look for the default first.
+  // Of the link to what components import. One that stands alone is the default, whatever its name: v2's
+  // components have no way to say which they mean.
   std::string import_link_name(const HostInterface& asked) const {
     const bool alone = entries_.find(package_of(asked))->second == 1;
     return asked.name.value.empty() || alone ? "default" : asked.name.value;
